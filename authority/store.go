@@ -1,0 +1,34 @@
+package authority
+
+import (
+	"context"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Store is what the control of grants needs from storage. Each method is one atomic step, durable on nil.
+type Store interface {
+	// AddGrant stores a pending grant, with the event.
+	AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
+	// ChangeGrant swaps the stored grant whose version is g.Version-1 for g, with the event, and brings the budgets along:
+	// opened when it becomes active for the first time, closed to holds while it is anything else. Revoking also marks its tokens.
+	// Error: Conflict if the stored version is another, NotFound if there is none.
+	ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
+	// Standing reads a grant with its balances. Error: NotFound.
+	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
+	// Standings lists grants with their balances, newest first, at most limit of them, created before a time (zero: all).
+	Standings(ctx context.Context, before time.Time, limit int) ([]passport.Standing, error)
+	// Stop stops all apps or lets them run again, with the event.
+	Stop(ctx context.Context, stopped bool, ev passport.Event) error
+}
+
+// History is what the pages read. Never on the path of a call.
+type History interface {
+	// Reservations lists the calls of a grant, newest first, at most limit, before an id (empty: the newest).
+	Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error)
+	// Stopped says since when all apps are stopped; zero: they are not.
+	Stopped(ctx context.Context) (time.Time, error)
+	// Totals sums all grants: settled since a time, held now, calls since that time.
+	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
+}

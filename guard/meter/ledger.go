@@ -1,0 +1,26 @@
+package meter
+
+import (
+	"context"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Ledger is what the meter needs from storage. Its queue order is its commit order: BUDGET's cap rests on that.
+type Ledger interface {
+	// Hold sets h.Amount aside, or all that is left if that is at least h.Least, on the grant's total and on the detail's
+	// budget where the grant has several, counts the call on both, and writes the reservation and its event: all in one
+	// transaction that also requires that the grant is active, not past its end, and apps are not stopped. Durable on nil.
+	// Errors with nothing changed: GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound. Any other error means that
+	// the outcome is unknown: never dial, never assume that it is void. The same ID twice is a Conflict.
+	Hold(ctx context.Context, h passport.Hold) (passport.Held, error)
+
+	// Settle turns a hold into spending: queued in order behind its hold and durable with a later commit, which is not
+	// waited for. It waits only while the queue is full, until ctx ends. Settling what is no longer held changes nothing.
+	// An actual above the hold is recorded whole and pauses the grant, with an event, in the same transaction.
+	Settle(ctx context.Context, s passport.Settlement) error
+
+	// ChargeOrphans charges every hold that is still open in full, with an event each. For the start, before listening.
+	ChargeOrphans(ctx context.Context, at time.Time) (calls int, sum passport.Money, err error)
+}

@@ -1,0 +1,21 @@
+package token
+
+import (
+	"context"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Store is what this package needs from storage. Each method is one atomic step, durable on nil.
+type Store interface {
+	// SigningKeys returns all keys, newest first.
+	SigningKeys(ctx context.Context) ([]passport.SigningKey, error)
+	// RotateSigningKeys adds a key (if not nil) and moves others to a state or, for an empty state, removes them, with the event.
+	// Error: Conflict if a key it names has gone.
+	RotateSigningKeys(ctx context.Context, add *passport.SigningKey, move map[string]passport.KeyState, ev passport.Event) error
+	// AddToken records a token that is about to be shown. Errors: NotFound, GrantEnded or GrantPaused if the grant can't have one now.
+	AddToken(ctx context.Context, t passport.Token, ev passport.Event) error
+	// Liveness reads a token with its grant and balances, and whether the owner has stopped all apps, in one snapshot, never cached.
+	// Errors: NotFound with Field "token" or "grant".
+	Liveness(ctx context.Context, id passport.TokenID) (passport.Liveness, error)
+}

@@ -1,0 +1,44 @@
+package passport
+
+import "time"
+
+// EventKind says what happened.
+type EventKind string
+
+// What is remembered. An event is committed with the change that it tells.
+const (
+	GrantRequested   EventKind = "grant.requested"
+	GrantApproved    EventKind = "grant.approved"
+	GrantWasDenied   EventKind = "grant.denied"
+	GrantWasRevoked  EventKind = "grant.revoked"
+	GrantWasPaused   EventKind = "grant.paused"
+	GrantResumed     EventKind = "grant.resumed"
+	GrantFrozen      EventKind = "grant.frozen" // a bill above its hold
+	TokenIssued      EventKind = "token.issued"
+	CallHeld         EventKind = "call.held"
+	CallSettled      EventKind = "call.settled"
+	CallCharged      EventKind = "call.charged" // recovery charged a hold whose outcome is unknown
+	CredentialAdded  EventKind = "credential.added"
+	CredentialGone   EventKind = "credential.removed"
+	CredentialTested EventKind = "credential.tested"
+	PersonJoined     EventKind = "person.joined"
+	SessionStarted   EventKind = "session.started"
+	SessionEnded     EventKind = "session.ended"
+	OwnerTokenMade   EventKind = "owner_token.created"
+	KeyRotated       EventKind = "signing_key.rotated"
+	AppsStopped      EventKind = "apps.stopped"
+	AppsResumed      EventKind = "apps.resumed"
+)
+
+// Event is a fact committed with the change that it tells. It holds no secret, no prompt and no answer.
+type Event struct {
+	ID    EventID
+	Kind  EventKind
+	At    time.Time
+	Actor string // "owner:<person>", "app:<grant>", "operator", "broker"
+	Grant GrantID
+	Note  string // short and plain: numbers, reasons, labels; at most MaxNote bytes
+}
+
+// MaxNote bounds an event's note, in bytes.
+const MaxNote = 500

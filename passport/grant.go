@@ -1,0 +1,178 @@
+package passport
+
+import (
+	"slices"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+)
+
+// GrantState is where a grant stands.
+type GrantState string
+
+// The states of a grant. Spent-out is not one of them: a cap can be raised.
+const (
+	GrantPending GrantState = "pending"
+	GrantActive  GrantState = "active" // "approved" in the seed's JSON
+	GrantPaused  GrantState = "paused"
+	GrantDenied  GrantState = "denied"
+	GrantRevoked GrantState = "revoked"
+	GrantExpired GrantState = "expired"
+)
+
+// Wire is the state as the seed's JSON spells it.
+func (s GrantState) Wire() string {
+	if s == GrantActive {
+		return "approved"
+	}
+	return string(s)
+}
+
+// grantMoves is the whole state machine. Revoking is possible from anywhere, again and again, as in the seed:
+// whoever wants a grant ended gets it ended.
+var grantMoves = map[GrantState][]GrantState{
+	GrantPending: {GrantActive, GrantDenied, GrantExpired, GrantRevoked},
+	GrantActive:  {GrantPaused, GrantRevoked, GrantExpired},
+	GrantPaused:  {GrantActive, GrantRevoked, GrantExpired},
+	GrantDenied:  {GrantRevoked},
+	GrantExpired: {GrantRevoked},
+	GrantRevoked: {GrantRevoked},
+}
+
+// Grant is one person's standing permission for one app, with limits and a state.
+type Grant struct {
+	ID         GrantID
+	RequestID  RequestID
+	Version    int64 // grows by one with every change; storage swaps by it
+	State      GrantState
+	AppName    string
+	AppURL     string
+	Reason     string
+	Asked      []Detail // what the app asked for, never changed
+	Details    []Detail // what holds: Asked until approval, then what the person gave
+	SecretHash [32]byte // SHA-256 of the grant secret
+	Owner      PersonID // who approved; empty until then
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // while pending: until when it can be answered
+	ApprovedAt time.Time // zero: never
+	RevokedAt  time.Time // zero: never
+	Notes      string
+}
+
+// To returns the grant after a move at a time, or an error of kind Conflict if the move does not exist. It does not change g.
+// A grant whose time has passed moves as an expired one.
+func (g Grant) To(next GrantState, now time.Time) (Grant, error) {
+	g = g.At(now)
+	if !slices.Contains(grantMoves[g.State], next) {
+		return Grant{}, problem.New(problem.Conflict, "grant %s is %s and cannot become %s", g.ID, g.State.Wire(), next.Wire())
+	}
+	if next == GrantRevoked {
+		g.RevokedAt = now
+	}
+	g.State, g.Version = next, g.Version+1
+	return g, nil
+}
+
+// At returns the grant as it reads at a time: one that could still be used or answered, and whose end has come, reads as expired.
+func (g Grant) At(now time.Time) Grant {
+	switch g.State {
+	case GrantPending, GrantActive, GrantPaused:
+		if !now.Before(g.ExpiresAt) {
+			g.State = GrantExpired
+		}
+	}
+	return g
+}
+
+// Live says whether calls may be made at a time, or why not: GrantPaused or GrantEnded.
+func (g Grant) Live(now time.Time) error {
+	switch s := g.At(now).State; s {
+	case GrantActive:
+		return nil
+	case GrantPaused:
+		return problem.New(problem.GrantPaused, "the grant is paused by its owner")
+	default:
+		return problem.New(problem.GrantEnded, "the grant is %s", s.Wire())
+	}
+}
+
+// Approval is what the person gives: a narrowing of each asked detail, in order, and a lifetime.
+type Approval struct {
+	Owner    PersonID
+	Narrowed []Detail // one for each asked detail; limits left out inherit; nil keeps all as asked
+	Kept     []bool   // which of them are given at all; nil keeps all
+	Lifetime time.Duration
+	Defaults Limits // for a limit that neither the app nor the person set
+}
+
+// Bounds of a grant's life after approval.
+const (
+	MinLifetime = time.Second
+	MaxLifetime = 366 * 24 * time.Hour
+)
+
+// Approve narrows a pending grant and makes it active. Errors: Conflict if it is not pending, Invalid with the field
+// if the narrowing widens or the lifetime is out of bounds.
+func (g Grant) Approve(a Approval, now time.Time) (Grant, error) {
+	next, err := g.To(GrantActive, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	if g.At(now).State != GrantPending {
+		return Grant{}, problem.New(problem.Conflict, "grant %s is %s and cannot be approved", g.ID, g.At(now).State.Wire())
+	}
+	if a.Lifetime < MinLifetime || a.Lifetime > MaxLifetime {
+		return Grant{}, problem.New(problem.Invalid, "must be from 1 to %d seconds", int64(MaxLifetime/time.Second)).In("expiresInSeconds")
+	}
+	next.ExpiresAt = now.Add(a.Lifetime)
+	next.Details = nil
+	for i, asked := range g.Asked {
+		if a.Kept != nil && !(i < len(a.Kept) && a.Kept[i]) {
+			continue
+		}
+		given := asked
+		if i < len(a.Narrowed) {
+			if given, err = asked.Narrow(a.Narrowed[i]); err != nil {
+				return Grant{}, err
+			}
+		}
+		given = given.fill(a.Defaults)
+		if e, ok := given.ExpiresAt.Get(); ok && e < next.ExpiresAt.Unix() {
+			next.ExpiresAt = time.Unix(e, 0).UTC()
+		}
+		next.Details = append(next.Details, given)
+	}
+	if len(next.Details) == 0 {
+		return Grant{}, problem.New(problem.Invalid, "nothing is left to grant").In("scope")
+	}
+	if !now.Before(next.ExpiresAt) {
+		return Grant{}, problem.New(problem.Invalid, "would have expired already").In("expiresAt")
+	}
+	next.ApprovedAt, next.Owner = now, a.Owner
+	return next, nil
+}
+
+// DetailFor returns the index of the detail that covers a provider, or -1. A grant has at most one for each provider.
+func (g Grant) DetailFor(p Provider) int {
+	return slices.IndexFunc(g.Details, func(d Detail) bool { return d.Provider == p })
+}
+
+// Balance is what the ledger knows of a grant or of one of its details.
+type Balance struct {
+	Cap, Settled, Held Money
+	CallsCap           int64
+	Calls              int64 // that reached upstream or were charged, those in flight included
+}
+
+// Left is what can still be held. Never negative.
+func (b Balance) Left() Money { return max(0, b.Cap-b.Settled-b.Held) }
+
+// CallsLeft is how many calls may still be made. Never negative.
+func (b Balance) CallsLeft() int64 { return max(0, b.CallsCap-b.Calls) }
+
+// Standing is a grant with what the ledger knows of it.
+type Standing struct {
+	Grant   Grant
+	Total   Balance
+	Details []Balance // of each of Grant.Details, in order; nil while pending
+}

@@ -1,0 +1,130 @@
+// Package passport holds the nouns of the broker and their rules: grants and what they permit, money, usage, calls,
+// events. Every function is pure: no clock, no randomness, no I/O, no HTTP, no SQL. Time and ids come in as arguments.
+package passport
+
+import "time"
+
+// Identifiers. All are opaque text, UUIDv7 where we make them.
+type (
+	GrantID       string
+	RequestID     string // of a grant request; not of an HTTP request
+	TokenID       string // the jti of an access token (RFC 7519 §4.1.7)
+	ReservationID string
+	BudgetID      string
+	EventID       string
+	CredentialID  string
+	PersonID      string
+)
+
+// Provider is an upstream AI company.
+type Provider string
+
+// The providers with a native dialect.
+const (
+	OpenAI    Provider = "openai"
+	Anthropic Provider = "anthropic"
+	Google    Provider = "google"
+)
+
+// Providers lists the providers that a grant may name, in the order in which errors spell them.
+var Providers = []Provider{OpenAI, Anthropic, Google}
+
+// Title is the provider's name as people write it.
+func (p Provider) Title() string {
+	switch p {
+	case OpenAI:
+		return "OpenAI"
+	case Anthropic:
+		return "Anthropic"
+	case Google:
+		return "Google"
+	default:
+		return string(p)
+	}
+}
+
+// Capability is a kind of thing that a call may do.
+type Capability string
+
+// The capabilities that a grant may name.
+const (
+	Chat       Capability = "chat"
+	Embeddings Capability = "embeddings"
+	Images     Capability = "images"
+	Audio      Capability = "audio"
+	Code       Capability = "code"
+)
+
+// Capabilities lists them in the order in which errors spell them.
+var Capabilities = []Capability{Chat, Embeddings, Images, Audio, Code}
+
+// Person is a resource owner (RFC 6749 §1.1): who signs in, decides and pays.
+type Person struct {
+	ID           PersonID
+	Name         string // shown on approvals
+	Username     string // unique, compared exactly
+	PasswordHash string // argon2id in PHC form; empty: no password sign-in
+	CreatedAt    time.Time
+}
+
+// Session is a signed-in browser. Only the SHA-256 of its cookie is kept.
+type Session struct {
+	Hash      [32]byte
+	Person    PersonID
+	CreatedAt time.Time // also when the person proved who they are (auth_time)
+	ExpiresAt time.Time
+}
+
+// OwnerToken is a bearer of the owner for automation. Only its SHA-256 is kept.
+type OwnerToken struct {
+	Hash      [32]byte
+	Label     string
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: does not end
+}
+
+// Token is what is kept of an access token that was issued: never the token itself.
+type Token struct {
+	ID        TokenID
+	Grant     GrantID
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+	RevokedAt time.Time // zero: not revoked
+}
+
+// Credential is a provider key that the owner put in, sealed. Nobody but guard/vault can open Sealed.
+type Credential struct {
+	ID        CredentialID
+	Provider  Provider
+	Label     string
+	Sealed    []byte
+	CreatedAt time.Time
+	TestedAt  time.Time // zero: never tested
+	TestError string    // empty: the last test was good
+}
+
+// SigningKey is one key of guard/token, sealed at rest.
+type SigningKey struct {
+	ID        string   // kid: RFC 7638 thumbprint
+	State     KeyState //
+	Sealed    []byte
+	Public    []byte // JWK (RFC 7517), public half
+	CreatedAt time.Time
+}
+
+// KeyState is where a signing key stands in its rotation.
+type KeyState string
+
+// A key is published before it signs (next), signs (current), then only verifies (retired) until its last token has expired.
+const (
+	KeyNext    KeyState = "next"
+	KeyCurrent KeyState = "current"
+	KeyRetired KeyState = "retired"
+)
+
+// Liveness is what decides at every call whether a token still works.
+type Liveness struct {
+	Token    Token
+	Standing Standing
+	Stopped  bool // the owner has stopped all apps
+}

@@ -1,0 +1,78 @@
+package passport
+
+import "time"
+
+// Hold asks the ledger to set money aside for one call, at its worst case.
+type Hold struct {
+	ID       ReservationID
+	Grant    GrantID
+	Detail   int // index in Grant.Details
+	Provider Provider
+	Model    string
+	Stream   bool
+	Amount   Money // wanted
+	Least    Money // the smallest that will do; equal to Amount unless the output cap is ours to choose
+	Tariff   string
+	At       time.Time
+}
+
+// Held is what the ledger set aside, and what is left after it.
+type Held struct {
+	Amount Money   // Least <= Amount <= the Amount asked
+	Total  Balance // of the grant
+	Detail Balance // of the detail used; the same as Total where a grant has one detail
+}
+
+// Settlement replaces a hold by what was used.
+type Settlement struct {
+	ID      ReservationID
+	Grant   GrantID
+	Actual  Money // may be above the hold: then all of it is recorded and the grant is frozen (paused)
+	Reached bool  // bytes of the call went to the provider; if not, the call is given back to maxRequests too
+	Usage   Usage
+	Why     Outcome
+	At      time.Time
+}
+
+// Outcome says how a call ended.
+type Outcome string
+
+// How calls end.
+const (
+	Finished      Outcome = "finished"       // the provider answered in full
+	NoUsage       Outcome = "no_usage"       // answered, but without usage that can be believed: charged in full
+	NotSent       Outcome = "not_sent"       // nothing left for the provider
+	ProviderError Outcome = "provider_error" // the provider refused with an error it does not bill
+	Broken        Outcome = "broken"         // the provider's answer broke off: charged in full
+	ClientLeft    Outcome = "client_left"    // charged in full
+	Recalled      Outcome = "recalled"       // revoked, paused or expired in mid-call: charged in full
+	Orphaned      Outcome = "orphaned"       // outcome lost in a crash: charged in full
+)
+
+// ReservationState is where a reservation stands; all but held are final.
+type ReservationState string
+
+// The states of a reservation.
+const (
+	ReservationHeld    ReservationState = "held"
+	ReservationSettled ReservationState = "settled"
+	ReservationSwept   ReservationState = "swept" // charged in full by recovery
+)
+
+// Reservation is money held, or once held, for one call.
+type Reservation struct {
+	ID        ReservationID
+	Grant     GrantID
+	Detail    int
+	Provider  Provider
+	Model     string
+	Stream    bool
+	State     ReservationState
+	Amount    Money
+	Actual    Money // once settled or swept
+	Usage     Usage
+	Why       Outcome
+	Tariff    string
+	CreatedAt time.Time
+	EndedAt   time.Time // zero while held
+}
