@@ -1,0 +1,76 @@
+// Package flood limits how often one key (a client address, a name) may do something a minute, and how often all may
+// together. It is memory only and bounded; it owns no clock.
+package flood
+
+import (
+	"sync"
+	"time"
+)
+
+// Limit allows each key so many a minute, with the minute's worth at once (a generic cell rate, GCRA). The zero Limit refuses.
+type Limit struct {
+	PerMinute int // of one key
+	Overall   int // of all keys together; 0 means 50 times PerMinute
+	Now       func() time.Time
+
+	mu  sync.Mutex // guards tat, all
+	tat map[string]time.Time
+	all time.Time
+}
+
+// maxKeys bounds the memory. When it is full of keys that still count, new keys share one.
+const maxKeys = 65536
+
+// Allow counts one try. When it is too many it says how long to wait and counts nothing.
+func (l *Limit) Allow(key string) (wait time.Duration) {
+	if l.PerMinute <= 0 || l.Now == nil {
+		return time.Minute
+	}
+	overall := l.Overall
+	if overall <= 0 {
+		overall = 50 * l.PerMinute
+	}
+	now := l.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tat == nil {
+		l.tat = map[string]time.Time{}
+	}
+	if _, known := l.tat[key]; !known && len(l.tat) >= maxKeys {
+		l.sweep(now)
+		if len(l.tat) >= maxKeys {
+			key = ""
+		}
+	}
+	next, wait := gcra(l.tat[key], now, l.PerMinute)
+	if wait > 0 {
+		return wait
+	}
+	all, wait := gcra(l.all, now, overall)
+	if wait > 0 {
+		return wait
+	}
+	l.tat[key], l.all = next, all
+	return 0
+}
+
+func (l *Limit) sweep(now time.Time) {
+	for k, t := range l.tat {
+		if !t.After(now) {
+			delete(l.tat, k)
+		}
+	}
+}
+
+// gcra returns the next theoretical arrival time, or how long to wait. A clock that went back waits a minute at most.
+func gcra(tat, now time.Time, perMinute int) (time.Time, time.Duration) {
+	step := time.Minute / time.Duration(perMinute)
+	if tat.Before(now) || tat.Sub(now) > 2*time.Minute {
+		tat = now
+	}
+	next := tat.Add(step)
+	if ahead := next.Sub(now) - time.Minute; ahead > 0 {
+		return tat, ahead
+	}
+	return next, 0
+}

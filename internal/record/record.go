@@ -1,0 +1,77 @@
+// Package record holds the one log entry of an HTTP request: filled on the way, written once at the end. It never holds a
+// prompt, an answer, a key or a token. It owns no output.
+package record
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Record is what is said of one request. One goroutine fills it.
+type Record struct {
+	ID       string // request id, ours
+	Method   string
+	Route    string // the pattern that matched, never the path: paths hold tokens
+	Client   string // address
+	Status   int
+	Bytes    int64
+	Start    time.Time
+	Grant    passport.GrantID
+	Call     passport.ReservationID
+	Provider passport.Provider
+	Model    string
+	Stream   bool
+	Held     passport.Money
+	Charged  passport.Money
+	Why      passport.Outcome
+	Upstream string // the provider's own request id
+	Err      error  // for the log only
+}
+
+type key struct{}
+
+// With puts a record into a context.
+func With(ctx context.Context, r *Record) context.Context { return context.WithValue(ctx, key{}, r) }
+
+// From returns the record of a request; a fresh one that nobody writes, if there is none.
+func From(ctx context.Context) *Record {
+	if r, ok := ctx.Value(key{}).(*Record); ok {
+		return r
+	}
+	return &Record{}
+}
+
+// Attrs are the members of the log entry; what is empty is left out.
+func (r *Record) Attrs(now time.Time) []slog.Attr {
+	as := []slog.Attr{
+		slog.String("id", r.ID), slog.String("method", r.Method), slog.String("route", r.Route),
+		slog.Int("status", r.Status), slog.Int64("bytes", r.Bytes), slog.Int64("us", now.Sub(r.Start).Microseconds()),
+	}
+	for _, s := range []struct{ k, v string }{
+		{"client", r.Client}, {"grant", string(r.Grant)}, {"call", string(r.Call)}, {"provider", string(r.Provider)},
+		{"model", r.Model}, {"why", string(r.Why)}, {"upstream_id", r.Upstream},
+	} {
+		if s.v != "" {
+			as = append(as, slog.String(s.k, s.v))
+		}
+	}
+	if r.Call != "" {
+		as = append(as, slog.Bool("stream", r.Stream), slog.Int64("held_micro_usd", int64(r.Held)), slog.Int64("charged_micro_usd", int64(r.Charged)))
+	}
+	if r.Err != nil {
+		as = append(as, slog.String("error", clip(r.Err.Error())))
+	}
+	return as
+}
+
+// clip bounds an error's text: it may quote a peer.
+func clip(s string) string {
+	const most = 500
+	if len(s) > most {
+		return s[:most]
+	}
+	return s
+}
