@@ -1,0 +1,177 @@
+// Package recall is the sole owner of the calls in flight: a recalled grant has none. It may not touch the reason why a grant
+// ended, HTTP or storage: who ends a grant gives the cause.
+package recall
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Board is the list of calls in flight, by grant. It is safe for use by several goroutines.
+//
+// A Watch that races an End is either seen by the End, and cut, or comes after it. Whoever ends a grant commits the new state
+// before it calls End, and whoever watches a call does so before the ledger's hold, which tests the state in its own
+// transaction: so a Watch that End missed meets a hold that refuses, and no call gets past both.
+type Board struct {
+	now func() time.Time
+
+	mu    sync.Mutex                   // guards the fields below
+	calls map[passport.GrantID]*flight // the first of each grant; the others hang on it
+	total int
+	idle  chan struct{} // not nil: somebody waits until total is 0; then it is closed
+}
+
+// flight is one call in flight.
+type flight struct {
+	grant      passport.GrantID
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	timer      *time.Timer // ends the call when its time comes
+	prev, next *flight     // of the same grant; guarded by Board.mu
+	released   bool        // guarded by Board.mu
+}
+
+// New makes an empty board. now says how far off an end is.
+func New(now func() time.Time) *Board {
+	return &Board{now: now, calls: map[passport.GrantID]*flight{}}
+}
+
+// Watch puts a call on the board until release is called, which must happen on every path and may happen twice. The context
+// it returns ends with a cause (context.Cause) of kind GrantEnded or GrantPaused the moment the grant is recalled, with
+// GrantEnded when until comes, and as ctx does when ctx ends. An until that has come already, or is zero, ends it at once.
+// It starts no goroutine for a ctx of the standard library.
+func (b *Board) Watch(ctx context.Context, g passport.GrantID, until time.Time) (watched context.Context, release func()) {
+	f := &flight{grant: g}
+	f.ctx, f.cancel = context.WithCancelCause(ctx)
+	left := until.Sub(b.now())
+	b.mu.Lock()
+	f.next = b.calls[g]
+	if f.next != nil {
+		f.next.prev = f
+	}
+	b.calls[g] = f
+	b.total++
+	b.mu.Unlock()
+	if left <= 0 {
+		f.cancel(timeUp())
+		return f.ctx, func() { b.release(f) }
+	}
+	f.timer = time.AfterFunc(left, func() { f.cancel(timeUp()) })
+	return f.ctx, func() { b.release(f) }
+}
+
+func timeUp() error {
+	return problem.New(problem.GrantEnded, "the time of the grant or of its token has come")
+}
+
+// release takes a call off the board and frees what its context holds.
+func (b *Board) release(f *flight) {
+	if f.timer != nil {
+		f.timer.Stop()
+	}
+	defer f.cancel(context.Canceled)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f.released {
+		return
+	}
+	f.released = true
+	switch {
+	case f.prev != nil:
+		f.prev.next = f.next
+	case f.next != nil:
+		b.calls[f.grant] = f.next
+	default:
+		delete(b.calls, f.grant)
+	}
+	if f.next != nil {
+		f.next.prev = f.prev
+	}
+	b.total--
+	if b.total == 0 && b.idle != nil {
+		close(b.idle)
+		b.idle = nil
+	}
+}
+
+// End ends all calls of a grant with a cause and says how many it ended. The calls' own goroutines close what they have
+// open, settle and release. A cause that is nil reads as GrantEnded.
+func (b *Board) End(g passport.GrantID, cause error) (n int) {
+	b.mu.Lock()
+	var ending []*flight
+	for f := b.calls[g]; f != nil; f = f.next {
+		ending = append(ending, f)
+	}
+	b.mu.Unlock()
+	return end(ending, cause)
+}
+
+// EndAll ends all calls of all grants with a cause and says how many it ended.
+func (b *Board) EndAll(cause error) (n int) {
+	b.mu.Lock()
+	ending := make([]*flight, 0, b.total)
+	for _, first := range b.calls {
+		for f := first; f != nil; f = f.next {
+			ending = append(ending, f)
+		}
+	}
+	b.mu.Unlock()
+	return end(ending, cause)
+}
+
+// end cancels outside the board's lock: what hangs on a context runs in there.
+func end(ending []*flight, cause error) (n int) {
+	if cause == nil {
+		cause = problem.New(problem.GrantEnded, "the grant has ended")
+	}
+	for _, f := range ending {
+		if f.ctx.Err() != nil {
+			continue
+		}
+		f.cancel(cause)
+		n++
+	}
+	return n
+}
+
+// Live is how many calls of a grant are on the board, those that were ended but not released yet included.
+func (b *Board) Live(g passport.GrantID) (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for f := b.calls[g]; f != nil; f = f.next {
+		n++
+	}
+	return n
+}
+
+// LiveAll is how many calls of all grants are on the board.
+func (b *Board) LiveAll() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.total
+}
+
+// Drain waits until no call is on the board, or until ctx ends, whose cause it returns. It ends no call and keeps none from
+// coming: close the listener first.
+func (b *Board) Drain(ctx context.Context) error {
+	b.mu.Lock()
+	if b.total == 0 {
+		b.mu.Unlock()
+		return nil
+	}
+	if b.idle == nil {
+		b.idle = make(chan struct{})
+	}
+	idle := b.idle
+	b.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

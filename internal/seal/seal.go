@@ -1,0 +1,212 @@
+// Package seal owns the key-encryption key (KEK): a file outside the database under which provider keys and signing keys are
+// sealed at rest. It seals and opens bytes and knows nothing of what they are. It may touch that one file and nothing else:
+// no HTTP, no SQL, no logs.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+)
+
+const (
+	keyBytes  = 32
+	fileMark  = "aipassport-kek-1:" // before the key in its file, so that a wrong file is told from a broken one
+	maxFile   = 4096                // bytes of a key file that are looked at
+	version1  = 1                   // first byte of what is sealed: HKDF-SHA256 per purpose, AES-256-GCM
+	ownerOnly = 0o600
+)
+
+// Box seals and opens. It is safe for use by several goroutines. The zero Box seals nothing and opens nothing.
+type Box struct {
+	file string
+
+	mu    sync.Mutex // guards the fields below
+	kek   []byte     // nil: the file is not there yet
+	aeads map[string]cipher.AEAD
+}
+
+// Open reads the key file. A file that is not there is made by the first Seal, never by Open: whoever finds something sealed
+// before that cannot open it and learns that the file is missing. Errors: Invalid if the file can be read by others than its
+// owner, is no regular file or holds no key.
+func Open(file string) (*Box, error) {
+	if file == "" {
+		return nil, problem.New(problem.Invalid, "no key file is named")
+	}
+	kek, err := read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Box{file: file}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Box{file: file, kek: kek}, nil
+}
+
+// Seal encrypts plain for a purpose and bound to an id: it opens only with both the same. The first Seal makes the key file
+// where there is none, durable before Seal returns.
+func (b *Box) Seal(purpose, id string, plain []byte) ([]byte, error) {
+	a, err := b.aead(purpose, true)
+	if err != nil {
+		return nil, err
+	}
+	// The nonce is random and part of what Seal returns. NIST SP 800-38D §8.3 allows 2^32 of those under one key.
+	return a.Seal([]byte{version1}, nil, plain, associated(purpose, id)), nil
+}
+
+// Open decrypts what Seal made for the same purpose and id. Error: Unavailable if the key file is missing or is not the one
+// that sealed it, or the bytes were changed or moved.
+func (b *Box) Open(purpose, id string, sealed []byte) ([]byte, error) {
+	a, err := b.aead(purpose, false)
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) == 0 || sealed[0] != version1 {
+		return nil, problem.New(problem.Unavailable, "what is stored as %s was not sealed by this broker", purpose)
+	}
+	plain, err := a.Open(nil, nil, sealed[1:], associated(purpose, id))
+	if err != nil {
+		return nil, problem.Wrap(err, problem.Unavailable,
+			"the key file %s does not open what is stored as %s: put the file back that was in use when it was stored", b.file, purpose)
+	}
+	return plain, nil
+}
+
+// associated is the associated data. The purpose has its own key anyway, so the two cannot be shifted against each other.
+func associated(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
+
+// aead returns the cipher of a purpose. Each purpose has its own key (RFC 5869).
+func (b *Box) aead(purpose string, mayMake bool) (cipher.AEAD, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a := b.aeads[purpose]; a != nil {
+		return a, nil
+	}
+	if b.kek == nil && !mayMake {
+		return nil, problem.New(problem.Unavailable, "the key file %s is missing, but something is stored that it sealed: put the file back", b.file)
+	}
+	if b.kek == nil {
+		kek, err := create(b.file)
+		if err != nil {
+			return nil, err
+		}
+		b.kek = kek
+	}
+	key, err := hkdf.Key(sha256.New, b.kek, nil, "aipassport/seal/"+purpose, keyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key for %s: %w", purpose, err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("make the cipher for %s: %w", purpose, err)
+	}
+	a, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("make the cipher for %s: %w", purpose, err)
+	}
+	if b.aeads == nil {
+		b.aeads = map[string]cipher.AEAD{}
+	}
+	b.aeads[purpose] = a
+	return a, nil
+}
+
+// read returns the key in a file; fs.ErrNotExist if there is no file.
+func read(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("open the key file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at the key file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, problem.New(problem.Invalid, "the key file %s is not a regular file", file)
+	}
+	// Windows has no such bits: every file reads as 0666 there.
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, problem.New(problem.Invalid, "the key file %s can be read by others (mode %04o): run chmod 600 on it", file, info.Mode().Perm())
+	}
+	text := make([]byte, maxFile)
+	n, err := f.Read(text)
+	if err != nil && n > 0 {
+		return nil, fmt.Errorf("read the key file: %w", err)
+	}
+	encoded, ok := strings.CutPrefix(strings.TrimSpace(string(text[:n])), fileMark)
+	kek, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if !ok || err != nil || len(kek) != keyBytes {
+		return nil, problem.New(problem.Invalid, "the file %s holds no key of this broker", file)
+	}
+	return kek, nil
+}
+
+// create makes a new key and its file. A file that another process made meanwhile is read instead: no file is ever replaced.
+func create(file string) ([]byte, error) {
+	kek := make([]byte, keyBytes)
+	rand.Read(kek) // never fails (crypto/rand)
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the key file: %w", err)
+	}
+	// Whole and on disk under another name first: a crash leaves either no key file or a whole one.
+	tmp, err := write(dir, fileMark+base64.StdEncoding.EncodeToString(kek)+"\n")
+	if tmp != "" {
+		defer os.Remove(tmp)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write the key file: %w", err)
+	}
+	err = os.Link(tmp, file)
+	if errors.Is(err, fs.ErrExist) {
+		return read(file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make the key file: %w", err)
+	}
+	if err := syncFolder(dir); err != nil {
+		return nil, fmt.Errorf("make the key file durable: %w", err)
+	}
+	return kek, nil
+}
+
+func write(dir, text string) (name string, err error) {
+	f, err := os.CreateTemp(dir, ".kek-*") // mode 0600 (os.CreateTemp)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Chmod(ownerOnly); err != nil && runtime.GOOS != "windows" {
+		return f.Name(), err
+	}
+	if _, err := f.WriteString(text); err != nil {
+		return f.Name(), err
+	}
+	return f.Name(), f.Sync()
+}
+
+// syncFolder makes a new name in a folder durable. Windows cannot sync a folder.
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
