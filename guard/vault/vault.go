@@ -1,3 +1,289 @@
 // Package vault is the sole owner of provider credentials: it seals them, and lends one for the length of a function call. It may
 // not touch HTTP or logs.
 package vault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/seal"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Bounds of what the owner puts in.
+const (
+	maxLabel     = 60 // characters
+	minKey       = 8  // bytes
+	maxKey       = 500
+	maxTestError = 300 // bytes
+)
+
+// purpose binds what is sealed here to this package's use.
+const purpose = "credential"
+
+// Config is what a vault needs.
+type Config struct {
+	Sealed Sealed
+	Box    *seal.Box
+	Env    map[string]string // the process environment: variable to value
+	Now    func() time.Time
+	NewID  func() string
+}
+
+// Vault holds the provider keys. In memory it keeps the stored ones sealed and opens one for each loan. It is safe for use by
+// several goroutines.
+type Vault struct {
+	cfg Config
+	env map[passport.Provider]fromEnv // never changed after New
+
+	mu     sync.RWMutex          // guards stored
+	stored []passport.Credential // sealed, oldest first; the slice is replaced, never changed
+}
+
+// New reads what is stored and tries that every key opens. Errors: Invalid if a key in the environment cannot be one;
+// Unavailable if the key file is missing or another than the one that sealed what is stored.
+func New(ctx context.Context, cfg Config) (*Vault, error) {
+	if cfg.Sealed == nil || cfg.Box == nil || cfg.Now == nil || cfg.NewID == nil {
+		panic("vault: a part of Config is missing")
+	}
+	env, err := keysOf(cfg.Env)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := cfg.Sealed.Credentials(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the stored provider keys: %w", err)
+	}
+	v := &Vault{cfg: cfg, env: env, stored: slices.Clone(stored)}
+	v.cfg.Env = nil
+	for _, c := range stored {
+		if err := v.lend(c, func(secret.Text) error { return nil }); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// Has says whether there is a key for a provider.
+func (v *Vault) Has(p passport.Provider) bool {
+	_, inEnv := v.env[p]
+	_, stored := v.newest(p)
+	return inEnv || stored
+}
+
+// Lend lets fn use the provider's key until it returns: the newest that the owner put in, else the one in the environment. Errors:
+// CredentialMissing if there is none, Unavailable if it cannot be opened, and fn's own, as they are.
+func (v *Vault) Lend(ctx context.Context, p passport.Provider, fn func(key secret.Text) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if c, ok := v.newest(p); ok {
+		return v.lend(c, fn)
+	}
+	if e, ok := v.env[p]; ok {
+		return loan([]byte(e.key.Reveal()), fn)
+	}
+	return problem.New(problem.CredentialMissing, "No API key configured for provider '%s'. Set the corresponding environment variable.", p)
+}
+
+// LendByID lends one key, to test it. Errors: NotFound, and as Lend.
+func (v *Vault) LendByID(ctx context.Context, id passport.CredentialID, fn func(key secret.Text) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if c, ok := v.byID(id); ok {
+		return v.lend(c, fn)
+	}
+	for _, e := range v.env {
+		if id == passport.CredentialID(envPrefix+e.name) {
+			return loan([]byte(e.key.Reveal()), fn)
+		}
+	}
+	return problem.New(problem.NotFound, "there is no such provider key")
+}
+
+// lend opens a stored key and lends it.
+func (v *Vault) lend(c passport.Credential, fn func(key secret.Text) error) error {
+	key, err := v.cfg.Box.Open(purpose, boundTo(c), c.Sealed)
+	if err != nil {
+		return fmt.Errorf("open the %s key %q: %w", c.Provider, c.Label, err)
+	}
+	return loan(key, fn)
+}
+
+// loan lends key and wipes it after: who kept the Text is left with nothing.
+func loan(key []byte, fn func(key secret.Text) error) error {
+	defer clear(key)
+	return fn(secret.FromBytes(key))
+}
+
+// boundTo is what a sealed key belongs to: its row and its provider. A key moved to another row, or a row given to another
+// provider (whose hosts would then see the key), does not open.
+func boundTo(c passport.Credential) string { return string(c.ID) + "/" + string(c.Provider) }
+
+// Add seals a key that the owner pasted and stores it. Spaces around the key and the label are dropped. Error: Invalid with the
+// field provider, label or key.
+func (v *Vault) Add(ctx context.Context, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error) {
+	label = strings.TrimSpace(label)
+	text := strings.TrimSpace(key.Reveal())
+	if err := check(p, label, text); err != nil {
+		return passport.Credential{}, err
+	}
+	c := passport.Credential{ID: passport.CredentialID(v.cfg.NewID()), Provider: p, Label: label, CreatedAt: v.cfg.Now()}
+	sealed, err := v.cfg.Box.Seal(purpose, boundTo(c), []byte(text))
+	if err != nil {
+		return passport.Credential{}, fmt.Errorf("seal a %s key: %w", p, err)
+	}
+	c.Sealed = sealed
+	if err := v.cfg.Sealed.AddCredential(ctx, c, v.event(passport.CredentialAdded, c, actor, "")); err != nil {
+		return passport.Credential{}, fmt.Errorf("store a %s key: %w", p, err)
+	}
+	v.mu.Lock()
+	v.stored = append(slices.Clone(v.stored), c)
+	v.mu.Unlock()
+	c.Sealed = nil
+	return c, nil
+}
+
+func check(p passport.Provider, label, key string) error {
+	if !slices.Contains(passport.Providers, p) {
+		return problem.New(problem.Invalid, "%q is not a provider this broker knows", p).In("provider")
+	}
+	if n := utf8.RuneCountInString(label); n < 1 || n > maxLabel || !utf8.ValidString(label) {
+		return problem.New(problem.Invalid, "must have 1 to %d characters", maxLabel).In("label")
+	}
+	if strings.ContainsFunc(label, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return problem.New(problem.Invalid, "must be one line of text").In("label")
+	}
+	if len(key) < minKey || len(key) > maxKey || !plain(key) {
+		return problem.New(problem.Invalid, "must be %d to %d printable ASCII characters without spaces", minKey, maxKey).In("key")
+	}
+	return nil
+}
+
+// Remove deletes a stored key. Once it returns nil, nothing is lent of it any more; a loan that runs is not called back.
+// Errors: NotFound; Conflict for a key that is in the environment.
+func (v *Vault) Remove(ctx context.Context, id passport.CredentialID, actor string) error {
+	if strings.HasPrefix(string(id), envPrefix) {
+		return problem.New(problem.Conflict, "this key is set in the environment of the broker: take it out there and restart")
+	}
+	c, ok := v.byID(id)
+	if !ok {
+		c.ID = id
+	}
+	err := v.cfg.Sealed.RemoveCredential(ctx, id, v.event(passport.CredentialGone, c, actor, ""))
+	if err != nil && problem.KindOf(err) != problem.NotFound {
+		return fmt.Errorf("remove a provider key: %w", err) // it may be gone or not: asking again will tell
+	}
+	v.mu.Lock()
+	v.stored = slices.DeleteFunc(slices.Clone(v.stored), func(c passport.Credential) bool { return c.ID == id })
+	v.mu.Unlock()
+	return err
+}
+
+// Tested notes how a test of a stored key went; testErr is empty if it was good. A test of a key in the environment is not
+// kept. The key itself is cut out of testErr. Error: NotFound.
+func (v *Vault) Tested(ctx context.Context, id passport.CredentialID, testErr string, actor string) error {
+	if err := v.LendByID(ctx, id, func(key secret.Text) error {
+		testErr = strings.ReplaceAll(testErr, key.Reveal(), key.String())
+		return nil
+	}); err != nil {
+		return err
+	}
+	c, ok := v.byID(id)
+	if !ok {
+		return nil
+	}
+	testErr = cut(testErr, maxTestError)
+	note := "good"
+	if testErr != "" {
+		note = testErr
+	}
+	if err := v.cfg.Sealed.TestedCredential(ctx, id, v.cfg.Now(), testErr, v.event(passport.CredentialTested, c, actor, note)); err != nil {
+		return fmt.Errorf("note the test of a provider key: %w", err)
+	}
+	return nil
+}
+
+// cut shortens s to at most n bytes of whole characters.
+func cut(s string, n int) string {
+	s = strings.ToValidUTF8(s, "")
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// event tells of a change to a credential.
+func (v *Vault) event(kind passport.EventKind, c passport.Credential, actor, note string) passport.Event {
+	name := cut(string(c.Provider)+" "+c.Label, passport.MaxNote-maxTestError-2)
+	if note != "" {
+		name += ": " + note
+	}
+	return passport.Event{ID: passport.EventID(v.cfg.NewID()), Kind: kind, At: v.cfg.Now(), Actor: actor, Note: name}
+}
+
+// Entry is a key as a page shows it.
+type Entry struct {
+	Credential passport.Credential // Sealed is emptied
+	FromEnv    bool
+	EnvName    string // the variable, if FromEnv; the credential's ID is then made of it
+	Used       bool   // this is the one that Lend lends for its provider
+}
+
+// List returns the stored keys as they are on disk, newest first, and then those in the environment.
+func (v *Vault) List(ctx context.Context) ([]Entry, error) {
+	stored, err := v.cfg.Sealed.Credentials(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the provider keys: %w", err)
+	}
+	list := make([]Entry, 0, len(stored)+len(v.env))
+	for _, c := range slices.Backward(stored) {
+		used, ok := v.newest(c.Provider)
+		c.Sealed = nil
+		list = append(list, Entry{Credential: c, Used: ok && used.ID == c.ID})
+	}
+	for _, p := range passport.Providers {
+		e, ok := v.env[p]
+		if !ok {
+			continue
+		}
+		_, overruled := v.newest(p)
+		list = append(list, Entry{
+			Credential: passport.Credential{ID: passport.CredentialID(envPrefix + e.name), Provider: p, Label: e.name},
+			FromEnv:    true, EnvName: e.name, Used: !overruled,
+		})
+	}
+	return list, nil
+}
+
+// newest is the stored key of a provider that is lent.
+func (v *Vault) newest(p passport.Provider) (passport.Credential, bool) {
+	return v.last(func(c passport.Credential) bool { return c.Provider == p })
+}
+
+func (v *Vault) byID(id passport.CredentialID) (passport.Credential, bool) {
+	return v.last(func(c passport.Credential) bool { return c.ID == id })
+}
+
+func (v *Vault) last(is func(passport.Credential) bool) (passport.Credential, bool) {
+	v.mu.RLock()
+	stored := v.stored
+	v.mu.RUnlock()
+	for _, c := range slices.Backward(stored) {
+		if is(c) {
+			return c, true
+		}
+	}
+	return passport.Credential{}, false
+}

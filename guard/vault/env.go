@@ -1,0 +1,58 @@
+package vault
+
+import (
+	"strings"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// envNames lists the variables that may hold a provider's key, in the order in which they are tried.
+var envNames = []struct {
+	provider passport.Provider
+	names    []string
+}{
+	{passport.OpenAI, []string{"OPENAI_API_KEY", "OPENAI_KEY", "OPEN_AI_API_KEY", "OPEN_AI_KEY"}},
+	{passport.Anthropic, []string{"ANTHROPIC_API_KEY", "ANTHROPIC_KEY", "CLAUDE_API_KEY", "CLAUDE_KEY", "CLAUDE_SECRET_KEY"}},
+	{passport.Google, []string{"GOOGLE_API_KEY", "GOOGLE_AI_API_KEY", "GEMINI_API_KEY", "GEMINI_KEY"}},
+}
+
+// envPrefix begins the id of a credential that is only in the environment. No stored id begins so: they are UUIDs.
+const envPrefix = "env:"
+
+// fromEnv is a key of the environment. It is never written to disk.
+type fromEnv struct {
+	name string
+	key  secret.Text
+}
+
+// keysOf reads the environment's keys, trimmed: of each provider the first that is not blank. Error: Invalid, naming the
+// variable, if it holds what cannot be a key.
+func keysOf(env map[string]string) (map[passport.Provider]fromEnv, error) {
+	found := map[passport.Provider]fromEnv{}
+	for _, e := range envNames {
+		for _, name := range e.names {
+			key := strings.TrimSpace(env[name])
+			if key == "" {
+				continue
+			}
+			if !plain(key) || len(key) > maxKey {
+				return nil, problem.New(problem.Invalid, "must be at most %d printable ASCII characters without spaces", maxKey).In(name)
+			}
+			found[e.provider] = fromEnv{name, secret.New(key)}
+			break
+		}
+	}
+	return found, nil
+}
+
+// plain says whether a key may stand in a header: printable ASCII without spaces.
+func plain(key string) bool {
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
