@@ -33,6 +33,9 @@ type Control struct {
 	Defaults   passport.Limits // for a limit that neither the app nor the person sets
 }
 
+// SecretPrefix begins every grant secret, so that scanners of leaked secrets can find one.
+const SecretPrefix = "aips_"
+
 // tries bounds how often a change is made anew when another change got in between.
 const tries = 8
 
@@ -49,7 +52,7 @@ func (c *Control) Ask(ctx context.Context, r Request) (passport.Grant, string, e
 	}
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails, or the process ends (crypto/rand)
-	secret := "aips_" + base64.RawURLEncoding.EncodeToString(raw)
+	secret := SecretPrefix + base64.RawURLEncoding.EncodeToString(raw)
 	now := c.now()
 	g := passport.Grant{
 		ID: passport.GrantID(c.NewID()), RequestID: passport.RequestID(c.NewID()), Version: 1, State: passport.GrantPending,

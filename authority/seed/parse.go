@@ -1,0 +1,211 @@
+package seed
+
+import (
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/internal/fields"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Bounds of texts in a grant request, in characters.
+const (
+	maxName   = 200
+	maxURL    = 2000
+	maxReason = 10_000
+)
+
+var scopeMembers = []string{"provider", "models", "capabilities", "maxBudgetCents", "maxRequests", "rateLimit"}
+
+// parseRequest reads the body of POST /grant-requests.
+func parseRequest(body []byte) (authority.Request, error) {
+	o, err := fields.Read(body, "appName", "appUrl", "scope", "authorizationDetails", "reason")
+	if err != nil {
+		return authority.Request{}, err
+	}
+	r := authority.Request{
+		AppName: text(o, "appName", maxName),
+		AppURL:  webURL(o),
+		Reason:  text(o, "reason", maxReason),
+	}
+	switch {
+	case o.Has("authorizationDetails") && o.Has("scope"):
+		o.Fail("authorizationDetails", "Give either scope or authorizationDetails, not both")
+	case o.Has("authorizationDetails"):
+		r.Details = parseDetails(o)
+	default:
+		s := o.Object("scope", scopeMembers...)
+		r.Details = []passport.Detail{parseScope(o, s, "scope")}
+	}
+	return r, o.Err()
+}
+
+// text is a required string within a length.
+func text(o *fields.Object, name string, most int) string {
+	s := o.String(name, 1)
+	if utf8.RuneCountInString(s) > most {
+		o.Fail(name, "String must contain at most %d character(s)", most)
+	}
+	return s
+}
+
+// webURL is appUrl: absolute, http or https, with a host and without user info.
+func webURL(o *fields.Object) string {
+	if o.Has("appUrl") && fields.Kind(o.Raw("appUrl")) == "string" && fields.Text(o.Raw("appUrl")) == "" {
+		o.Fail("appUrl", "Invalid url")
+		return ""
+	}
+	s := text(o, "appUrl", maxURL)
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Hostname() == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.ContainsAny(s, " \t\r\n\\") {
+		o.Fail("appUrl", "Invalid url")
+	}
+	return s
+}
+
+// parseScope reads one scope; what is wrong is listed under top.
+func parseScope(o, s *fields.Object, top string) passport.Detail {
+	d := passport.Detail{
+		Provider: passport.Provider(s.Enum("provider", words(passport.Providers)...)),
+		Models:   s.Strings("models"),
+	}
+	for _, c := range s.Enums("capabilities", words(passport.Capabilities)...) {
+		d.Capabilities = append(d.Capabilities, passport.Capability(c))
+	}
+	if d.Models == nil {
+		d.Models = []string{}
+	}
+	if d.Capabilities == nil {
+		d.Capabilities = []passport.Capability{}
+	}
+	d.MaxBudgetCents, d.MaxRequests, d.RateLimit = limit(s, "maxBudgetCents"), limit(s, "maxRequests"), limit(s, "rateLimit")
+	if o.Err() == nil {
+		if err := d.Check(); err != nil {
+			o.Fail(top, "%s", err.Error())
+		}
+	}
+	return d
+}
+
+func limit(s *fields.Object, name string) passport.Limit {
+	n, ok := s.OptInt(name, 0)
+	if !ok {
+		return passport.Limit{}
+	}
+	return passport.LimitOf(n)
+}
+
+func words[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
+
+var detailMembers = append([]string{"type", "expiresAt", "maxDelegationDepth"}, scopeMembers...)
+
+// parseDetails reads a list of ai_access objects (RFC 9396 §2). An unknown type or member is refused.
+func parseDetails(o *fields.Object) []passport.Detail {
+	const name = "authorizationDetails"
+	list := o.Array(name)
+	if list == nil {
+		return nil
+	}
+	if len(list) == 0 || len(list) > passport.MaxDetails {
+		o.Fail(name, "Array must contain 1 to %d element(s)", passport.MaxDetails)
+		return nil
+	}
+	seen := map[passport.Provider]bool{}
+	var out []passport.Detail
+	for _, v := range list {
+		s := o.Inside(name, v, detailMembers...)
+		for _, m := range s.Unknown(detailMembers...) {
+			o.Fail(name, "Unknown member '%s'", m)
+		}
+		s.Enum("type", passport.DetailType)
+		d := parseScope(o, s, name)
+		d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt"), limit(s, "maxDelegationDepth")
+		if o.Err() == nil && seen[d.Provider] {
+			o.Fail(name, "Names provider '%s' twice", d.Provider)
+		}
+		seen[d.Provider] = true
+		if err := d.Check(); o.Err() == nil && err != nil {
+			o.Fail(name, "%s", err.Error())
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// parseApproval reads {expiresInSeconds, scope} or {expiresInSeconds, authorizationDetails}. What is left out inherits; of
+// several details those that are not in the list are not given.
+func parseApproval(body []byte, g passport.Grant) (passport.Approval, error) {
+	o, err := fields.Read(body, "expiresInSeconds", "scope", "authorizationDetails")
+	if err != nil {
+		return passport.Approval{}, err
+	}
+	a := passport.Approval{Lifetime: defaultExpiry * time.Second, Narrowed: make([]passport.Detail, len(g.Asked))}
+	if n, ok := o.OptInt("expiresInSeconds", 1); ok {
+		if n > int64(passport.MaxLifetime/time.Second) {
+			o.Fail("expiresInSeconds", "Number must be less than or equal to %d", int64(passport.MaxLifetime/time.Second))
+			n = 0
+		}
+		a.Lifetime = time.Duration(n) * time.Second
+	}
+	switch {
+	case o.Has("scope") && o.Has("authorizationDetails"):
+		o.Fail("authorizationDetails", "Give either scope or authorizationDetails, not both")
+	case o.Has("scope") && len(g.Asked) != 1:
+		o.Fail("scope", "This request has %d details: narrow it with authorizationDetails", len(g.Asked))
+	case o.Has("scope"):
+		a.Narrowed[0] = parseNarrowing(o.Object("scope", scopeMembers...))
+	case o.Has("authorizationDetails"):
+		a.Kept = make([]bool, len(g.Asked))
+		for _, v := range o.Array("authorizationDetails") {
+			narrowed := parseNarrowing(o.Inside("authorizationDetails", v, detailMembers...))
+			i := indexOf(g.Asked, narrowed.Provider)
+			if i < 0 || a.Kept[i] {
+				o.Fail("authorizationDetails", "Provider '%s' was not asked for, or comes twice", narrowed.Provider)
+				continue
+			}
+			a.Kept[i], a.Narrowed[i] = true, narrowed
+		}
+	}
+	return a, o.Err()
+}
+
+func indexOf(ds []passport.Detail, p passport.Provider) int {
+	for i, d := range ds {
+		if d.Provider == p {
+			return i
+		}
+	}
+	return -1
+}
+
+// parseNarrowing reads a scope of which every member may be left out.
+func parseNarrowing(s *fields.Object) passport.Detail {
+	var d passport.Detail
+	if s.Has("provider") {
+		d.Provider = passport.Provider(s.Enum("provider", words(passport.Providers)...))
+	}
+	if s.Has("models") {
+		d.Models = append([]string{}, s.Strings("models")...)
+	}
+	if s.Has("capabilities") {
+		d.Capabilities = []passport.Capability{}
+		for _, c := range s.Enums("capabilities", words(passport.Capabilities)...) {
+			d.Capabilities = append(d.Capabilities, passport.Capability(c))
+		}
+	}
+	d.MaxBudgetCents, d.MaxRequests, d.RateLimit = limit(s, "maxBudgetCents"), limit(s, "maxRequests"), limit(s, "rateLimit")
+	d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt"), limit(s, "maxDelegationDepth")
+	return d
+}

@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/chat"
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/record"
+	"github.com/devrelopers/aipassport/internal/respond"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Names of the headers in which every answer tells what is left.
+const (
+	HeaderBudget = "AIPassport-Budget-Remaining-Micro-Usd"
+	HeaderCalls  = "AIPassport-Calls-Remaining"
+	HeaderCost   = "AIPassport-Cost-Micro-Usd" // of this call, where it is known before the answer starts
+	HeaderCall   = "AIPassport-Call"           // id of the reservation
+	HeaderUpID   = "AIPassport-Provider-Request-Id"
+)
+
+// call is the scratch of one call on its way. One goroutine uses it.
+type call struct {
+	g   *Gateway
+	w   http.ResponseWriter
+	r   *http.Request
+	e   endpoint
+	rec *record.Record
+
+	standing passport.Standing
+	seed     *chat.Body      // of /proxy/chat
+	native   dialect.Dialect // of /proxy/chat, once the grant is known
+	raw      []byte          // the body, once read
+	taken    int64           // of the allowance
+
+	rsv     *meter.Reservation
+	why     passport.Outcome // how it ended, for the settle; until something leaves, not_sent
+	usage   passport.Usage
+	charged bool // settled already
+	started bool // the answer's status line is out
+	stream  bool // the answer is a stream of events
+}
+
+func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *call {
+	return &call{g: g, w: w, r: r, e: e, rec: record.From(r.Context()), native: e.dialect, why: passport.NotSent}
+}
+
+func (c *call) end() { c.g.bodies.give(c.taken) }
+
+// body reads the request body whole, within its bounds of size and time. Only once.
+func (c *call) body() ([]byte, error) {
+	if c.raw != nil {
+		return c.raw, nil
+	}
+	if enc := c.r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return nil, problem.New(problem.UnsupportedMedia, "an encoded body (%.20q) is not taken: send it plain", enc)
+	}
+	n := c.r.ContentLength
+	if n > c.g.MaxBody {
+		c.w.Header().Set("Connection", "close") // we will not read the rest
+		return nil, tooLarge(c.g.MaxBody)
+	}
+	if n < 0 {
+		n = c.g.MaxBody
+	}
+	if err := c.g.bodies.take(n); err != nil {
+		return nil, err
+	}
+	c.taken = n
+	rc := http.NewResponseController(c.w)
+	rc.SetReadDeadline(c.g.Now().Add(c.g.BodyTimeout))
+	defer rc.SetReadDeadline(time.Time{})
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.g.MaxBody))
+	switch {
+	case err == nil:
+	case isTooLarge(err):
+		return nil, tooLarge(c.g.MaxBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.w.Header().Set("Connection", "close")
+		return nil, problem.New(problem.Invalid, "the body did not arrive within %s", c.g.BodyTimeout)
+	default:
+		return nil, problem.Wrap(err, problem.ClientGone, "the body broke off")
+	}
+	if body == nil {
+		body = []byte{}
+	}
+	c.raw = body
+	return body, nil
+}
+
+func tooLarge(most int64) error {
+	return problem.New(problem.TooLarge, "the body is larger than %d bytes", most)
+}
+
+func isTooLarge(err error) bool {
+	_, ok := errors.AsType[*http.MaxBytesError](err)
+	return ok
+}
+
+// known notes whose call it is and tells what is left.
+func (c *call) known(s passport.Standing) {
+	c.standing, c.rec.Grant = s, s.Grant.ID
+	c.tell(s.Total.Left(), s.Total.CallsLeft())
+}
+
+func (c *call) reserved(r *meter.Reservation) {
+	c.rsv, c.rec.Call, c.rec.Held = r, r.ID, r.Amount
+	c.w.Header().Set(HeaderCall, string(r.ID))
+	c.tell(r.Held.Total.Left(), r.Held.Total.CallsLeft())
+}
+
+func (c *call) tell(left passport.Money, calls int64) {
+	h := c.w.Header()
+	h.Set(HeaderBudget, strconv.FormatInt(int64(left), 10))
+	h.Set(HeaderCalls, strconv.FormatInt(calls, 10))
+}
+
+// settle ends the reservation with what is known by now, once.
+func (c *call) settle() passport.Money {
+	if c.charged {
+		return c.rec.Charged
+	}
+	c.charged, c.rec.Why = true, c.why
+	c.rec.Charged = c.rsv.Settle(c.r.Context(), c.why, c.usage)
+	return c.rec.Charged
+}
+
+// refuse answers with an error of ours, in the shape of the caller's dialect, unless the answer has begun.
+func (c *call) refuse(err error) {
+	c.rec.Err = err
+	p := problem.From(err)
+	if p.Kind == problem.Unauthenticated || p.Kind == problem.GrantEnded {
+		c.w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3
+	}
+	if c.e.dialect == nil {
+		respond.Error(c.w, err)
+		return
+	}
+	c.write(c.e.dialect.Problem(p, c.rec.ID))
+}
+
+func (c *call) write(a dialect.Answer) {
+	h := c.w.Header()
+	for k, vs := range a.Header {
+		h[k] = vs
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+	c.w.WriteHeader(a.Status)
+	c.w.Write(a.Body)
+}
+
+// fail ends a call that went wrong after its reservation: the outcome for the settle, then an answer if none has begun, an
+// error event at the end of a cut stream, or a connection that breaks, so that a cut answer never looks whole.
+func (c *call) fail(ctx context.Context, err error) {
+	c.rec.Err = err
+	if problem.KindOf(err) == problem.ClientGone && c.why == passport.Broken {
+		c.why = passport.ClientLeft
+	}
+	if cause := context.Cause(ctx); cause != nil && c.why != passport.NotSent {
+		c.why = passport.Recalled
+		if c.r.Context().Err() != nil {
+			c.why = passport.ClientLeft
+		}
+		err = cause
+	}
+	c.settle()
+	p := problem.From(err)
+	switch {
+	case !c.started:
+		c.refuse(p)
+	case c.stream && p.Kind != problem.ClientGone:
+		http.NewResponseController(c.w).SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
+		c.w.Write(c.native.Cut(p))
+	default:
+		panic(http.ErrAbortHandler)
+	}
+}

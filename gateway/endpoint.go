@@ -1,0 +1,181 @@
+package gateway
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/chat"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// endpoint is one way in for apps: where the credential is, how the body is read, whose shape errors have.
+type endpoint struct {
+	dialect    dialect.Dialect // nil: the seed's own shape
+	credential func(*http.Request) (string, error)
+	early      func(*call) error
+	read       func(*call) (*dialect.Request, error)
+}
+
+// Mount adds the routes of the data plane.
+func (g *Gateway) Mount(mux *http.ServeMux) {
+	add := func(pattern string, e endpoint) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e) })
+	}
+	none := func(*call) error { return nil }
+	native := func(d dialect.Dialect, cred func(*http.Request) (string, error)) endpoint {
+		return endpoint{dialect: d, credential: cred, early: none, read: func(c *call) (*dialect.Request, error) { return c.readNative(d) }}
+	}
+	add("POST /v1/chat/completions", native(g.OpenAI, bearer))
+	add("POST /anthropic/v1/messages", native(g.Anthropic, anthropicCredential))
+	add("POST /anthropic/messages", native(g.Anthropic, anthropicCredential)) // some clients leave the version out
+	add("POST /google/v1beta/models/{call}", native(g.Google, googleCredential))
+	add("POST /google/v1/models/{call}", native(g.Google, googleCredential))
+	add("POST /proxy/chat", endpoint{credential: seedBearer, early: (*call).readSeed, read: (*call).translateSeed})
+}
+
+// DialectOf returns the dialect whose shape errors on a path have; nil: the seed's.
+func (g *Gateway) DialectOf(path string) dialect.Dialect {
+	switch {
+	case strings.HasPrefix(path, "/v1/"):
+		return g.OpenAI
+	case strings.HasPrefix(path, "/anthropic/"):
+		return g.Anthropic
+	case strings.HasPrefix(path, "/google/"):
+		return g.Google
+	default:
+		return nil
+	}
+}
+
+// readNative reads a body in the provider's own format.
+func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) {
+	if ct := c.r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
+		return nil, problem.New(problem.UnsupportedMedia, "the body must be application/json")
+	}
+	body, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	in := dialect.Input{Query: c.r.URL.Query(), Header: c.r.Header, Body: body}
+	in.Query.Del("key")
+	if v := c.r.PathValue("call"); v != "" {
+		i := strings.LastIndexByte(v, ':')
+		if i < 0 {
+			return nil, problem.New(problem.NotFound, "no such method on a model")
+		}
+		in.Model, in.Method = v[:i], v[i+1:]
+	}
+	return d.Read(in)
+}
+
+// readSeed reads /proxy/chat as far as it goes without knowing the grant. A body of another type is seen as {}.
+func (c *call) readSeed() error {
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	if !isJSON(c.r.Header.Get("Content-Type")) {
+		body = []byte("{}")
+	}
+	c.seed, err = chat.Parse(body)
+	return err
+}
+
+// translateSeed turns it into the native body of the grant's provider and reads that as any other.
+func (c *call) translateSeed() (*dialect.Request, error) {
+	p := c.g.providerFor(c.standing.Grant, c.seed.Model())
+	c.native = c.g.native(p)
+	if c.native == nil {
+		return nil, problem.New(problem.ModelNotGranted, "this grant covers no provider")
+	}
+	in, err := c.seed.For(p)
+	if err != nil {
+		return nil, err
+	}
+	if in.Header == nil {
+		in.Header = http.Header{}
+	}
+	if in.Query == nil {
+		in.Query = url.Values{}
+	}
+	return c.native.Read(in)
+}
+
+// providerFor is the grant's provider; of several, the one whose detail names the model, else the one that has a price for it.
+func (g *Gateway) providerFor(grant passport.Grant, model string) passport.Provider {
+	for _, d := range grant.Details {
+		if slices.Contains(d.Models, model) {
+			return d.Provider
+		}
+	}
+	for _, d := range grant.Details {
+		if _, ok := g.Tariff.Price(d.Provider, model); ok && len(d.Models) == 0 {
+			return d.Provider
+		}
+	}
+	if len(grant.Details) == 0 {
+		return ""
+	}
+	return grant.Details[0].Provider
+}
+
+func (g *Gateway) native(p passport.Provider) dialect.Dialect {
+	switch p {
+	case passport.OpenAI:
+		return g.OpenAI
+	case passport.Anthropic:
+		return g.Anthropic
+	case passport.Google:
+		return g.Google
+	default:
+		return nil
+	}
+}
+
+var errNoToken = problem.New(problem.Unauthenticated, "no access token: put the token from AIPassport where the provider's key would be")
+
+func seedBearer(r *http.Request) (string, error) {
+	t, err := bearer(r)
+	if err != nil {
+		return "", problem.New(problem.Unauthenticated, "Missing or malformed Authorization header")
+	}
+	return t, nil
+}
+
+// bearer reads the Authorization header (RFC 6750 §2.1; the scheme is case-insensitive, RFC 9110 §11.1).
+func bearer(r *http.Request) (string, error) {
+	vs := r.Header.Values("Authorization")
+	if len(vs) != 1 {
+		return "", errNoToken
+	}
+	scheme, t, ok := strings.Cut(vs[0], " ")
+	if t = strings.TrimSpace(t); !ok || !strings.EqualFold(scheme, "Bearer") || t == "" {
+		return "", errNoToken
+	}
+	return t, nil
+}
+
+func anthropicCredential(r *http.Request) (string, error) { return header(r, "X-Api-Key") }
+
+func googleCredential(r *http.Request) (string, error) {
+	if q := r.URL.Query(); q.Has("key") && r.Header.Get("X-Goog-Api-Key") == "" {
+		return q.Get("key"), nil
+	}
+	return header(r, "X-Goog-Api-Key")
+}
+
+func header(r *http.Request, name string) (string, error) {
+	if v := r.Header.Get(name); v != "" {
+		return v, nil
+	}
+	return bearer(r)
+}
+
+func isJSON(contentType string) bool {
+	t, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(t), "application/json")
+}

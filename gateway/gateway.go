@@ -1,0 +1,138 @@
+// Package gateway is the data plane: it carries one call to a provider and its answer back. It holds no policy: it asks
+// passport and the guards, in eight steps whose order is the security property. It may not touch sessions, consent or SQL.
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/upstream"
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/guard/recall"
+	"github.com/devrelopers/aipassport/guard/token"
+	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Tokens tells whose token it is and what the grant behind it stands at, asked anew at every call. guard/token does.
+type Tokens interface {
+	Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error)
+}
+
+// Config is what the gateway works with. All fields are required.
+type Config struct {
+	Tokens   Tokens
+	Meter    *meter.Meter
+	Tariff   *meter.Tariff
+	Board    *recall.Board
+	Vault    *vault.Vault
+	Upstream *upstream.Client
+	Now      func() time.Time
+
+	OpenAI, Anthropic, Google dialect.Dialect
+
+	MaxBody      int64         // bytes of one request body
+	MaxBodies    int64         // bytes of all request bodies read at one time
+	BodyTimeout  time.Duration // for reading a request body
+	WriteTimeout time.Duration // for writing one piece of an answer to the client
+}
+
+// Gateway serves calls.
+type Gateway struct {
+	Config
+	bodies *allowance
+}
+
+// New returns a gateway.
+func New(c Config) *Gateway { return &Gateway{Config: c, bodies: newAllowance(c.MaxBodies)} }
+
+// serve carries one call. Every exit has one answer: before step 5 it costs nothing; between 5 and 6 nothing was sent and the
+// hold is given back; after 6 what was seen is settled, or the whole hold where the usage is unknown. If we die after step 5,
+// the next start charges the hold in full.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
+	c := g.begin(w, r, e)
+	defer c.end()
+	if err := e.early(c); err != nil { // the seed tells of a bad body before a bad token
+		c.refuse(err)
+		return
+	}
+
+	// 1 identify: whose token, and does its grant live now.
+	access, err := e.credential(r)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	pass, standing, err := g.Tokens.Identify(r.Context(), access)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	c.known(standing)
+
+	// 2 read: the whole body, strictly; what cannot be priced is refused.
+	req, err := e.read(c)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+
+	// 3 permit: calls left, a key to lend, model and capabilities.
+	detail, err := g.permit(standing, req.Call)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+
+	// 4 watch: from here on a revoke, a pause or the end of grant or token cuts whatever we do.
+	ctx, release := g.Board.Watch(r.Context(), pass.Grant, earlier(pass.ExpiresAt, standing.Grant.ExpiresAt))
+	defer release()
+
+	// 5 reserve: the worst case, durable before a byte leaves. The same statement requires an active grant, so a revoke that
+	// came before is seen there, and one that comes after finds us on the board.
+	rsv, err := g.Meter.Reserve(ctx, standing.Grant, detail, req.Call)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	c.reserved(rsv)
+	defer c.settle() // 8, on every path: once, ordered behind its hold, whatever happens in between
+
+	// 6 send, 7 relay: the credential lives inside this function only.
+	if err := g.Vault.Lend(ctx, req.Call.Provider, func(key secret.Text) error {
+		return c.exchange(ctx, req, key)
+	}); err != nil {
+		c.fail(ctx, err)
+	}
+}
+
+// permit says whether a grant covers a call and returns the index of the detail that does. The order is the seed's: calls,
+// key, model, capability.
+func (g *Gateway) permit(s passport.Standing, call passport.Call) (int, error) {
+	if s.Total.CallsLeft() == 0 {
+		return 0, problem.New(problem.CallsSpent, "Usage cap exceeded")
+	}
+	i := s.Grant.DetailFor(call.Provider)
+	if i < 0 {
+		return 0, problem.New(problem.ModelNotGranted, "Model '%s' is not permitted by this grant: it does not cover provider %s", call.Model, call.Provider).In("model")
+	}
+	if i < len(s.Details) && s.Details[i].CallsLeft() == 0 {
+		return 0, problem.New(problem.CallsSpent, "Usage cap exceeded")
+	}
+	if !g.Vault.Has(call.Provider) {
+		return 0, problem.New(problem.CredentialMissing,
+			"No API key configured for provider '%s'. Set the corresponding environment variable.", call.Provider)
+	}
+	return i, s.Grant.Details[i].Permits(call)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

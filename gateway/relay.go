@@ -1,0 +1,217 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/upstream"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+const (
+	pieceBytes   = 4 << 10  // read at a time from a stream
+	wholeBytes   = 64 << 10 // a JSON answer up to this is sent in one piece, with its cost in a header
+	maxErrorBody = 64 << 10 // read of an upstream error
+)
+
+// exchange sends the call and relays the answer.
+func (c *call) exchange(ctx context.Context, req *dialect.Request, key secret.Text) error {
+	c.rec.Provider, c.rec.Model, c.rec.Stream = req.Call.Provider, req.Call.Model, req.Call.Stream
+	ans, err := c.g.Upstream.Do(ctx, upstream.Request{
+		Provider: req.Call.Provider, Path: req.Path, Header: req.Header, Body: req.Body(c.rsv.MaxOutput), Stream: req.Call.Stream,
+	}, key)
+	if err != nil {
+		if ue, ok := errors.AsType[*upstream.Error](err); ok && ue.Sent {
+			c.why = passport.Broken // it may have been billed
+		}
+		return err
+	}
+	defer ans.Body.Close()
+	c.why = passport.Broken // until we know better
+	c.rec.Upstream = requestID(ans.Header)
+	if ans.Status < 200 || ans.Status > 299 {
+		return c.refusedUpstream(ans)
+	}
+	ct := ans.Header.Get("Content-Type")
+	c.stream = strings.HasPrefix(strings.ToLower(ct), "text/event-stream")
+	if !c.stream && !isJSON(ct) {
+		c.why = passport.NoUsage
+		return problem.New(problem.UpstreamFailed, "the provider answered with %.60q instead of JSON", ct)
+	}
+	if c.stream {
+		return c.relayStream(ctx, ans, req.Tap())
+	}
+	return c.relayWhole(ctx, ans, req.Tap())
+}
+
+// refusedUpstream passes a provider's error on with its status, type, code and Retry-After. When the owner's key was
+// refused, that is not the caller's 401.
+func (c *call) refusedUpstream(ans *upstream.Answer) error {
+	body, err := io.ReadAll(io.LimitReader(ans.Body, maxErrorBody))
+	if err != nil && len(body) == 0 {
+		return err
+	}
+	c.why = passport.ProviderError // providers do not bill these
+	up := c.native.ReadError(ans.Status, body)
+	switch {
+	case ans.Status < 400:
+		return problem.New(problem.UpstreamFailed, "the provider answered %d, which is not followed", ans.Status)
+	case up.Status == http.StatusUnauthorized || up.Status == http.StatusForbidden:
+		return problem.New(problem.CredentialRefused, "the provider refused the owner's key for %s", c.rec.Provider.Title())
+	}
+	left := c.rsv.Held.Total.Left() + c.rsv.Amount - c.settle()
+	c.tell(left, c.rsv.Held.Total.CallsLeft())
+	c.head(ans)
+	if ra := ans.Header.Get("Retry-After"); ra != "" && len(ra) < 40 {
+		c.w.Header().Set("Retry-After", ra)
+	}
+	c.started = true
+	c.rec.Err = problem.New(problem.UpstreamFailed, "provider error %d %s %s", up.Status, up.Type, up.Code)
+	c.write(c.native.UpstreamError(up, c.rec.ID))
+	return nil
+}
+
+// relayStream copies events as they come. Each piece goes out at once.
+func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialect.Tap) error {
+	c.head(ans)
+	h := c.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no") // reverse proxies must not gather the events
+	c.start(http.StatusOK)
+	if err := http.NewResponseController(c.w).Flush(); err != nil {
+		return clientGone(err)
+	}
+	if err := c.copy(ctx, ans.Body, tap); err != nil {
+		return err
+	}
+	rest, usage := tap.End()
+	c.finish(usage)
+	c.settle()
+	if len(rest) > 0 {
+		return c.send(rest)
+	}
+	return nil
+}
+
+// relayWhole sends a JSON answer. A usual one fits in one piece and tells its cost; a larger one goes out as it comes.
+func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect.Tap) error {
+	var buf bytes.Buffer
+	_, err := io.CopyN(&buf, ans.Body, wholeBytes)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	out, tapErr := tap.Pass(buf.Bytes())
+	if tapErr != nil {
+		c.why = passport.NoUsage
+		return tapErr
+	}
+	c.head(ans)
+	c.w.Header().Set("Content-Type", "application/json")
+	if err != io.EOF {
+		c.start(ans.Status)
+		if err := c.send(out); err != nil {
+			return err
+		}
+		if err := c.copy(ctx, ans.Body, tap); err != nil {
+			return err
+		}
+		rest, usage := tap.End()
+		c.finish(usage)
+		c.settle()
+		return c.send(rest)
+	}
+	out = bytes.Clone(out)
+	rest, usage := tap.End()
+	out = append(out, rest...)
+	c.finish(usage)
+	cost := c.settle() // queued before the client can ask what it has left
+	c.tell(max(0, c.rsv.Held.Total.Left()+c.rsv.Amount-cost), c.rsv.Held.Total.CallsLeft())
+	c.w.Header().Set(HeaderCost, strconv.FormatInt(int64(cost), 10))
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+	c.start(ans.Status)
+	return c.send(out)
+}
+
+// copy reads until the provider's end and passes on what the tap lets through.
+func (c *call) copy(ctx context.Context, body io.Reader, tap dialect.Tap) error {
+	piece := make([]byte, pieceBytes)
+	for {
+		n, err := body.Read(piece)
+		if n > 0 {
+			out, tapErr := tap.Pass(piece[:n])
+			if tapErr != nil {
+				return tapErr
+			}
+			if err := c.send(out); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// send writes one piece within its time and flushes it.
+func (c *call) send(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	rc := http.NewResponseController(c.w)
+	rc.SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
+	if _, err := c.w.Write(p); err != nil {
+		return clientGone(err)
+	}
+	if !c.stream {
+		return nil
+	}
+	if err := rc.Flush(); err != nil {
+		return clientGone(err)
+	}
+	return nil
+}
+
+func clientGone(err error) error {
+	return problem.Wrap(err, problem.ClientGone, "the client does not read the answer")
+}
+
+// finish notes the usage of an answer that ended well.
+func (c *call) finish(u passport.Usage) { c.why, c.usage = passport.Finished, u }
+
+func (c *call) start(status int) {
+	c.started = true
+	c.w.WriteHeader(status)
+}
+
+// head sets the headers of an answer. Of the provider's own only the request id goes on: cookies, rate limits and
+// organisation names of the owner's account are not the app's.
+func (c *call) head(ans *upstream.Answer) {
+	h := c.w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if id := requestID(ans.Header); id != "" {
+		h.Set(HeaderUpID, id)
+	}
+}
+
+// requestID is the provider's own id of the request, if it looks like one.
+func requestID(h http.Header) string {
+	for _, k := range []string{"X-Request-Id", "Request-Id", "X-Goog-Request-Id"} {
+		v := h.Get(k)
+		if v != "" && len(v) <= 100 && strings.IndexFunc(v, func(r rune) bool { return r < '!' || r > '~' }) < 0 {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,89 @@
+package upstream
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/devrelopers/aipassport/internal/secret"
+)
+
+// mark stands where a credential was; it has the credential's length, so that no length in the answer becomes wrong.
+const mark = '*'
+
+// redactor removes a credential from a body, also where it is split over reads. It holds back only bytes that could be the
+// beginning of the credential, so an ordinary chunk goes on at once.
+type redactor struct {
+	src  io.ReadCloser
+	key  []byte
+	held []byte // a proper prefix of key, at the end of what was read
+	out  []byte // cleaned, not yet returned
+	err  error
+}
+
+func newRedactor(src io.ReadCloser, key secret.Text) io.ReadCloser {
+	k := []byte(key.Reveal())
+	if len(k) < 8 {
+		return src // nothing that could be told from chance
+	}
+	return &redactor{src: src, key: k}
+}
+
+func (r *redactor) Read(p []byte) (int, error) {
+	for len(r.out) == 0 && r.err == nil {
+		n, err := r.src.Read(p)
+		r.err = err
+		if n > 0 && len(r.held) == 0 && bytes.IndexByte(p[:n], r.key[0]) < 0 {
+			return n, err // the usual case: nothing to look at twice
+		}
+		r.clean(p[:n])
+	}
+	if len(r.out) > 0 {
+		n := copy(p, r.out)
+		r.out = r.out[n:]
+		return n, nil
+	}
+	return 0, r.err
+}
+
+// clean moves bytes from held and p to out, without the credential, and keeps what may be its beginning.
+func (r *redactor) clean(p []byte) {
+	buf := append(r.held, p...)
+	buf = bytes.ReplaceAll(buf, r.key, bytes.Repeat([]byte{mark}, len(r.key)))
+	keep := 0
+	if r.err == nil {
+		keep = overlap(buf, r.key)
+	}
+	r.out = buf[:len(buf)-keep]
+	r.held = bytes.Clone(buf[len(buf)-keep:])
+}
+
+// overlap is the length of the longest end of b that is a proper beginning of key.
+func overlap(b, key []byte) int {
+	for n := min(len(b), len(key)-1); n > 0; n-- {
+		if bytes.HasSuffix(b, key[:n]) {
+			return n
+		}
+	}
+	return 0
+}
+
+func (r *redactor) Close() error { return r.src.Close() }
+
+// scrubHeader drops the values of headers in which a provider shows the credential back.
+func scrubHeader(h http.Header, key secret.Text) http.Header {
+	k := key.Reveal()
+	if k == "" {
+		return h
+	}
+	for name, vs := range h {
+		for _, v := range vs {
+			if strings.Contains(v, k) {
+				h.Del(name)
+				break
+			}
+		}
+	}
+	return h
+}

@@ -1,0 +1,212 @@
+// Package upstream is the only door to a provider: transport, addresses, the credential in its header, time limits, and the
+// removal of the credential from whatever comes back. It does not know who is calling or why.
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Config says where the providers are and how long they may take. All fields are required.
+type Config struct {
+	Bases         map[passport.Provider]*url.URL // as the SDKs mean them: OpenAI's with /v1 in the path, the others' without a version
+	HeaderTimeout time.Duration                  // from the request sent to the first byte of the answer
+	IdleTimeout   time.Duration                  // between two reads of an answer
+	UserAgent     string
+}
+
+// Client sends calls to providers.
+type Client struct {
+	cfg Config
+	rt  *http.Transport
+}
+
+// New returns a client with a connection pool of its own.
+func New(cfg Config) *Client {
+	return &Client{cfg: cfg, rt: &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    15 * time.Second,
+		ResponseHeaderTimeout:  cfg.HeaderTimeout,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           1024,
+		MaxIdleConnsPerHost:    512,
+		IdleConnTimeout:        90 * time.Second,
+		DisableCompression:     true, // an encoded answer could be a bomb, and its usage unreadable
+		MaxResponseHeaderBytes: 64 << 10,
+		ReadBufferSize:         4 << 10,
+		WriteBufferSize:        4 << 10,
+	}}
+}
+
+// Close drops idle connections.
+func (c *Client) Close() { c.rt.CloseIdleConnections() }
+
+// Request is one call as it leaves. Header holds only what the dialect lets through.
+type Request struct {
+	Provider passport.Provider
+	Method   string // empty: POST
+	Path     string // as dialect.Request.Path: with the version, below the provider's origin
+	Header   http.Header
+	Body     []byte
+	Stream   bool
+}
+
+// Answer is what came back. Body must be closed; it ends with UpstreamTimeout when the provider falls silent, and no byte
+// of the credential comes through it.
+type Answer struct {
+	Status int
+	Header http.Header // of the provider, whole: whoever forwards it picks by name
+	Body   io.ReadCloser
+}
+
+// Error is a failed call. Sent says whether a byte may have left, in which case it may have been billed.
+type Error struct {
+	Sent bool
+	Err  *problem.Error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Do makes one attempt, never a second one: each attempt that reaches a provider needs a hold of its own. The error is
+// always an *Error. Redirects are not followed: they would carry the credential to another host.
+func (c *Client) Do(ctx context.Context, r Request, key secret.Text) (*Answer, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var sent atomic.Bool
+	req, err := c.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }, // from here on bytes may be written
+	}), r, key)
+	if err != nil {
+		cancel(nil)
+		return nil, &Error{Err: problem.From(err)}
+	}
+	res, err := c.rt.RoundTrip(req)
+	if err != nil {
+		p := classify(ctx, err)
+		cancel(nil)
+		return nil, &Error{Sent: sent.Load(), Err: p}
+	}
+	if enc := res.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		res.Body.Close()
+		cancel(nil)
+		return nil, &Error{Sent: true, Err: problem.New(problem.UpstreamFailed, "the provider sent an encoded answer that was not asked for")}
+	}
+	body := &watched{body: res.Body, ctx: ctx, cancel: cancel, idle: c.cfg.IdleTimeout}
+	body.timer = time.AfterFunc(c.cfg.IdleTimeout, func() {
+		cancel(problem.New(problem.UpstreamTimeout, "the provider fell silent for %s", c.cfg.IdleTimeout))
+	})
+	return &Answer{Status: res.StatusCode, Header: scrubHeader(res.Header, key), Body: newRedactor(body, key)}, nil
+}
+
+func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.Request, error) {
+	u, err := c.target(r.Provider, r.Path)
+	if err != nil {
+		return nil, err
+	}
+	method := r.Method
+	if method == "" {
+		method = http.MethodPost
+	}
+	req := (&http.Request{Method: method, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8)}).WithContext(ctx)
+	for k, vs := range r.Header {
+		req.Header[k] = vs
+	}
+	h := req.Header
+	h.Set("User-Agent", c.cfg.UserAgent)
+	h.Set("Accept-Encoding", "identity")
+	h.Set("Accept", "application/json")
+	if r.Stream {
+		h.Set("Accept", "text/event-stream")
+	}
+	if r.Body != nil {
+		// The bytes are whole and their length is known; without GetBody net/http cannot send them a second time.
+		h.Set("Content-Type", "application/json")
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
+	}
+	switch r.Provider {
+	case passport.OpenAI:
+		h.Set("Authorization", "Bearer "+key.Reveal())
+	case passport.Anthropic:
+		h.Set("X-Api-Key", key.Reveal())
+	case passport.Google:
+		h.Set("X-Goog-Api-Key", key.Reveal())
+	default:
+		return nil, problem.New(problem.Internal, "no way to show a credential to provider %q", r.Provider)
+	}
+	return req, nil
+}
+
+// target joins a provider's base and a path that one of our dialects made; nothing of a client's path gets here unescaped.
+func (c *Client) target(p passport.Provider, path string) (*url.URL, error) {
+	base, ok := c.cfg.Bases[p]
+	if !ok {
+		return nil, problem.New(problem.Internal, "no base URL for provider %q", p)
+	}
+	path, query, _ := strings.Cut(path, "?")
+	if p == passport.OpenAI {
+		path = strings.TrimPrefix(path, "/v1") // OpenAI's base has the version in it
+	}
+	ref, err := url.Parse(strings.TrimSuffix(base.EscapedPath(), "/") + path)
+	if err != nil || !strings.HasPrefix(path, "/") {
+		return nil, problem.Wrap(err, problem.Internal, "no upstream path")
+	}
+	u := *base
+	u.Path, u.RawPath, u.RawQuery = ref.Path, ref.RawPath, query
+	return &u, nil
+}
+
+// classify says what a failed round trip was. The cause of our own cancelling comes first.
+func classify(ctx context.Context, err error) *problem.Error {
+	if cause := context.Cause(ctx); cause != nil {
+		return problem.From(cause)
+	}
+	if te, ok := errors.AsType[net.Error](err); ok && te.Timeout() {
+		return problem.Wrap(err, problem.UpstreamTimeout, "the provider did not answer in time")
+	}
+	return problem.Wrap(err, problem.UpstreamFailed, "the provider could not be reached")
+}
+
+// watched ends a read when the provider has been silent for too long, and says why a read ended.
+type watched struct {
+	body   io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	idle   time.Duration
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.body.Read(p)
+	w.timer.Reset(w.idle)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if cause := context.Cause(w.ctx); cause != nil {
+		return n, cause
+	}
+	return n, problem.Wrap(err, problem.UpstreamFailed, "the provider's answer broke off")
+}
+
+func (w *watched) Close() error {
+	w.timer.Stop()
+	w.cancel(nil)
+	if err := w.body.Close(); err != nil {
+		return fmt.Errorf("close the provider's answer: %w", err)
+	}
+	return nil
+}
