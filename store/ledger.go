@@ -1,0 +1,113 @@
+package store
+
+import (
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// CheckHold says what keeps a hold from being asked at all, as Invalid. It bounds every amount, so that sums cannot overflow.
+func CheckHold(h passport.Hold) error {
+	switch {
+	case h.ID == "" || h.Grant == "":
+		return problem.New(problem.Invalid, "a hold needs an id and a grant")
+	case h.Detail < 0 || h.Detail >= passport.MaxDetails:
+		return NoDetail(h)
+	case h.Amount < 0 || h.Amount > passport.MaxMoney:
+		return problem.New(problem.Invalid, "a hold is from $0 to %s", passport.MaxMoney)
+	case h.Least < 0 || h.Least > h.Amount:
+		return problem.New(problem.Invalid, "the least of a hold is from $0 to its amount")
+	}
+	return nil
+}
+
+// NoDetail says that the grant has no such detail, as Invalid.
+func NoDetail(h passport.Hold) error {
+	return problem.New(problem.Invalid, "grant %s has no detail %d", h.Grant, h.Detail)
+}
+
+// CheckPath says whether the budgets found are the hold's: the total, and the detail's own where the grant has several.
+func CheckPath(h passport.Hold, found int) error {
+	if found == 1 && h.Detail > 0 {
+		return NoDetail(h)
+	}
+	return nil
+}
+
+// Admit decides how much a hold gets of the budgets on its path, the grant's total first: the amount asked, or all that is
+// left if that is at least the least. Errors: CallsSpent, BudgetSpent; the detail names the budget that was too small.
+func Admit(h passport.Hold, path ...passport.Balance) (passport.Money, error) {
+	amount := h.Amount
+	for i, b := range path {
+		if b.CallsLeft() < 1 {
+			return 0, problem.New(problem.CallsSpent, "all %d calls of the grant%s are used up", b.CallsCap, part(h, i))
+		}
+		left := b.Left()
+		if left < h.Least || (left == 0 && h.Amount > 0) {
+			return 0, problem.New(problem.BudgetSpent, "%s of the %s of the grant%s is left, and the call could cost %s at worst%s",
+				left, b.Cap, part(h, i), h.Amount, least(h))
+		}
+		amount = min(amount, left)
+	}
+	return amount, nil
+}
+
+// part names the budget at a place of the path.
+func part(h passport.Hold, i int) string {
+	if i == 0 {
+		return ""
+	}
+	return " for " + h.Provider.Title()
+}
+
+func least(h passport.Hold) string {
+	if h.Least == h.Amount || h.Least == 0 {
+		return ""
+	}
+	return ", " + h.Least.String() + " with the shortest answer"
+}
+
+// CheckSettlement says what keeps a settlement from being queued, as Invalid.
+func CheckSettlement(s passport.Settlement) error {
+	if s.ID == "" || s.Actual < 0 {
+		return problem.New(problem.Invalid, "a settlement needs an id and an actual from $0")
+	}
+	return nil
+}
+
+// MostActual bounds what one settlement records. passport.Cost says MaxMoney+1 for all that is dearer.
+const MostActual = passport.MaxMoney + 1
+
+// HeldEvent tells a hold. Its id derives from the reservation's, which is unique.
+func HeldEvent(h passport.Hold, amount passport.Money) passport.Event {
+	return passport.Event{ID: passport.EventID(h.ID + ":held"), Kind: passport.CallHeld, At: h.At, Actor: "app:" + string(h.Grant),
+		Grant: h.Grant, Note: "held " + amount.String() + " for " + h.Model}
+}
+
+// SettledEvent tells a settlement of a hold.
+func SettledEvent(s passport.Settlement, g passport.GrantID, amount passport.Money) passport.Event {
+	return passport.Event{ID: passport.EventID(s.ID + ":settled"), Kind: passport.CallSettled, At: s.At, Actor: "app:" + string(g),
+		Grant: g, Note: "settled " + s.Actual.String() + " of " + amount.String() + " held, " + string(s.Why)}
+}
+
+// AdjustedEvent tells that a call which recovery had charged in full turned out cheaper.
+func AdjustedEvent(s passport.Settlement, g passport.GrantID, amount passport.Money) passport.Event {
+	return passport.Event{ID: passport.EventID(s.ID + ":adjusted"), Kind: passport.CallSettled, At: s.At, Actor: "broker",
+		Grant: g, Note: "lowered to " + s.Actual.String() + " from " + amount.String() + " charged, " + string(s.Why)}
+}
+
+// FrozenEvent tells a bill above its hold.
+func FrozenEvent(s passport.Settlement, g passport.GrantID, amount passport.Money) passport.Event {
+	return passport.Event{ID: passport.EventID(s.ID + ":frozen"), Kind: passport.GrantFrozen, At: s.At, Actor: "broker",
+		Grant: g, Note: "the provider billed " + s.Actual.String() + " for a call that held " + amount.String()}
+}
+
+// ChargedEvent tells that recovery charged a hold whose outcome is unknown.
+func ChargedEvent(r passport.Reservation) passport.Event {
+	return passport.Event{ID: passport.EventID(r.ID + ":charged"), Kind: passport.CallCharged, At: r.EndedAt, Actor: "broker",
+		Grant: r.Grant, Note: "charged " + r.Amount.String() + " for " + r.Model + ", outcome unknown"}
+}
+
+// AdjustSwept says whether a settlement that comes after recovery charged its hold may still lower the charge.
+func AdjustSwept(r passport.Reservation, s passport.Settlement) bool {
+	return r.State == passport.ReservationSwept && s.Actual < r.Amount
+}

@@ -1,0 +1,350 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+)
+
+// When says on which side of its effect a method of Memory fails.
+type When int
+
+// The two failures that a caller must survive.
+const (
+	Before When = iota + 1 // said no, and did nothing
+	After                  // said no, did it anyway
+)
+
+// Memory is a store without a disk, for tests: it keeps the contract that Run tests, and fails on demand. Make it with NewMemory.
+type Memory struct {
+	mu       sync.Mutex // guards all below
+	faults   map[string]fault
+	accounts map[passport.GrantID]*account
+	calls    map[passport.ReservationID]*call
+	tokens   map[passport.TokenID]passport.Token
+	creds    map[passport.CredentialID]passport.Credential
+	keys     map[string]passport.SigningKey
+	people   []passport.Person
+	sessions map[[32]byte]passport.Session
+	bearers  map[[32]byte]passport.OwnerToken
+	events   []passport.Event
+	stopped  bool
+	since    time.Time // when stopped
+}
+
+type fault struct {
+	when When
+	err  error
+}
+
+// account is a grant with its budgets.
+type account struct {
+	grant  passport.Grant
+	opened bool
+	total  passport.Balance
+	parts  []passport.Balance // one for each detail, nil where there is one
+}
+
+type call struct {
+	passport.Reservation
+	reached bool
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		faults:   map[string]fault{},
+		accounts: map[passport.GrantID]*account{},
+		calls:    map[passport.ReservationID]*call{},
+		tokens:   map[passport.TokenID]passport.Token{},
+		creds:    map[passport.CredentialID]passport.Credential{},
+		keys:     map[string]passport.SigningKey{},
+		sessions: map[[32]byte]passport.Session{},
+		bearers:  map[[32]byte]passport.OwnerToken{},
+	}
+}
+
+// Fail makes every later call of a method, named as in Go ("Hold"), return err before or after its effect. A nil err ends that.
+// After lets the method's own refusals through: they have no effect to hide.
+func (m *Memory) Fail(method string, when When, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults[method] = fault{when, err}
+}
+
+// do runs one atomic step under the lock, with the fault that was asked for. A step checks before it writes.
+func (m *Memory) do(method string, step func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.faults[method]
+	if f.err != nil && f.when == Before {
+		return f.err
+	}
+	if err := step(); err != nil {
+		return err
+	}
+	return f.err
+}
+
+// Close does nothing: what is in memory stays readable.
+func (m *Memory) Close() error { return nil }
+
+func (m *Memory) note(ev passport.Event) {
+	ev.At = stored(ev.At)
+	m.events = append(m.events, ev)
+}
+
+// Events returns what happened, in order, after a sequence number (0: from the first), and the number to go on from.
+func (m *Memory) Events(_ context.Context, after int64, limit int) (out []passport.Event, last int64, err error) {
+	err = m.do("Events", func() error {
+		last = after
+		for i := after; i < int64(len(m.events)) && len(out) < limit; i++ {
+			out, last = append(out, m.events[i]), i+1
+		}
+		return nil
+	})
+	return out, last, err
+}
+
+// AddGrant implements authority.Store.
+func (m *Memory) AddGrant(_ context.Context, g passport.Grant, ev passport.Event) error {
+	return m.do("AddGrant", func() error {
+		if err := store.CheckPending(g); err != nil {
+			return err
+		}
+		if m.accounts[g.ID] != nil {
+			return store.Exists("grant")
+		}
+		m.accounts[g.ID] = &account{grant: copied(g)}
+		m.note(ev)
+		return nil
+	})
+}
+
+// ChangeGrant implements authority.Store.
+func (m *Memory) ChangeGrant(_ context.Context, g passport.Grant, ev passport.Event) error {
+	return m.do("ChangeGrant", func() error {
+		if err := store.CheckGrant(g); err != nil {
+			return err
+		}
+		a := m.accounts[g.ID]
+		if a == nil {
+			return store.NotFound("grant")
+		}
+		if a.grant.Version != g.Version-1 {
+			return store.Changed(g.ID)
+		}
+		if err := a.budget(g); err != nil {
+			return err
+		}
+		a.grant = copied(g)
+		if g.State == passport.GrantRevoked {
+			m.revokeTokens(g.ID, cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At)))
+		}
+		m.note(ev)
+		return nil
+	})
+}
+
+// budget opens the budgets of a grant that becomes active, or brings the caps of open ones along.
+func (a *account) budget(g passport.Grant) error {
+	if !a.opened && g.State != passport.GrantActive {
+		return nil
+	}
+	total, parts := store.Budgets(g)
+	if a.opened && len(g.Details) != len(a.grant.Details) {
+		return store.Reshaped(g.ID)
+	}
+	if !a.opened {
+		a.opened, a.total, a.parts = true, total, parts
+		return nil
+	}
+	a.total.Cap, a.total.CallsCap = total.Cap, total.CallsCap
+	for i, p := range parts {
+		a.parts[i].Cap, a.parts[i].CallsCap = p.Cap, p.CallsCap
+	}
+	return nil
+}
+
+func (m *Memory) revokeTokens(g passport.GrantID, at int64) {
+	for id, t := range m.tokens {
+		if t.Grant == g && t.RevokedAt.IsZero() {
+			t.RevokedAt = store.TimeOf(at)
+			m.tokens[id] = t
+		}
+	}
+}
+
+// Standing implements authority.Store.
+func (m *Memory) Standing(_ context.Context, id passport.GrantID) (s passport.Standing, err error) {
+	err = m.do("Standing", func() error {
+		a := m.accounts[id]
+		if a == nil {
+			return store.NotFound("grant")
+		}
+		s = a.standing()
+		return nil
+	})
+	return s, err
+}
+
+func (a *account) standing() passport.Standing {
+	s := passport.Standing{Grant: copied(a.grant), Total: a.total}
+	if a.opened {
+		s.Details = slices.Clone(a.parts)
+		if a.parts == nil {
+			s.Details = []passport.Balance{a.total}
+		}
+	}
+	return s
+}
+
+// Standings implements authority.Store.
+func (m *Memory) Standings(_ context.Context, before time.Time, limit int) (out []passport.Standing, err error) {
+	err = m.do("Standings", func() error {
+		for _, a := range m.accounts {
+			if before.IsZero() || store.Micros(a.grant.CreatedAt) < store.Micros(before) {
+				out = append(out, a.standing())
+			}
+		}
+		slices.SortFunc(out, func(a, b passport.Standing) int {
+			return cmp.Or(b.Grant.CreatedAt.Compare(a.Grant.CreatedAt), cmp.Compare(b.Grant.ID, a.Grant.ID))
+		})
+		out = first(out, limit)
+		return nil
+	})
+	return out, err
+}
+
+// Stop implements authority.Store.
+func (m *Memory) Stop(_ context.Context, stopped bool, ev passport.Event) error {
+	return m.do("Stop", func() error {
+		if stopped && !m.stopped {
+			m.since = stored(ev.At)
+		}
+		m.stopped = stopped
+		m.note(ev)
+		return nil
+	})
+}
+
+// Stopped implements authority.History.
+func (m *Memory) Stopped(context.Context) (at time.Time, err error) {
+	err = m.do("Stopped", func() error {
+		if m.stopped {
+			at = m.since
+		}
+		return nil
+	})
+	return at, err
+}
+
+// Reservations implements authority.History.
+func (m *Memory) Reservations(_ context.Context, g passport.GrantID, before passport.ReservationID, limit int) (out []passport.Reservation, err error) {
+	err = m.do("Reservations", func() error {
+		for _, c := range m.calls {
+			if c.Grant == g && (before == "" || c.ID < before) {
+				out = append(out, c.Reservation)
+			}
+		}
+		slices.SortFunc(out, func(a, b passport.Reservation) int { return cmp.Compare(b.ID, a.ID) })
+		out = first(out, limit)
+		return nil
+	})
+	return out, err
+}
+
+// Totals implements authority.History.
+func (m *Memory) Totals(_ context.Context, since time.Time) (settled, held passport.Money, calls int64, err error) {
+	err = m.do("Totals", func() error {
+		for _, c := range m.calls {
+			if c.State == passport.ReservationHeld {
+				held += c.Amount
+			} else if store.Micros(c.EndedAt) >= store.Micros(since) {
+				settled += c.Actual
+			}
+			if c.reached && store.Micros(c.CreatedAt) >= store.Micros(since) {
+				calls++
+			}
+		}
+		return nil
+	})
+	return settled, held, calls, err
+}
+
+// VerifyLedger lists the grants whose balances differ from the sums of their reservations.
+func (m *Memory) VerifyLedger(context.Context) (out []string, err error) {
+	err = m.do("VerifyLedger", func() error {
+		for id, a := range m.accounts {
+			if !a.opened {
+				continue
+			}
+			if got, want := a.total, m.sum(a.total, id, -1); got != want {
+				out = append(out, fmt.Sprintf("grant %s: %+v, its reservations say %+v", id, got, want))
+			}
+			for i, p := range a.parts {
+				if want := m.sum(p, id, i); p != want {
+					out = append(out, fmt.Sprintf("grant %s detail %d: %+v, its reservations say %+v", id, i, p, want))
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// sum recomputes a balance from the reservations of a grant, of one detail or, for -1, of all.
+func (m *Memory) sum(b passport.Balance, id passport.GrantID, detail int) passport.Balance {
+	b.Held, b.Settled, b.Calls = 0, 0, 0
+	for _, c := range m.calls {
+		if c.Grant != id || (detail >= 0 && c.Detail != detail) {
+			continue
+		}
+		if c.State == passport.ReservationHeld {
+			b.Held += c.Amount
+		} else {
+			b.Settled += c.Actual
+		}
+		if c.reached {
+			b.Calls++
+		}
+	}
+	return b
+}
+
+func first[T any](all []T, limit int) []T {
+	return all[:min(len(all), max(0, limit))]
+}
+
+// stored is a time as a store gives it back.
+func stored(t time.Time) time.Time { return store.TimeOf(store.Micros(t)) }
+
+// copied is a grant that shares nothing with g, its times as a store gives them back.
+func copied(g passport.Grant) passport.Grant {
+	g.Asked, g.Details = copiedDetails(g.Asked), copiedDetails(g.Details)
+	g.CreatedAt, g.ExpiresAt = stored(g.CreatedAt), stored(g.ExpiresAt)
+	g.ApprovedAt, g.RevokedAt = stored(g.ApprovedAt), stored(g.RevokedAt)
+	return g
+}
+
+func copiedDetails(ds []passport.Detail) []passport.Detail {
+	out := slices.Clone(ds)
+	for i := range out {
+		out[i].Models, out[i].Capabilities = slices.Clone(out[i].Models), slices.Clone(out[i].Capabilities)
+	}
+	return out
+}
+
+// mustBeFree returns Conflict if a key is taken.
+func mustBeFree[K comparable, V any](in map[K]V, key K, what string) error {
+	if _, taken := in[key]; taken {
+		return store.Exists(what)
+	}
+	return nil
+}

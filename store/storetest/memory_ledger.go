@@ -1,0 +1,155 @@
+package storetest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+)
+
+// Hold implements meter.Ledger.
+func (m *Memory) Hold(_ context.Context, h passport.Hold) (held passport.Held, err error) {
+	err = m.do("Hold", func() error {
+		held, err = m.hold(h)
+		return err
+	})
+	return held, err
+}
+
+func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
+	if err := store.CheckHold(h); err != nil {
+		return passport.Held{}, err
+	}
+	if err := mustBeFree(m.calls, h.ID, "reservation"); err != nil {
+		return passport.Held{}, err
+	}
+	if m.stopped {
+		return passport.Held{}, store.Stopped()
+	}
+	a := m.accounts[h.Grant]
+	if a == nil {
+		return passport.Held{}, store.NotFound("grant")
+	}
+	h.At = stored(h.At)
+	if err := a.grant.Live(h.At); err != nil {
+		return passport.Held{}, err
+	}
+	path, err := a.path(h)
+	if err != nil {
+		return passport.Held{}, err
+	}
+	now := make([]passport.Balance, len(path))
+	for i, b := range path {
+		now[i] = *b
+	}
+	amount, err := store.Admit(h, now...)
+	if err != nil {
+		return passport.Held{}, err
+	}
+	for _, b := range path {
+		b.Held += amount
+		b.Calls++
+	}
+	m.calls[h.ID] = &call{reached: true, Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider,
+		Model: h.Model, Stream: h.Stream, State: passport.ReservationHeld, Amount: amount, Tariff: h.Tariff, CreatedAt: h.At}}
+	m.note(store.HeldEvent(h, amount))
+	return passport.Held{Amount: amount, Total: *path[0], Detail: *path[len(path)-1]}, nil
+}
+
+// path is the budgets that a hold is taken from: the total, and the detail's own where there are several.
+func (a *account) path(h passport.Hold) ([]*passport.Balance, error) {
+	if h.Detail >= max(1, len(a.parts)) {
+		return nil, store.NoDetail(h)
+	}
+	return a.budgets(h.Detail), nil
+}
+
+func (a *account) budgets(detail int) []*passport.Balance {
+	if a.parts == nil {
+		return []*passport.Balance{&a.total}
+	}
+	return []*passport.Balance{&a.total, &a.parts[detail]}
+}
+
+// Settle implements meter.Ledger.
+func (m *Memory) Settle(_ context.Context, s passport.Settlement) error {
+	return m.do("Settle", func() error {
+		if err := store.CheckSettlement(s); err != nil {
+			return err
+		}
+		s.Actual, s.At = min(s.Actual, store.MostActual), stored(s.At)
+		c := m.calls[s.ID]
+		switch {
+		case c == nil:
+		case c.State == passport.ReservationHeld:
+			m.settle(c, s)
+		case store.AdjustSwept(c.Reservation, s):
+			m.adjust(c, s)
+		}
+		return nil
+	})
+}
+
+func (m *Memory) settle(c *call, s passport.Settlement) {
+	a := m.accounts[c.Grant]
+	for _, b := range a.budgets(c.Detail) {
+		b.Held -= c.Amount
+		b.Settled += s.Actual
+		if !s.Reached {
+			b.Calls--
+		}
+	}
+	c.end(s)
+	m.note(store.SettledEvent(s, c.Grant, c.Amount))
+	if s.Actual <= c.Amount {
+		return
+	}
+	if a.grant.State == passport.GrantActive {
+		a.grant.State = passport.GrantPaused
+		a.grant.Version++
+	}
+	m.note(store.FrozenEvent(s, c.Grant, c.Amount))
+}
+
+func (m *Memory) adjust(c *call, s passport.Settlement) {
+	for _, b := range m.accounts[c.Grant].budgets(c.Detail) {
+		b.Settled += s.Actual - c.Actual
+		if !s.Reached {
+			b.Calls--
+		}
+	}
+	c.end(s)
+	m.note(store.AdjustedEvent(s, c.Grant, c.Amount))
+}
+
+func (c *call) end(s passport.Settlement) {
+	c.State, c.Actual, c.Usage, c.Why, c.EndedAt = passport.ReservationSettled, s.Actual, s.Usage, s.Why, s.At
+	c.reached = s.Reached
+}
+
+// ChargeOrphans implements meter.Ledger.
+func (m *Memory) ChargeOrphans(_ context.Context, at time.Time) (n int, sum passport.Money, err error) {
+	err = m.do("ChargeOrphans", func() error {
+		var open []passport.ReservationID
+		for id, c := range m.calls {
+			if c.State == passport.ReservationHeld {
+				open = append(open, id)
+			}
+		}
+		slices.Sort(open)
+		for _, id := range open {
+			c := m.calls[id]
+			for _, b := range m.accounts[c.Grant].budgets(c.Detail) {
+				b.Held -= c.Amount
+				b.Settled += c.Amount
+			}
+			c.State, c.Actual, c.Why, c.EndedAt = passport.ReservationSwept, c.Amount, passport.Orphaned, stored(at)
+			m.note(store.ChargedEvent(c.Reservation))
+			n, sum = n+1, sum+c.Amount
+		}
+		return nil
+	})
+	return n, sum, err
+}

@@ -1,0 +1,34 @@
+// Package storetest is the contract of storage, as tests: what every store must do (Run), and a store without a disk that
+// keeps it and fails on demand (Memory). Only tests import it.
+package storetest
+
+import (
+	"context"
+
+	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/guard/token"
+	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Store is all that the broker wants of storage.
+type Store interface {
+	meter.Ledger
+	token.Store
+	vault.Sealed
+	authority.Store
+	authority.History
+	identity.Store
+
+	// Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit,
+	// and the number to go on from.
+	Events(ctx context.Context, after int64, limit int) (events []passport.Event, last int64, err error)
+	// VerifyLedger lists every grant whose balances differ from the sums of its reservations, in words.
+	VerifyLedger(ctx context.Context) ([]string, error)
+	// Close commits what is queued, then lets go of the disk.
+	Close() error
+}
+
+var _ Store = (*Memory)(nil)
