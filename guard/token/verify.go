@@ -1,0 +1,123 @@
+package token
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// header is what a token says of itself. Nothing in it is believed: kid picks one of our keys, and the rest must be what that
+// key signs with (RFC 8725 §3.1). Members that name or carry keys (jwk, jku, x5c, x5u) or ask for more (crit, b64) are unknown
+// here, and what is unknown is refused.
+type header struct {
+	Algorithm string `json:"alg"`
+	Type      string `json:"typ"`
+	KeyID     string `json:"kid"`
+}
+
+// Verify checks a token's signature and claims, and nothing that can change: Identify asks for that. What verified is kept in
+// memory by the SHA-256 of the token until it expires or newer ones push it out. Errors: Unauthenticated, with a detail of
+// the seed's.
+func (s *Service) Verify(access string) (Passport, error) {
+	if len(access) > MaxToken {
+		return Passport{}, invalid("longer than %d bytes", MaxToken)
+	}
+	now := s.cfg.Now()
+	hash := sha256.Sum256([]byte(access))
+	if p, ok := s.cache.get(hash); ok {
+		if now.Before(p.ExpiresAt) {
+			return p, nil
+		}
+		s.cache.drop(hash)
+		return Passport{}, invalid("expired")
+	}
+	payload, err := s.ring.Load().payload(access)
+	if err != nil {
+		return Passport{}, err
+	}
+	p, err := s.read(payload, now)
+	if err != nil {
+		return Passport{}, err
+	}
+	s.cache.put(hash, p)
+	return p, nil
+}
+
+// payload checks the signature and returns what was signed.
+func (r *ring) payload(access string) ([]byte, error) {
+	parts := strings.Split(access, ".")
+	if len(parts) != 3 {
+		return nil, invalid("not three parts")
+	}
+	var raw [3][]byte
+	for i, part := range parts {
+		b, err := decode(part)
+		if err != nil {
+			return nil, err
+		}
+		raw[i] = b
+	}
+	var h header
+	if err := json.Unmarshal(raw[0], &h, json.RejectUnknownMembers(true)); err != nil {
+		return nil, invalid("header: %v", err)
+	}
+	key, ok := r.byKID[h.KeyID]
+	if !ok || h.Algorithm != string(r.alg) || h.Type != r.typ {
+		return nil, invalid("alg, typ or kid is not ours")
+	}
+	jws, err := jose.ParseSignedCompact(access, []jose.SignatureAlgorithm{r.alg})
+	if err != nil {
+		return nil, invalid("parse: %v", err)
+	}
+	payload, err := jws.Verify(key)
+	if err != nil {
+		return nil, invalid("verify: %v", err)
+	}
+	return payload, nil
+}
+
+// decode is base64url without padding (RFC 7515 §2), the one spelling of its bytes only: Strict refuses stray trailing bits,
+// and line ends, which package base64 skips, are refused here.
+func decode(part string) ([]byte, error) {
+	if strings.ContainsAny(part, "\r\n") {
+		return nil, invalid("a line end in base64")
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, invalid("base64: %v", err)
+	}
+	return b, nil
+}
+
+// read checks the claims (RFC 9068 §4) of a payload whose signature was good.
+func (s *Service) read(payload []byte, now time.Time) (Passport, error) {
+	var c claims
+	if err := json.Unmarshal(payload, &c); err != nil {
+		return Passport{}, invalid("claims: %v", err)
+	}
+	if c.ID == "" || c.Grant == "" || c.GrantID != c.Grant || c.Expires <= 0 || c.IssuedAt <= 0 || c.Issuer == "" || c.Audience == "" {
+		return Passport{}, problem.New(problem.Unauthenticated, "JWT missing required claims")
+	}
+	ends := time.Unix(c.Expires, 0).UTC()
+	switch {
+	case c.Issuer != s.cfg.Issuer || c.Audience != s.cfg.Audience:
+		return Passport{}, invalid("of another issuer or for another audience")
+	case !now.Before(ends):
+		return Passport{}, invalid("expired")
+	case time.Unix(c.IssuedAt, 0).After(now.Add(clockSkew)):
+		return Passport{}, invalid("issued in the future")
+	}
+	return Passport{Token: passport.TokenID(c.ID), Grant: passport.GrantID(c.Grant), Subject: c.Subject, ExpiresAt: ends}, nil
+}
+
+// invalid is the one answer to all tokens that are no good. Why goes to the log only.
+func invalid(format string, args ...any) error {
+	return problem.Wrap(problem.New(problem.Unauthenticated, format, args...), problem.Unauthenticated, "Invalid or expired JWT")
+}
