@@ -51,6 +51,7 @@ type call struct {
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *call {
+	http.NewResponseController(w).SetWriteDeadline(time.Time{}) // each piece of an answer gets its own
 	return &call{g: g, w: w, r: r, e: e, rec: record.From(r.Context()), native: e.dialect, why: passport.NotSent}
 }
 
@@ -156,6 +157,7 @@ func (c *call) write(a dialect.Answer) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+	http.NewResponseController(c.w).SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
 	c.w.WriteHeader(a.Status)
 	c.w.Write(a.Body)
 }

@@ -69,7 +69,22 @@ func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) {
 		}
 		in.Model, in.Method = v[:i], v[i+1:]
 	}
-	return d.Read(in)
+	req, err := d.Read(in)
+	if err == nil && d == c.g.OpenAI {
+		req.Call.Provider = c.g.compatible(c.standing.Grant, req.Call.Model)
+	}
+	return req, err
+}
+
+// compatible is which of the providers that speak OpenAI's dialect a call is for: OpenAI, unless the grant says another.
+func (g *Gateway) compatible(grant passport.Grant, model string) passport.Provider {
+	if len(g.Compatible) == 0 {
+		return passport.OpenAI
+	}
+	if p := g.providerFor(grant, model); slices.Contains(g.Compatible, p) {
+		return p
+	}
+	return passport.OpenAI
 }
 
 // readSeed reads /proxy/chat as far as it goes without knowing the grant. A body of another type is seen as {}.
@@ -102,7 +117,11 @@ func (c *call) translateSeed() (*dialect.Request, error) {
 	if in.Query == nil {
 		in.Query = url.Values{}
 	}
-	return c.native.Read(in)
+	req, err := c.native.Read(in)
+	if err == nil {
+		req.Call.Provider = p
+	}
+	return req, err
 }
 
 // providerFor is the grant's provider; of several, the one whose detail names the model, else the one that has a price for it.
@@ -132,6 +151,9 @@ func (g *Gateway) native(p passport.Provider) dialect.Dialect {
 	case passport.Google:
 		return g.Google
 	default:
+		if slices.Contains(g.Compatible, p) {
+			return g.OpenAI
+		}
 		return nil
 	}
 }

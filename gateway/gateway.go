@@ -35,6 +35,9 @@ type Config struct {
 
 	OpenAI, Anthropic, Google dialect.Dialect
 
+	// Compatible lists the providers that speak OpenAI's dialect besides OpenAI.
+	Compatible []passport.Provider
+
 	MaxBody      int64         // bytes of one request body
 	MaxBodies    int64         // bytes of all request bodies read at one time
 	BodyTimeout  time.Duration // for reading a request body

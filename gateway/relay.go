@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/gateway/upstream"
@@ -170,6 +171,7 @@ func (c *call) send(p []byte) error {
 	}
 	rc := http.NewResponseController(c.w)
 	rc.SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
+	defer rc.SetWriteDeadline(time.Time{}) // over HTTP/2 a deadline ends the stream even while nothing is written
 	if _, err := c.w.Write(p); err != nil {
 		return clientGone(err)
 	}

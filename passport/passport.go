@@ -26,6 +26,10 @@ const (
 	Google    Provider = "google"
 )
 
+// Sandbox is the built-in provider of `aipassport demo`: no AI, no key, no bill. It speaks OpenAI's dialect. A broker that
+// serves does not offer it.
+const Sandbox Provider = "sandbox"
+
 // Providers lists the providers that a grant may name, in the order in which errors spell them.
 var Providers = []Provider{OpenAI, Anthropic, Google}
 
@@ -38,6 +42,8 @@ func (p Provider) Title() string {
 		return "Anthropic"
 	case Google:
 		return "Google"
+	case Sandbox:
+		return "Sandbox (built in, no AI)"
 	default:
 		return string(p)
 	}

@@ -21,7 +21,7 @@ const (
 var scopeMembers = []string{"provider", "models", "capabilities", "maxBudgetCents", "maxRequests", "rateLimit"}
 
 // parseRequest reads the body of POST /grant-requests.
-func parseRequest(body []byte) (authority.Request, error) {
+func (a *API) parseRequest(body []byte) (authority.Request, error) {
 	o, err := fields.Read(body, "appName", "appUrl", "scope", "authorizationDetails", "reason")
 	if err != nil {
 		return authority.Request{}, err
@@ -35,10 +35,10 @@ func parseRequest(body []byte) (authority.Request, error) {
 	case o.Has("authorizationDetails") && o.Has("scope"):
 		o.Fail("authorizationDetails", "Give either scope or authorizationDetails, not both")
 	case o.Has("authorizationDetails"):
-		r.Details = parseDetails(o)
+		r.Details = a.parseDetails(o)
 	default:
 		s := o.Object("scope", scopeMembers...)
-		r.Details = []passport.Detail{parseScope(o, s, "scope")}
+		r.Details = []passport.Detail{a.parseScope(o, s, "scope")}
 	}
 	return r, o.Err()
 }
@@ -70,9 +70,9 @@ func webURL(o *fields.Object) string {
 }
 
 // parseScope reads one scope; what is wrong is listed under top.
-func parseScope(o, s *fields.Object, top string) passport.Detail {
+func (a *API) parseScope(o, s *fields.Object, top string) passport.Detail {
 	d := passport.Detail{
-		Provider: passport.Provider(s.Enum("provider", words(passport.Providers)...)),
+		Provider: passport.Provider(s.Enum("provider", words(a.Providers)...)),
 		Models:   s.Strings("models"),
 	}
 	for _, c := range s.Enums("capabilities", words(passport.Capabilities)...) {
@@ -112,7 +112,7 @@ func words[T ~string](list []T) []string {
 var detailMembers = append([]string{"type", "expiresAt", "maxDelegationDepth"}, scopeMembers...)
 
 // parseDetails reads a list of ai_access objects (RFC 9396 §2). An unknown type or member is refused.
-func parseDetails(o *fields.Object) []passport.Detail {
+func (a *API) parseDetails(o *fields.Object) []passport.Detail {
 	const name = "authorizationDetails"
 	list := o.Array(name)
 	if list == nil {
@@ -130,7 +130,7 @@ func parseDetails(o *fields.Object) []passport.Detail {
 			o.Fail(name, "Unknown member '%s'", m)
 		}
 		s.Enum("type", passport.DetailType)
-		d := parseScope(o, s, name)
+		d := a.parseScope(o, s, name)
 		d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt"), limit(s, "maxDelegationDepth")
 		if o.Err() == nil && seen[d.Provider] {
 			o.Fail(name, "Names provider '%s' twice", d.Provider)
@@ -194,7 +194,7 @@ func indexOf(ds []passport.Detail, p passport.Provider) int {
 func parseNarrowing(s *fields.Object) passport.Detail {
 	var d passport.Detail
 	if s.Has("provider") {
-		d.Provider = passport.Provider(s.Enum("provider", words(passport.Providers)...))
+		d.Provider = passport.Provider(s.String("provider", 1)) // another than the asked one is refused as widening
 	}
 	if s.Has("models") {
 		d.Models = append([]string{}, s.Strings("models")...)

@@ -36,6 +36,7 @@ type Owner interface {
 // API serves the seed's routes. All fields are required.
 type API struct {
 	Control    *authority.Control
+	Providers  []passport.Provider // that can be asked for
 	Tokens     Tokens
 	Owner      Owner
 	Flood      *flood.Limit // of grant requests, by client address
@@ -61,7 +62,7 @@ func (a *API) CreateRequest(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, err)
 		return
 	}
-	ask, err := parseRequest(body)
+	ask, err := a.parseRequest(body)
 	if err != nil {
 		fail(w, r, err)
 		return

@@ -139,7 +139,7 @@ func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.R
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
 	}
 	switch r.Provider {
-	case passport.OpenAI:
+	case passport.OpenAI, passport.Sandbox:
 		h.Set("Authorization", "Bearer "+key.Reveal())
 	case passport.Anthropic:
 		h.Set("X-Api-Key", key.Reveal())
@@ -158,7 +158,7 @@ func (c *Client) target(p passport.Provider, path string) (*url.URL, error) {
 		return nil, problem.New(problem.Internal, "no base URL for provider %q", p)
 	}
 	path, query, _ := strings.Cut(path, "?")
-	if p == passport.OpenAI {
+	if p == passport.OpenAI || p == passport.Sandbox {
 		path = strings.TrimPrefix(path, "/v1") // OpenAI's base has the version in it
 	}
 	ref, err := url.Parse(strings.TrimSuffix(base.EscapedPath(), "/") + path)

@@ -1,0 +1,155 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/record"
+	"github.com/devrelopers/aipassport/internal/respond"
+)
+
+// Handler is everything between a connection and a route, in this order: record, canonical path, CORS, route.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range s.cfg.Routes {
+		mux.HandleFunc(rt.Pattern, rt.Handler)
+	}
+	cors := corsPatterns(s.cfg.Routes)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := &record.Record{ID: s.cfg.NewID(), Method: r.Method, Client: s.ClientAddr(r).String(), Start: s.cfg.Now()}
+		r = r.WithContext(record.With(r.Context(), rec))
+		out := &writer{ResponseWriter: w, rec: rec}
+		defer s.finish(out, r)
+		h := w.Header()
+		h.Set("X-Request-Id", rec.ID)
+		h.Set("Request-Id", rec.ID) // the name that Anthropic's clients read
+		if s.cfg.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=63072000")
+		}
+		deadline := s.cfg.Now().Add(s.cfg.BodyTimeout)
+		rc := http.NewResponseController(w)
+		rc.SetReadDeadline(deadline)
+		rc.SetWriteDeadline(deadline)
+
+		if why := oddPath(r); why != "" {
+			s.refuse(out, r, problem.New(problem.Invalid, "%s", why))
+			return
+		}
+		match, pattern := mux.Handler(r)
+		rec.Route = pattern
+		if cors.allow(out, r, pattern) {
+			return
+		}
+		if pattern == "" {
+			s.unrouted(out, r, match)
+			return
+		}
+		mux.ServeHTTP(out, r)
+	})
+}
+
+// oddPath says why a path is refused: only the one canonical spelling of a path is routed, so that what is checked is what
+// is served (no //, no dot segments, no escaped slashes or letters, no absolute form).
+func oddPath(r *http.Request) string {
+	switch {
+	case r.RequestURI == "*" || !strings.HasPrefix(r.RequestURI, "/"):
+		return "the request target must be a path"
+	case r.URL.RawPath != "" || strings.Contains(strings.SplitN(r.RequestURI, "?", 2)[0], "%"):
+		return "the path must not be escaped"
+	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/":
+		return "the path must not have empty or dot segments"
+	default:
+		return ""
+	}
+}
+
+// unrouted answers where no route matched: 404, or 405 with what is allowed, in the shape of the path's surface.
+func (s *Server) unrouted(w *writer, r *http.Request, match http.Handler) {
+	probe := &status{h: http.Header{}}
+	match.ServeHTTP(probe, r)
+	if probe.code == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", probe.h.Get("Allow"))
+		s.refuse(w, r, problem.New(problem.MethodNotAllowed, "Method not allowed"))
+		return
+	}
+	if s.cfg.NotFoundPage != nil && WantsPage(r) {
+		s.cfg.NotFoundPage(w, r)
+		return
+	}
+	s.refuse(w, r, problem.New(problem.NotFound, "Not found"))
+}
+
+func (s *Server) refuse(w *writer, r *http.Request, p *problem.Error) {
+	w.rec.Err = p
+	d := s.cfg.DialectOf(r.URL.Path)
+	if d == nil {
+		respond.Error(w, p)
+		return
+	}
+	a := d.Problem(p, w.rec.ID)
+	for k, vs := range a.Header {
+		w.Header()[k] = vs
+	}
+	w.WriteHeader(a.Status)
+	w.Write(a.Body)
+}
+
+// finish writes the request record once, on every path out, a panic of ours among them.
+func (s *Server) finish(w *writer, r *http.Request) {
+	level := slog.LevelInfo
+	cause := recover()
+	if cause != nil && cause != http.ErrAbortHandler {
+		s.cfg.Log.Error("panic", "id", w.rec.ID, "route", w.rec.Route, "cause", cause, "stack", string(debug.Stack()))
+		if !w.wrote {
+			s.refuse(w, r, problem.New(problem.Internal, "internal error"))
+			cause = nil
+		}
+	}
+	if w.rec.Status >= 500 {
+		level = slog.LevelError
+	}
+	s.cfg.Log.LogAttrs(r.Context(), level, "request", w.rec.Attrs(s.cfg.Now())...)
+	if cause != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// writer notes status and size for the record.
+type writer struct {
+	http.ResponseWriter
+	rec   *record.Record
+	wrote bool
+}
+
+func (w *writer) WriteHeader(code int) {
+	if !w.wrote {
+		w.wrote, w.rec.Status = true, code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if !w.wrote {
+		w.wrote, w.rec.Status = true, http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.rec.Bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// status takes what the mux would have answered, to see whether it is a 404 or a 405.
+type status struct {
+	h    http.Header
+	code int
+}
+
+func (s *status) Header() http.Header         { return s.h }
+func (s *status) Write(p []byte) (int, error) { return len(p), nil }
+func (s *status) WriteHeader(code int)        { s.code = code }
