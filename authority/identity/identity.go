@@ -1,2 +1,213 @@
 // Package identity says who the person is: setup, sign-in, session, owner bearer. It never decides on grants.
 package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/flood"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// Lifetimes, and the tries that strangers have.
+const (
+	SessionLife     = 12 * time.Hour
+	SetupLife       = 24 * time.Hour
+	signInTries     = 10  // a minute and address
+	signInTriesAll  = 100 // a minute, of all addresses
+	bearerTries     = 30  // wrong owner bearers a minute and address
+	knownAddresses  = 1024
+	sessionCookie   = "aipassport"
+	doorCookie      = "aipassport-door"
+	ownerTokenStart = "aipo_"
+)
+
+// Automation is the person whom an owner bearer stands for as long as nobody has set up the broker.
+const Automation passport.PersonID = "owner"
+
+// Config is what identity needs. Store, Pages and NewID are required.
+type Config struct {
+	Store      Store
+	Pages      *web.Pages
+	PublicURL  string
+	OwnerToken secret.Text                        // AIPASSPORT_OWNER_TOKEN; empty: none
+	Now        func() time.Time                   // required
+	NewID      func() string                      // UUIDv7
+	Random     io.Reader                          // nil: crypto/rand
+	ClientAddr func(*http.Request) netip.Addr     // nil: the address of the connection
+	Hash       func(password, salt []byte) []byte // nil: argon2id as OWASP's password storage cheat sheet has it; tests set a quick one
+}
+
+// Identity knows the owner's browser and bearers. It is safe for use by several goroutines.
+type Identity struct {
+	cfg     Config
+	signIns *flood.Limit
+	guesses *flood.Limit
+	hashing chan struct{} // a place for each password that is being hashed
+
+	mu         sync.Mutex // guards setup, known
+	setup      string     // the token of the setup link; empty: there is none
+	setupUntil time.Time
+	known      map[netip.Addr]bool // addresses that have shown a right owner bearer
+}
+
+// New reads whether there is an owner; if not, it makes the setup link.
+func New(cfg Config) (*Identity, error) {
+	if cfg.Store == nil || cfg.Pages == nil || cfg.Now == nil || cfg.NewID == nil {
+		return nil, errors.New("identity needs a store, pages, a clock and ids")
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	if cfg.ClientAddr == nil {
+		cfg.ClientAddr = peer
+	}
+	if cfg.Hash == nil {
+		cfg.Hash = argon
+	}
+	i := &Identity{cfg: cfg, hashing: make(chan struct{}, maxHashing), known: map[netip.Addr]bool{},
+		signIns: &flood.Limit{PerMinute: signInTries, Overall: signInTriesAll, Now: cfg.Now},
+		guesses: &flood.Limit{PerMinute: bearerTries, Now: cfg.Now}}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := cfg.Store.Owner(ctx)
+	switch {
+	case err == nil:
+		return i, nil
+	case problem.KindOf(err) != problem.NotFound:
+		return nil, fmt.Errorf("read who the owner is: %w", err)
+	}
+	if i.setup, err = i.random(); err != nil {
+		return nil, err
+	}
+	i.setupUntil = cfg.Now().Add(SetupLife)
+	return i, nil
+}
+
+// SetupLink is the link by which the first person becomes the owner, as long as there is none and for SetupLife. It is made at
+// the start, kept in memory only, and works once.
+func (i *Identity) SetupLink() (string, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.setup == "" || !i.cfg.Now().Before(i.setupUntil) {
+		return "", false
+	}
+	return strings.TrimSuffix(i.cfg.PublicURL, "/") + "/setup?token=" + i.setup, true
+}
+
+// Mount adds the pages of sign-in. They are for everybody.
+func (i *Identity) Mount(mux *http.ServeMux) {
+	for pattern, h := range i.Routes() {
+		mux.HandleFunc(pattern, h)
+	}
+}
+
+// Routes are the pages of sign-in by pattern.
+func (i *Identity) Routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /setup": i.SetupPage, "POST /setup": i.SetUp,
+		"GET /login": i.LoginPage, "POST /login": i.Login,
+		"POST /logout": i.Logout,
+	}
+}
+
+// Who says who sends a request: by owner bearer if there is an Authorization header, else by the session cookie. With the cookie,
+// a request that may change something counts only if the browser says that it comes from our own pages. Errors:
+// Unauthenticated; Forbidden; RateExceeded after too many wrong bearers from one address.
+func (i *Identity) Who(r *http.Request) (passport.PersonID, error) {
+	if len(r.Header.Values("Authorization")) > 0 {
+		return i.byBearer(r)
+	}
+	v, err := i.Visitor(r)
+	if err != nil {
+		return "", err
+	}
+	if safe(r.Method) || i.cfg.Pages.SameOrigin(r) {
+		return v.ID, nil
+	}
+	return "", problem.New(problem.Forbidden, "a session counts only for requests from this broker's own pages")
+}
+
+// Visitor says who is signed in with this browser. It does not check where a form came from: web.Pages.Posted does.
+// Error: Unauthenticated if nobody is.
+func (i *Identity) Visitor(r *http.Request) (web.Visitor, error) {
+	nobody := problem.New(problem.Unauthenticated, "sign in first")
+	c, err := r.Cookie(i.cfg.Pages.CookieName(sessionCookie))
+	if err != nil || len(c.Value) != tokenLength {
+		return web.Visitor{}, nobody
+	}
+	s, err := i.cfg.Store.Session(r.Context(), sha256.Sum256([]byte(c.Value)))
+	if problem.KindOf(err) == problem.NotFound {
+		return web.Visitor{}, nobody
+	}
+	if err != nil {
+		return web.Visitor{}, fmt.Errorf("read the session: %w", err)
+	}
+	if !i.cfg.Now().Before(s.ExpiresAt) {
+		return web.Visitor{}, nobody
+	}
+	p, err := i.cfg.Store.Owner(r.Context())
+	if err != nil {
+		return web.Visitor{}, fmt.Errorf("read who the owner is: %w", err)
+	}
+	if p.ID != s.Person {
+		return web.Visitor{}, nobody
+	}
+	return web.NewVisitor(p.ID, p.Name, []byte(c.Value)), nil
+}
+
+// tokenLength is 256 bits in base64url.
+const tokenLength = 43
+
+func (i *Identity) random() (string, error) {
+	b := make([]byte, 32)
+	if _, err := io.ReadFull(i.cfg.Random, b); err != nil {
+		return "", fmt.Errorf("read randomness: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+func (i *Identity) event(kind passport.EventKind, actor, note string) passport.Event {
+	return passport.Event{ID: passport.EventID(i.cfg.NewID()), Kind: kind, At: i.now(), Actor: actor, Note: note}
+}
+
+// now is the time as it is stored: UTC, whole milliseconds.
+func (i *Identity) now() time.Time { return i.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// peer is the address of the connection; the zero Addr if it cannot be read, which all such requests share.
+func peer(r *http.Request) netip.Addr {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
+}
+
+// network is what counts as one address: an IPv6 network of 64 bits belongs to one subscriber.
+func network(a netip.Addr) netip.Addr {
+	if !a.Is6() || a.Is4In6() {
+		return a.Unmap()
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return a
+	}
+	return p.Addr()
+}

@@ -1,0 +1,112 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// MaxOwnerLabel bounds what an owner token may be called, in bytes.
+const MaxOwnerLabel = 100
+
+// NewOwnerToken makes a bearer of the owner for automation and stores its hash. It is returned once. A zero end means that it
+// does not end.
+func (i *Identity) NewOwnerToken(ctx context.Context, label string, ends time.Time, actor string) (secret.Text, error) {
+	label = strings.TrimSpace(label)
+	if label == "" || len(label) > MaxOwnerLabel {
+		return secret.Text{}, problem.New(problem.Invalid, "needs 1 to %d bytes", MaxOwnerLabel).In("label")
+	}
+	now := i.now()
+	if !ends.IsZero() && !ends.After(now) {
+		return secret.Text{}, problem.New(problem.Invalid, "would have ended already").In("expiresAt")
+	}
+	random, err := i.random()
+	if err != nil {
+		return secret.Text{}, err
+	}
+	text := ownerTokenStart + random
+	t := passport.OwnerToken{Hash: sha256.Sum256([]byte(text)), Label: label, CreatedAt: now, ExpiresAt: ends}
+	if err := i.cfg.Store.AddOwnerToken(ctx, t, i.event(passport.OwnerTokenMade, actor, label), now); err != nil {
+		return secret.Text{}, fmt.Errorf("store the owner token: %w", err)
+	}
+	return secret.New(text), nil
+}
+
+// byBearer checks an owner bearer. Wrong ones are counted by address. An address that has shown a right one is not shut out
+// by wrong ones from behind the same address (one machine, one NAT), but its wrong ones are refused like any other's.
+func (i *Identity) byBearer(r *http.Request) (passport.PersonID, error) {
+	values := r.Header.Values("Authorization")
+	scheme, text, ok := strings.Cut(values[0], " ")
+	if len(values) != 1 || !ok || !strings.EqualFold(scheme, "Bearer") || text == "" {
+		return "", problem.New(problem.Unauthenticated, "the owner's bearer is expected")
+	}
+	right, err := i.rightBearer(r.Context(), text)
+	if err != nil {
+		return "", err
+	}
+	from := network(i.cfg.ClientAddr(r))
+	if right && i.isKnown(from) {
+		return i.owner(r.Context())
+	}
+	if wait := i.guesses.Allow(from.String()); wait > 0 {
+		return "", problem.New(problem.RateExceeded, "too many wrong owner tokens from this address").After(wait)
+	}
+	if !right {
+		return "", problem.New(problem.Unauthenticated, "the owner's bearer is expected")
+	}
+	i.remember(from)
+	return i.owner(r.Context())
+}
+
+// rightBearer compares with the token of the environment in constant time, and looks up what has the shape of a stored one.
+func (i *Identity) rightBearer(ctx context.Context, text string) (bool, error) {
+	if !i.cfg.OwnerToken.Empty() && i.cfg.OwnerToken.Equal(text) {
+		return true, nil
+	}
+	if !strings.HasPrefix(text, ownerTokenStart) || len(text) != len(ownerTokenStart)+tokenLength {
+		return false, nil
+	}
+	t, err := i.cfg.Store.OwnerToken(ctx, sha256.Sum256([]byte(text)))
+	if problem.KindOf(err) == problem.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the owner token: %w", err)
+	}
+	return t.ExpiresAt.IsZero() || i.cfg.Now().Before(t.ExpiresAt), nil
+}
+
+// owner is whom a bearer stands for.
+func (i *Identity) owner(ctx context.Context) (passport.PersonID, error) {
+	p, err := i.cfg.Store.Owner(ctx)
+	if problem.KindOf(err) == problem.NotFound {
+		return Automation, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read who the owner is: %w", err)
+	}
+	return p.ID, nil
+}
+
+func (i *Identity) isKnown(a netip.Addr) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.known[a]
+}
+
+func (i *Identity) remember(a netip.Addr) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.known) >= knownAddresses {
+		clear(i.known)
+	}
+	i.known[a] = true
+}
