@@ -1,3 +1,226 @@
 // Package meter is the sole owner of money and limits: the tariff, the worst case of a call, the hold before it leaves, the
 // settling after, the rate. Nothing else writes an amount. It may not touch HTTP or provider formats.
 package meter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// settleDeadline bounds the wait for a place in the ledger's queue, when a call has ended.
+const settleDeadline = 10 * time.Second
+
+// busyRetry is what a grant with too many calls open is told to wait. When one of them ends is not known.
+const busyRetry = time.Second
+
+// Config is what a Meter works with.
+type Config struct {
+	Ledger        Ledger
+	Tariff        *Tariff
+	Now           func() time.Time
+	NewID         func() string          // UUIDv7
+	MaxInFlight   int                    // calls of one grant that may be open at once; at least 1
+	OnFreeze      func(passport.GrantID) // a bill above its hold was recorded, which pauses the grant; may be nil
+	OnSettleError func(error)            // the ledger did not take what a call cost: its hold stays, to be charged in full; may be nil
+}
+
+// Meter holds money for calls and settles it. It is safe for use by several goroutines.
+type Meter struct {
+	c     Config
+	start time.Time
+
+	// mu guards what follows. It is not held over I/O.
+	mu     sync.Mutex
+	open   map[passport.GrantID]int // reservations that are not settled
+	total  int                      // the sum of open
+	rates  rates
+	closed bool
+	idle   chan struct{} // closed when closed is set and total is 0
+}
+
+// New makes a Meter. It refuses a Config that lacks something or would let nothing through.
+func New(c Config) (*Meter, error) {
+	switch {
+	case c.Ledger == nil, c.Tariff == nil, c.Now == nil, c.NewID == nil:
+		return nil, errors.New("meter: a ledger, a tariff, a clock and ids are needed")
+	case c.MaxInFlight < 1:
+		return nil, fmt.Errorf("meter: %d calls in flight is not at least 1", c.MaxInFlight)
+	}
+	if c.OnFreeze == nil {
+		c.OnFreeze = func(passport.GrantID) {}
+	}
+	if c.OnSettleError == nil {
+		c.OnSettleError = func(error) {}
+	}
+	return &Meter{
+		c:     c,
+		start: c.Now(),
+		open:  map[passport.GrantID]int{},
+		rates: rates{details: map[rateKey]*batches{}},
+		idle:  make(chan struct{}),
+	}, nil
+}
+
+// Reserve holds the worst case of a call, on a detail of a grant, before anything of the call may leave: durable on nil.
+// Whether the grant permits the call is the caller's to check; whether it is still active, the ledger's. Errors, in the
+// order of the checks: Unpriced, Invalid (an output cap of 0), Busy (too many calls open, or shutting down: Unavailable),
+// RateExceeded, then the ledger's GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound; Unavailable if the ledger's
+// answer is unknown. After an error nothing stays held and the rate has its place back.
+func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c passport.Call) (*Reservation, error) {
+	if detail < 0 || detail >= len(g.Details) {
+		return nil, problem.New(problem.Internal, "grant %s has no detail %d", g.ID, detail)
+	}
+	// 1. What can it cost?
+	price, err := m.price(c)
+	if err != nil {
+		return nil, err
+	}
+	wish, least, err := outputBounds(price, c)
+	if err != nil {
+		return nil, err
+	}
+	// 2. Is there room, and is it time?
+	at, err := m.enter(rateKey{g.ID, detail}, g.Details[detail].RateLimit.Or(0))
+	if err != nil {
+		return nil, err
+	}
+	// 3. The hold is durable before a byte leaves. If we die after this line, recovery charges all of it.
+	h := passport.Hold{
+		ID: passport.ReservationID(m.c.NewID()), Grant: g.ID, Detail: detail, Provider: c.Provider, Model: c.Model, Stream: c.Stream,
+		Amount: price.WorstCase(c, wish), Least: price.WorstCase(c, least), Tariff: m.c.Tariff.Version(), At: m.c.Now(),
+	}
+	held, err := m.c.Ledger.Hold(ctx, h)
+	if err == nil && held.Amount < h.Least {
+		err = fmt.Errorf("the ledger held %s where %s is the least", held.Amount, h.Least)
+	}
+	if err != nil {
+		err = m.refused(ctx, h, err)
+		m.giveBack(at)
+		m.leave(g.ID)
+		return nil, err
+	}
+	if least < wish {
+		wish = price.outputFor(c, held.Amount, wish)
+	}
+	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, price: price}, nil
+}
+
+// Close lets no new call in and waits until none is open, or ctx ends.
+func (m *Meter) Close(ctx context.Context) {
+	m.mu.Lock()
+	if !m.closed {
+		m.closed = true
+		m.markIdle()
+	}
+	m.mu.Unlock()
+	select {
+	case <-m.idle:
+	case <-ctx.Done():
+	}
+}
+
+// price is what the model of a call costs, if all that the call uses is in that price.
+func (m *Meter) price(c passport.Call) (ModelPrice, error) {
+	p, ok := m.c.Tariff.Price(c.Provider, c.Model)
+	if !ok {
+		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has no known price, so its cost cannot be capped", c.Model).In("model")
+	}
+	if len(c.Uses) == 0 {
+		return ModelPrice{}, problem.New(problem.Unpriced, "a call that uses no capability has no price")
+	}
+	for _, u := range c.Uses {
+		if u != passport.Chat {
+			return ModelPrice{}, problem.New(problem.Unpriced, "Capability '%s' has no known price, so its cost cannot be capped", u)
+		}
+	}
+	return p, nil
+}
+
+// outputBounds are the output cap to hold money for and the smallest that will do: both what the caller asked for, if that
+// was said. More than the model can give is held as asked: whether the provider clips or refuses it is not ours to guess.
+func outputBounds(p ModelPrice, c passport.Call) (wish, least int64, err error) {
+	asked, ok := c.MaxOutput.Get()
+	if !ok {
+		wish = p.wishedOutput()
+		return wish, min(leastOutput, wish), nil
+	}
+	if asked < 1 {
+		return 0, 0, problem.New(problem.Invalid, "must be at least 1").In("max_tokens")
+	}
+	return asked, asked, nil
+}
+
+// enter takes a place in flight and one in the rate, or neither.
+func (m *Meter) enter(key rateKey, limit int64) (place, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return place{}, problem.New(problem.Unavailable, "the broker is shutting down")
+	}
+	if m.open[key.grant] >= m.c.MaxInFlight {
+		return place{}, problem.New(problem.Busy, "%d calls of this grant are in flight, which is as many as there may be", m.c.MaxInFlight).After(busyRetry)
+	}
+	at, wait, ok := m.rates.take(key, limit, m.c.Now().Sub(m.start))
+	if !ok {
+		wait = (wait + time.Millisecond - 1).Truncate(time.Millisecond)
+		return place{}, problem.New(problem.RateExceeded, "this grant allows %d calls a minute", limit).After(wait)
+	}
+	m.open[key.grant]++
+	m.total++
+	return at, nil
+}
+
+// leave gives the place in flight back.
+func (m *Meter) leave(g passport.GrantID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.total--
+	if m.open[g]--; m.open[g] == 0 {
+		delete(m.open, g)
+	}
+	m.markIdle()
+}
+
+// giveBack gives the place in the rate back.
+func (m *Meter) giveBack(at place) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rates.giveBack(at)
+}
+
+// markIdle is called with mu held, after total or closed has changed.
+func (m *Meter) markIdle() {
+	if m.closed && m.total == 0 {
+		close(m.idle)
+	}
+}
+
+// refused turns an error of Ledger.Hold into the caller's. Nothing has left for the provider, which is what it takes to void a
+// hold that may exist after all. A Conflict is different: the reservation of that name is another call's.
+func (m *Meter) refused(ctx context.Context, h passport.Hold, err error) error {
+	switch problem.KindOf(err) {
+	case problem.GrantEnded, problem.GrantPaused, problem.BudgetSpent, problem.CallsSpent, problem.NotFound:
+		return err
+	case problem.Conflict:
+		return problem.Wrap(err, problem.Internal, "internal error")
+	default:
+		m.settle(ctx, passport.Settlement{ID: h.ID, Grant: h.Grant, Why: passport.NotSent, At: m.c.Now()})
+		return problem.Wrap(err, problem.Unavailable, "the money for this call could not be set aside")
+	}
+}
+
+// settle queues s, whether or not the caller is still there. If the ledger does not take it the hold stays, and recovery
+// charges it in full: dear, never free.
+func (m *Meter) settle(ctx context.Context, s passport.Settlement) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleDeadline)
+	defer cancel()
+	if err := m.c.Ledger.Settle(ctx, s); err != nil {
+		m.c.OnSettleError(fmt.Errorf("settle %s of grant %s: %w", s.ID, s.Grant, err))
+	}
+}

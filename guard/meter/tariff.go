@@ -1,0 +1,174 @@
+package meter
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// The prices of one day, trimmed to what is used; data/NOTICE says where they come from.
+//
+//go:embed data/prices.json
+var prices []byte
+
+// maxPrice bounds a single price: a million dollars for a million model tokens.
+const maxPrice = passport.Price(passport.Dollar) * 1_000_000
+
+// Tariff is the price of models at a date. It does not change: With returns another.
+type Tariff struct {
+	version string
+	models  map[modelKey]ModelPrice
+}
+
+type modelKey struct {
+	provider passport.Provider
+	model    string
+}
+
+// LoadTariff reads the prices that were built in.
+func LoadTariff() (*Tariff, error) {
+	var file priceFile
+	dec := json.NewDecoder(bytes.NewReader(prices))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, fmt.Errorf("read the built-in prices: %w", err)
+	}
+	if file.Schema != 1 || file.Currency != "USD" {
+		return nil, fmt.Errorf("read the built-in prices: schema %d in %q is not known", file.Schema, file.Currency)
+	}
+	t := &Tariff{version: versionOf(file.AsOf, prices), models: make(map[modelKey]ModelPrice, len(file.Models))}
+	for _, r := range file.Models {
+		p, ok, err := r.price()
+		if err != nil {
+			return nil, fmt.Errorf("read the built-in price of %s: %w", r.Model, err)
+		}
+		if !ok {
+			continue
+		}
+		key := modelKey{p.Provider, p.Model}
+		if _, twice := t.models[key]; twice {
+			return nil, fmt.Errorf("read the built-in prices: %s is priced twice", r.Model)
+		}
+		t.models[key] = p
+	}
+	return t, nil
+}
+
+// Version names these very prices: their date and the start of their SHA-256. It goes into every hold.
+func (t *Tariff) Version() string { return t.version }
+
+// Price is what a model costs in a chat. A dated snapshot (-YYYYMMDD, -YYYY-MM-DD) that has no price of its own costs what
+// the undated name costs; any other name must match exactly. False: there is no price, so the call cannot be capped.
+func (t *Tariff) Price(provider passport.Provider, model string) (ModelPrice, bool) {
+	if p, ok := t.models[modelKey{provider, model}]; ok {
+		return p, true
+	}
+	base, dated := cutDate(model)
+	if !dated {
+		return ModelPrice{}, false
+	}
+	p, ok := t.models[modelKey{provider, base}]
+	return p, ok
+}
+
+// Models lists the models of a provider that have a price, by name. The caller must not change their tiers.
+func (t *Tariff) Models(provider passport.Provider) []ModelPrice {
+	var out []ModelPrice
+	for k, p := range t.models {
+		if k.provider == provider {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b ModelPrice) int { return strings.Compare(a.Model, b.Model) })
+	return out
+}
+
+// With returns a tariff in which p is added, or replaces what was there under its name: a price that the owner or the
+// sandbox sets, which may be 0. Prices of cache reads and writes that are 0 count as unknown and follow from the input's.
+// A price that cannot be (negative, or above a dollar a token; tiers out of order) is no price: the model has none then.
+func (t *Tariff) With(p ModelPrice) *Tariff {
+	p.Chat = true
+	p.Tiers = slices.Clone(p.Tiers)
+	p.fillCaches()
+	next := &Tariff{models: maps.Clone(t.models)}
+	key := modelKey{p.Provider, p.Model}
+	if p.possible() {
+		next.models[key] = p
+	} else {
+		delete(next.models, key)
+	}
+	date, _, _ := strings.Cut(t.version, "+")
+	next.version = versionOf(date, fmt.Appendf(nil, "%s %+v", t.version, p))
+	return next
+}
+
+func versionOf(date string, content []byte) string {
+	sum := sha256.Sum256(content)
+	return date + "+" + hex.EncodeToString(sum[:4])
+}
+
+// cutDate takes the date off the name of a dated snapshot.
+func cutDate(model string) (base string, dated bool) {
+	for _, layout := range []string{"-20060102", "-2006-01-02"} {
+		if len(model) <= len(layout) {
+			continue
+		}
+		base, date := model[:len(model)-len(layout)], model[len(model)-len(layout):]
+		if _, err := time.Parse(layout, date); err == nil {
+			return base, true
+		}
+	}
+	return "", false
+}
+
+// fillCaches sets the cache prices that are unknown to what they can be at most: a read costs no more than plain input, a
+// write Anthropic's 1.25 and 2 times (platform.claude.com/docs/en/about-claude/pricing). Only Anthropic's caches can be
+// bought for an hour; with others that price is the ordinary write's.
+func (p *ModelPrice) fillCaches() {
+	fill := func(in passport.Price, read, write, hour *passport.Price) {
+		if *read == 0 {
+			*read = in
+		}
+		if *write == 0 {
+			*write = in + (in+3)/4
+		}
+		if *hour == 0 {
+			*hour = *write
+			if p.Provider == passport.Anthropic {
+				*hour = max(*write, 2*in)
+			}
+		}
+	}
+	fill(p.Input, &p.CacheRead, &p.CacheWrite, &p.CacheWrite1h)
+	for i := range p.Tiers {
+		t := &p.Tiers[i]
+		fill(t.Input, &t.CacheRead, &t.CacheWrite, &t.CacheWrite1h)
+	}
+}
+
+// possible says whether the numbers can be a price.
+func (p ModelPrice) possible() bool {
+	if p.Provider == "" || p.Model == "" || p.Context < 0 || p.MaxOutput < 0 {
+		return false
+	}
+	for i, t := range append([]Tier{p.base()}, p.Tiers...) {
+		if i > 0 && t.Above <= 0 || i > 1 && t.Above <= p.Tiers[i-2].Above {
+			return false
+		}
+		for _, n := range []passport.Price{t.Input, t.CacheRead, t.CacheWrite, t.CacheWrite1h, t.Output} {
+			if n < 0 || n > maxPrice {
+				return false
+			}
+		}
+	}
+	return true
+}
