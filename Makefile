@@ -1,0 +1,65 @@
+# `make` alone lists the targets. Needs Go (see go.mod) and, for -race, a C compiler; what else a target needs it installs or names.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO ?= go
+FUZZTIME ?= 30s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# Packages whose tests run under -race in `make test`: those in which goroutines share something. e2e has a target of its own.
+RACE := ./guard/... ./gateway/... ./authority/... ./server/... ./store/... ./internal/flood/... ./internal/fakeprovider/...
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev build test unit race e2e browser check fmt vet staticcheck vuln fuzz bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+demo: ## Tell the whole story with a built-in sandbox provider, then stay up to look around
+	$(GO) run ./cmd/aipassport demo
+
+dev: ## Run the broker from source, state in ./data
+	AIPASSPORT_DATA=$${AIPASSPORT_DATA:-$(CURDIR)/data} $(GO) run ./cmd/aipassport serve
+
+build: ## Build one static binary, bin/aipassport
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/aipassport ./cmd/aipassport
+
+test: unit race e2e browser ## Run every test; installs what the browser tests need
+
+unit: ## All Go tests but e2e
+	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+
+race: ## The tests of what runs concurrently, under the race detector
+	@command -v $${CC:-gcc} >/dev/null || { echo "make race: the race detector needs a C compiler; install gcc (Debian: apt-get install gcc)"; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race $(RACE)
+
+e2e: ## Start the built binary against a fake provider: lifecycle, money, crashes, threats (RACE=1: binary with -race)
+	E2E_RACE=$${RACE:-} $(GO) test -count=1 -timeout 12m ./e2e/...
+
+browser: ## Drive the pages in Chromium (screenshots in e2e/browser/shots)
+	scripts/browser.sh
+
+check: fmt vet staticcheck race fuzz vuln ## Before you push: format, vet, staticcheck, architecture, -race, fuzz, known vulnerabilities
+	$(GO) test -count=1 ./internal/archtest/...
+
+fmt:
+	@bad=$$(git ls-files '*.go' | xargs -r gofmt -l); if [ -n "$$bad" ]; then echo "not formatted (run gofmt -w):"; echo "$$bad"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+vuln:
+	@$(GO) run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 1 || echo "govulncheck could not run (it needs its database at vuln.go.dev): left out"; }
+
+fuzz: ## Run every fuzz target for FUZZTIME each (30s)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+bench: ## Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## Remove what was built
+	rm -rf bin e2e/browser/node_modules e2e/browser/shots
