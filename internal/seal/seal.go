@@ -4,8 +4,6 @@
 package seal
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,6 +16,9 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/devrelopers/aipassport/internal/problem"
 )
@@ -36,7 +37,7 @@ type Box struct {
 
 	mu    sync.Mutex // guards the fields below
 	kek   []byte     // nil: the file is not there yet
-	aeads map[string]cipher.AEAD
+	aeads map[string]tink.AEAD
 }
 
 // Open reads the key file. A file that is not there is made by the first Seal, never by Open: whoever finds something sealed
@@ -63,8 +64,12 @@ func (b *Box) Seal(purpose, id string, plain []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The nonce is random and part of what Seal returns. NIST SP 800-38D §8.3 allows 2^32 of those under one key.
-	return a.Seal([]byte{version1}, nil, plain, associated(purpose, id)), nil
+	// Tink puts a random nonce before the ciphertext. NIST SP 800-38D §8.3 allows 2^32 of those under one key.
+	sealed, err := a.Encrypt(plain, associated(purpose, id))
+	if err != nil {
+		return nil, fmt.Errorf("seal for %s: %w", purpose, err)
+	}
+	return append([]byte{version1}, sealed...), nil
 }
 
 // Open decrypts what Seal made for the same purpose and id. Error: Unavailable if the key file is missing or is not the one
@@ -77,7 +82,7 @@ func (b *Box) Open(purpose, id string, sealed []byte) ([]byte, error) {
 	if len(sealed) == 0 || sealed[0] != version1 {
 		return nil, problem.New(problem.Unavailable, "what is stored as %s was not sealed by this broker", purpose)
 	}
-	plain, err := a.Open(nil, nil, sealed[1:], associated(purpose, id))
+	plain, err := a.Decrypt(sealed[1:], associated(purpose, id))
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Unavailable,
 			"the key file %s does not open what is stored as %s: put the file back that was in use when it was stored", b.file, purpose)
@@ -89,7 +94,7 @@ func (b *Box) Open(purpose, id string, sealed []byte) ([]byte, error) {
 func associated(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
 
 // aead returns the cipher of a purpose. Each purpose has its own key (RFC 5869).
-func (b *Box) aead(purpose string, mayMake bool) (cipher.AEAD, error) {
+func (b *Box) aead(purpose string, mayMake bool) (tink.AEAD, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if a := b.aeads[purpose]; a != nil {
@@ -109,16 +114,12 @@ func (b *Box) aead(purpose string, mayMake bool) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive the key for %s: %w", purpose, err)
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("make the cipher for %s: %w", purpose, err)
-	}
-	a, err := cipher.NewGCMWithRandomNonce(block)
+	a, err := subtle.NewAESGCM(key)
 	if err != nil {
 		return nil, fmt.Errorf("make the cipher for %s: %w", purpose, err)
 	}
 	if b.aeads == nil {
-		b.aeads = map[string]cipher.AEAD{}
+		b.aeads = map[string]tink.AEAD{}
 	}
 	b.aeads[purpose] = a
 	return a, nil
