@@ -133,20 +133,31 @@ func (c *Control) Deny(ctx context.Context, id passport.GrantID, actor string) (
 // nothing new goes upstream for this grant. Error: NotFound.
 func (c *Control) Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error) {
 	g, err := c.move(ctx, id, passport.GrantRevoked, passport.GrantWasRevoked, actor)
-	if err != nil {
+	if refused(err) {
 		return passport.Grant{}, 0, err
 	}
-	// Durable first: if we die here the grant is revoked, and the streams die with us.
-	return g, c.Recall.End(id, problem.New(problem.GrantEnded, "the grant was revoked")), nil
+	// Durable first: if we die here the grant is revoked, and the streams die with us. Where the disk failed and nobody knows
+	// whether the revoke is on it, the calls are ended all the same: that is what the person asked for.
+	return g, c.Recall.End(id, problem.New(problem.GrantEnded, "the grant was revoked")), err
 }
 
 // Pause stops a grant for a while: its tokens stay valid and wait; its calls in flight end. Errors: NotFound, Conflict.
 func (c *Control) Pause(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error) {
 	g, err := c.move(ctx, id, passport.GrantPaused, passport.GrantWasPaused, actor)
-	if err != nil {
+	if refused(err) {
 		return passport.Grant{}, 0, err
 	}
-	return g, c.Recall.End(id, problem.New(problem.GrantPaused, "the grant was paused by its owner")), nil
+	return g, c.Recall.End(id, problem.New(problem.GrantPaused, "the grant was paused by its owner")), err
+}
+
+// refused says whether an error means that nothing was changed; any other leaves that open.
+func refused(err error) bool {
+	switch problem.KindOf(err) {
+	case problem.NotFound, problem.Conflict, problem.Invalid, problem.Busy:
+		return true
+	default:
+		return false
+	}
 }
 
 // Resume lets a paused grant go on. Errors: NotFound, Conflict.
@@ -161,10 +172,12 @@ func (c *Control) Resume(ctx context.Context, id passport.GrantID, actor string)
 
 // Stop stops all apps at once; it says how many calls it ended.
 func (c *Control) Stop(ctx context.Context, actor string) (int, error) {
-	if err := c.Store.Stop(ctx, true, c.event(passport.AppsStopped, actor, "", "")); err != nil {
-		return 0, fmt.Errorf("stop all apps: %w", err)
+	err := c.Store.Stop(ctx, true, c.event(passport.AppsStopped, actor, "", ""))
+	n := c.Recall.EndAll(problem.New(problem.GrantPaused, "all apps were stopped by the owner"))
+	if err != nil {
+		return n, fmt.Errorf("stop all apps: %w", err)
 	}
-	return c.Recall.EndAll(problem.New(problem.GrantPaused, "all apps were stopped by the owner")), nil
+	return n, nil
 }
 
 // ResumeAll lets apps run again, each with the limits it had.

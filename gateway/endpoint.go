@@ -20,10 +20,16 @@ type endpoint struct {
 	read       func(*call) (*dialect.Request, error)
 }
 
-// Mount adds the routes of the data plane.
-func (g *Gateway) Mount(mux *http.ServeMux) {
+// Route is one way in, for the server's table.
+type Route struct {
+	Pattern string
+	Handler http.HandlerFunc
+}
+
+// Routes lists the ways in. All ask for an access token.
+func (g *Gateway) Routes() (list []Route) {
 	add := func(pattern string, e endpoint) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e) })
+		list = append(list, Route{pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e) }})
 	}
 	none := func(*call) error { return nil }
 	native := func(d dialect.Dialect, cred func(*http.Request) (string, error)) endpoint {
@@ -35,6 +41,7 @@ func (g *Gateway) Mount(mux *http.ServeMux) {
 	add("POST /google/v1beta/models/{call}", native(g.Google, googleCredential))
 	add("POST /google/v1/models/{call}", native(g.Google, googleCredential))
 	add("POST /proxy/chat", endpoint{credential: seedBearer, early: (*call).readSeed, read: (*call).translateSeed})
+	return list
 }
 
 // DialectOf returns the dialect whose shape errors on a path have; nil: the seed's.

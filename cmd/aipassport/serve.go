@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+)
+
+type serveCmd struct {
+	settings
+}
+
+// Run serves until it is told to stop. The log is JSON on stderr, one record a line.
+func (c *serveCmd) Run(ctx context.Context) error {
+	cfg, err := c.settings.parse()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	b, err := open(ctx, cfg, environment(), log)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	log.Info("listening", "addr", b.listener.Addr().String(), "url", b.public.String(), "version", version, "data", cfg.data, "tariff", b.tariff.Version())
+	if link, ok := b.identity.SetupLink(); ok {
+		fmt.Fprintf(os.Stderr, "\nNobody owns this broker yet. Open this link once to become its owner:\n\n  %s\n\n", link)
+	}
+	return b.serve(ctx)
+}
+
+// serve runs until ctx ends, then drains: no new connections, running calls have until the drain timeout, then they are cut
+// and charged as cut calls are.
+func (b *broker) serve(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- b.server.Serve(b.listener) }()
+	done := make(chan struct{})
+	go b.housekeeping(ctx, done)
+	defer func() { <-done }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	b.log.Info("draining", "calls", b.board.LiveAll(), "timeout", b.cfg.drain.String())
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.drain)
+	defer cancel()
+	if err := b.server.Shutdown(drain); err != nil {
+		n := b.board.EndAll(problem.New(problem.Unavailable, "the broker is shutting down"))
+		b.log.Warn("drain timeout", "cut", n)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		b.server.Shutdown(grace)
+		b.server.Close()
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	b.log.Info("stopped")
+	return nil
+}
+
+// housekeeping rotates signing keys when they are due.
+func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
+	defer close(done)
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := b.tokens.RotateIfDue(ctx); err != nil {
+				b.log.Error("rotate signing keys", "error", err.Error())
+			}
+		}
+	}
+}
+
+// listen opens the port, or says in one line why it cannot.
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("AIPASSPORT_LISTEN: %s is taken by another program (set PORT or AIPASSPORT_LISTEN)", addr)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("AIPASSPORT_LISTEN: no permission to listen on %s", addr)
+	default:
+		return nil, fmt.Errorf("AIPASSPORT_LISTEN: listen on %s: %w", addr, err)
+	}
+}
+
+// makeData makes the data directory, readable by its owner alone, and tries that it can be written.
+func makeData(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("AIPASSPORT_DATA: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return fmt.Errorf("AIPASSPORT_DATA: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("AIPASSPORT_DATA: %s cannot be written: %w", dir, err)
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}
+
+func environment() map[string]string {
+	env := map[string]string{}
+	for _, kv := range os.Environ() {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
+	return env
+}

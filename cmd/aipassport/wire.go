@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/seed"
+	"github.com/devrelopers/aipassport/gateway"
+	"github.com/devrelopers/aipassport/gateway/dialect/anthropic"
+	"github.com/devrelopers/aipassport/gateway/dialect/gemini"
+	"github.com/devrelopers/aipassport/gateway/dialect/openai"
+	"github.com/devrelopers/aipassport/gateway/upstream"
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/guard/recall"
+	"github.com/devrelopers/aipassport/guard/token"
+	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/internal/flood"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/record"
+	"github.com/devrelopers/aipassport/internal/seal"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/server"
+	"github.com/devrelopers/aipassport/store/sqlite"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// What an owner gives when neither the app nor the person says: five dollars, and finite numbers that no person reaches.
+var ownerDefaults = passport.Limits{
+	MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(10_000), RateLimit: passport.LimitOf(600),
+}
+
+// Bounds that are not settings.
+const (
+	pendingTTL  = time.Hour // a request waits this long for an answer, as in the seed
+	maxInFlight = 256       // calls of one grant at one time
+	maxConns    = 20_000
+	maxBodies   = 1 << 30 // bytes of request bodies in memory at one time
+)
+
+// broker is everything that runs.
+type broker struct {
+	cfg      config
+	log      *slog.Logger
+	public   *url.URL
+	listener net.Listener
+	store    *sqlite.Store
+	tariff   *meter.Tariff
+	vault    *vault.Vault
+	tokens   *token.Service
+	meter    *meter.Meter
+	board    *recall.Board
+	upstream *upstream.Client
+	pages    *web.Pages
+	identity *identity.Identity
+	control  *authority.Control
+	gateway  *gateway.Gateway
+	server   *server.Server
+}
+
+func now() time.Time { return time.Now() }
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// open wires the parts in the order in which they need each other. Everything durable is in order before the first
+// connection is taken: the port is opened early to know its number, and served last.
+func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logger) (_ *broker, err error) {
+	b := &broker{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if err := makeData(cfg.data); err != nil {
+		return nil, err
+	}
+	if b.listener, err = listen(cfg.listen); err != nil {
+		return nil, err
+	}
+	b.public = b.publicURL()
+	if err := cfg.ownBase(b.public, b.listener.Addr()); err != nil {
+		return nil, err
+	}
+	if b.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, "aipassport.db")}); err != nil {
+		return nil, fmt.Errorf("AIPASSPORT_DATA: open the database: %w", err)
+	}
+	if err := b.recover(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.openGuards(ctx, env); err != nil {
+		return nil, err
+	}
+	if err := b.openPlanes(); err != nil {
+		return nil, err
+	}
+	b.server = server.New(server.Config{
+		Routes: b.routes(), DialectOf: b.gateway.DialectOf, NotFoundPage: b.notFound, Log: log, Now: now, NewID: newID,
+		ReadHeaderTimeout: cfg.readHeaderTimeout, BodyTimeout: cfg.bodyTimeout, BehindProxy: cfg.behindProxy, TLS: cfg.tls, MaxConns: maxConns,
+	})
+	return b, nil
+}
+
+// publicURL is the issuer and the base of links: as set, or localhost with the port that is listened on.
+func (b *broker) publicURL() *url.URL {
+	if b.cfg.publicURL != nil {
+		return b.cfg.publicURL
+	}
+	_, port, _ := net.SplitHostPort(b.listener.Addr().String())
+	u := &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
+	if b.cfg.tls != nil {
+		u.Scheme = "https"
+	}
+	return u
+}
+
+// recover charges the calls whose outcome an earlier run did not live to see. Before listening, so that no call can be
+// made against money that may be spent.
+func (b *broker) recover(ctx context.Context) error {
+	n, sum, err := b.store.ChargeOrphans(ctx, now())
+	if err != nil {
+		return fmt.Errorf("charge the calls of an earlier run: %w", err)
+	}
+	if n > 0 {
+		b.log.Warn("charged calls whose outcome was lost", "calls", n, "micro_usd", int64(sum))
+	}
+	return nil
+}
+
+func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
+	box, err := seal.Open(b.cfg.kekFile)
+	if err != nil {
+		return fmt.Errorf("AIPASSPORT_KEK_FILE: %w", err)
+	}
+	if b.vault, err = vault.New(ctx, vault.Config{Sealed: b.store, Box: box, Env: env, Now: now, NewID: newID}); err != nil {
+		return fmt.Errorf("provider keys: %w", err)
+	}
+	b.tokens, err = token.New(ctx, token.Config{
+		Store: b.store, Box: box, Issuer: b.public.String(), Audience: b.public.String(), TTL: b.cfg.tokenTTL,
+		HMACSecret: b.cfg.jwtSecret, Now: now, NewID: newID,
+	})
+	if err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	if err := b.tokens.RotateIfDue(ctx); err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	if b.tariff, err = meter.LoadTariff(); err != nil {
+		return fmt.Errorf("prices: %w", err)
+	}
+	if len(b.cfg.compatible) > 0 {
+		b.tariff = sandboxTariff(b.tariff)
+	}
+	b.board = recall.New(now)
+	b.meter, err = meter.New(meter.Config{
+		Ledger: b.store, Tariff: b.tariff, Now: now, NewID: newID, MaxInFlight: maxInFlight,
+		OnFreeze: func(g passport.GrantID) {
+			n := b.board.End(g, problem.New(problem.GrantPaused, "the grant was frozen: a bill was above its worst case"))
+			b.log.Error("a provider billed above the worst case of a call: the grant is frozen", "grant", string(g), "cut", n)
+		},
+		OnSettleError: func(err error) {
+			b.log.Error("a settle was lost: its hold is charged in full at the next start", "error", err.Error())
+		},
+	})
+	return err
+}
+
+func (b *broker) openPlanes() (err error) {
+	cfg := b.cfg
+	b.upstream = upstream.New(upstream.Config{
+		Bases: cfg.bases, HeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, UserAgent: "aipassport/" + version})
+	b.gateway = gateway.New(gateway.Config{
+		Tokens: b.tokens, Meter: b.meter, Tariff: b.tariff, Board: b.board, Vault: b.vault, Upstream: b.upstream, Now: now,
+		OpenAI: openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: cfg.compatible,
+		MaxBody: cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
+	})
+	b.control = &authority.Control{
+		Store: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults}
+	b.pages, err = web.New(web.Options{
+		PublicURL: b.public.String(), Log: b.log,
+		RequestID: func(r *http.Request) string { return record.From(r.Context()).ID },
+	})
+	if err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
+	b.identity, err = identity.New(identity.Config{
+		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Now: now, NewID: newID, ClientAddr: b.clientAddr})
+	if err != nil {
+		return fmt.Errorf("sign-in: %w", err)
+	}
+	return nil
+}
+
+func (b *broker) clientAddr(r *http.Request) netip.Addr {
+	return server.ClientAddr(r, b.cfg.behindProxy)
+}
+
+func (b *broker) seedAPI() *seed.API {
+	return &seed.API{
+		Control: b.control, Tokens: b.tokens, Owner: b.identity, Providers: append(passport.Providers, b.cfg.compatible...),
+		Flood:      &flood.Limit{PerMinute: b.cfg.requestsPerMinute, Now: now},
+		ClientAddr: b.clientAddr,
+		ConsentURL: func(id passport.GrantID) string { return b.public.JoinPath("consent", string(id)).String() },
+		Now:        now,
+	}
+}
+
+// close ends what was opened, in reverse: settles that are queued are written before the database closes.
+func (b *broker) close() {
+	if b.listener != nil {
+		b.listener.Close()
+	}
+	if b.meter != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		b.meter.Close(ctx)
+	}
+	if b.upstream != nil {
+		b.upstream.Close()
+	}
+	if b.store != nil {
+		if err := b.store.Close(); err != nil {
+			b.log.Error("close the database", "error", err.Error())
+		}
+	}
+}
