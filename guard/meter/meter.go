@@ -70,7 +70,7 @@ func New(c Config) (*Meter, error) {
 // Reserve holds the worst case of a call, on a detail of a grant, before anything of the call may leave: durable on nil.
 // Whether the grant permits the call is the caller's to check; whether it is still active, the ledger's. Errors, in the
 // order of the checks: Unpriced, Invalid (an output cap of 0), Busy (too many calls open, or shutting down: Unavailable),
-// RateExceeded, then the ledger's GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound; Unavailable if the ledger's
+// RateExceeded (a RetryAfter of 0 means never), then the ledger's GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound; Unavailable if the ledger's
 // answer is unknown. After an error nothing stays held and the rate has its place back.
 func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c passport.Call) (*Reservation, error) {
 	if detail < 0 || detail >= len(g.Details) {
@@ -85,6 +85,10 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	if err != nil {
 		return nil, err
 	}
+	amount, fewest := price.WorstCase(c, wish), price.WorstCase(c, least)
+	if fewest > passport.MaxMoney {
+		return nil, problem.New(problem.BudgetSpent, "the call could cost more at worst than any budget can be")
+	}
 	// 2. Is there room, and is it time?
 	at, err := m.enter(rateKey{g.ID, detail}, g.Details[detail].RateLimit.Or(0))
 	if err != nil {
@@ -93,7 +97,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	// 3. The hold is durable before a byte leaves. If we die after this line, recovery charges all of it.
 	h := passport.Hold{
 		ID: passport.ReservationID(m.c.NewID()), Grant: g.ID, Detail: detail, Provider: c.Provider, Model: c.Model, Stream: c.Stream,
-		Amount: price.WorstCase(c, wish), Least: price.WorstCase(c, least), Tariff: m.c.Tariff.Version(), At: m.c.Now(),
+		Amount: min(amount, passport.MaxMoney), Least: fewest, Tariff: m.c.Tariff.Version(), At: m.c.Now(),
 	}
 	held, err := m.c.Ledger.Hold(ctx, h)
 	if err == nil && held.Amount < h.Least {

@@ -36,27 +36,35 @@ type modelKey struct {
 
 // LoadTariff reads the prices that were built in.
 func LoadTariff() (*Tariff, error) {
-	var file priceFile
-	dec := json.NewDecoder(bytes.NewReader(prices))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&file); err != nil {
+	t, err := readTariff(prices)
+	if err != nil {
 		return nil, fmt.Errorf("read the built-in prices: %w", err)
 	}
-	if file.Schema != 1 || file.Currency != "USD" {
-		return nil, fmt.Errorf("read the built-in prices: schema %d in %q is not known", file.Schema, file.Currency)
+	return t, nil
+}
+
+func readTariff(b []byte) (*Tariff, error) {
+	var file priceFile
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, err
 	}
-	t := &Tariff{version: versionOf(file.AsOf, prices), models: make(map[modelKey]ModelPrice, len(file.Models))}
+	if file.Schema != 1 || file.Currency != "USD" {
+		return nil, fmt.Errorf("schema %d in %q is not known", file.Schema, file.Currency)
+	}
+	t := &Tariff{version: versionOf(file.AsOf, b), models: make(map[modelKey]ModelPrice, len(file.Models))}
 	for _, r := range file.Models {
 		p, ok, err := r.price()
 		if err != nil {
-			return nil, fmt.Errorf("read the built-in price of %s: %w", r.Model, err)
+			return nil, fmt.Errorf("%s: %w", r.Model, err)
 		}
 		if !ok {
 			continue
 		}
 		key := modelKey{p.Provider, p.Model}
 		if _, twice := t.models[key]; twice {
-			return nil, fmt.Errorf("read the built-in prices: %s is priced twice", r.Model)
+			return nil, fmt.Errorf("%s is priced twice", r.Model)
 		}
 		t.models[key] = p
 	}

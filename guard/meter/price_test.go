@@ -1,0 +1,216 @@
+package meter_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/passport"
+	"pgregory.net/rapid"
+)
+
+func tariff(t testing.TB) *meter.Tariff {
+	t.Helper()
+	tf, err := meter.LoadTariff()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tf
+}
+
+func priceOf(t testing.TB, p passport.Provider, model string) meter.ModelPrice {
+	t.Helper()
+	price, ok := tariff(t).Price(p, model)
+	if !ok {
+		t.Fatalf("%s of %s has no price", model, p)
+	}
+	return price
+}
+
+func TestCost(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		provider passport.Provider
+		model    string
+		u        passport.Usage
+		want     passport.Money
+	}{
+		{"nothing used", passport.OpenAI, "gpt-4o", passport.Usage{}, 0},
+		{"input and output", passport.OpenAI, "gpt-4o", passport.Usage{Input: 1000, Output: 500}, 2_500 + 5_000},
+		{"reasoning is part of output", passport.OpenAI, "gpt-4o", passport.Usage{Input: 1000, Output: 500, Reasoning: 400}, 2_500 + 5_000},
+		{"cached input is part of input", passport.OpenAI, "gpt-4o", passport.Usage{Input: 1000, CacheRead: 600, Output: 500}, 1_000 + 750 + 5_000},
+		{"one token costs a whole unit", passport.OpenAI, "gpt-4o-mini", passport.Usage{Input: 1}, 1},
+		{"rounded up once, not twice", passport.OpenAI, "gpt-4o-mini", passport.Usage{Input: 1, Output: 1}, 1},
+		{"rounded up once, of 0.15+0.6+0.6", passport.OpenAI, "gpt-4o-mini", passport.Usage{Input: 1, Output: 2}, 2},
+		{"at the edge of a tier", passport.OpenAI, "gpt-5.4", passport.Usage{Input: 272_000, Output: 1000}, 680_000 + 15_000},
+		{"above it all is dearer", passport.OpenAI, "gpt-5.4", passport.Usage{Input: 272_001, Output: 1000}, 1_360_005 + 22_500},
+		{"a tier by all input, cached too", passport.OpenAI, "gpt-5.4", passport.Usage{Input: 272_001, CacheRead: 272_001}, 136_001},
+		{"cache writes of both kinds", passport.Anthropic, "claude-sonnet-4-5",
+			passport.Usage{Input: 10_000, CacheRead: 1_000, CacheWrite: 2_000, CacheWrite1h: 3_000, Output: 100}, 12_000 + 300 + 7_500 + 18_000 + 1_500},
+		{"an hour's write without a price is twice the input", passport.Anthropic, "claude-fable-5-2", passport.Usage{Input: 1000, CacheWrite1h: 1000}, 16_000},
+		{"a read without a price is plain input", passport.OpenAI, "gpt-4", passport.Usage{Input: 1000, CacheRead: 1000}, 30_000},
+		{"a write without a price is 1.25 of the input", passport.OpenAI, "gpt-4", passport.Usage{Input: 1000, CacheWrite: 1000}, 37_500},
+		{"Google's tiers", passport.Google, "gemini-2.5-pro", passport.Usage{Input: 200_001, Output: 10}, 500_003 + 150},
+	} {
+		tt.u.Known = true
+		if got := priceOf(t, tt.provider, tt.model).Cost(tt.u); got != tt.want {
+			t.Errorf("%s: %s of %+v costs %d, want %d", tt.name, tt.model, tt.u, got, tt.want)
+		}
+	}
+}
+
+func TestCostOfWhatCannotBeIsCoveredByNothing(t *testing.T) {
+	p := priceOf(t, passport.OpenAI, "gpt-4o")
+	for _, u := range []passport.Usage{
+		{}, {Known: true, Input: -1}, {Known: true, Output: -1}, {Known: true, Output: math.MinInt64}, {Known: true, Input: math.MaxInt64},
+		{Known: true, Input: 10, CacheRead: 11}, {Known: true, Input: 10, CacheRead: 6, CacheWrite1h: 6},
+	} {
+		if got := p.Cost(u); got <= passport.MaxMoney {
+			t.Errorf("%+v costs %s, want more than any cap", u, got)
+		}
+	}
+}
+
+func TestShortChat(t *testing.T) {
+	for model, want := range map[string]passport.Money{"gpt-4o-mini": 150 + 300, "gpt-4o": 7_500} {
+		if got := priceOf(t, passport.OpenAI, model).ShortChat(); got != want {
+			t.Errorf("%s: %d, want %d", model, got, want)
+		}
+	}
+}
+
+func TestWorstCase(t *testing.T) {
+	call := func(bytes, parts, choices int64) passport.Call {
+		return passport.Call{BodyBytes: bytes, Parts: parts, Choices: choices}
+	}
+	flat := meter.ModelPrice{Provider: passport.OpenAI, Model: "flat", Input: 1_000_000, CacheRead: 1_000_000, CacheWrite: 1_000_000,
+		CacheWrite1h: 1_000_000, Output: 2_000_000}
+	window := flat
+	window.Context = 5_000
+	cached := flat
+	cached.CacheWrite, cached.CacheWrite1h = 1_250_000, 2_000_000
+	anthropic := flat
+	anthropic.Provider = passport.Anthropic
+	tiered := flat
+	tiered.Tiers = []meter.Tier{{Above: 2_000, Input: 3_000_000, CacheRead: 3_000_000, CacheWrite: 3_000_000, CacheWrite1h: 3_000_000, Output: 4_000_000}}
+	cheaper := flat
+	cheaper.Tiers = []meter.Tier{{Above: 2_000, Input: 1, CacheRead: 1, CacheWrite: 1, CacheWrite1h: 1, Output: 1}}
+	for _, tt := range []struct {
+		name string
+		p    meter.ModelPrice
+		c    passport.Call
+		out  int64
+		want passport.Money
+	}{
+		{"bytes, a part, the template", flat, call(1000, 1, 1), 460, 1000 + 16 + 64 + 920},
+		{"every part", flat, call(1000, 10, 1), 0, 1000 + 160 + 64},
+		{"every choice, the input once", flat, call(1000, 1, 3), 100, 1080 + 600},
+		{"no more than the window", window, call(1_000_000, 1, 1), 0, 5_000},
+		{"below the window", window, call(1_000, 1, 1), 0, 1_080},
+		{"the dearest kind of input", cached, call(1000, 1, 1), 0, 2_160},
+		{"a tier out of reach", tiered, call(1920, 1, 1), 10, 2000 + 20},
+		{"a tier that the bound reaches, for output too", tiered, call(1921, 1, 1), 10, 2001*3 + 40},
+		{"a cheaper tier is no bound", cheaper, call(5000, 1, 1), 10, 5080 + 20},
+		{"Anthropic without tools", anthropic, call(1000, 1, 1), 0, 1080},
+		{"Anthropic with what may be a tool", anthropic, call(1000, 2, 1), 0, 1096 + 1024},
+		{"more than an int64 of output", flat, call(1, 1, math.MaxInt64), math.MaxInt64, passport.MaxMoney + 1},
+		{"more than an int64 of input", flat, call(math.MaxInt64, math.MaxInt64, 1), 0, passport.MaxMoney + 1},
+		{"a negative body", flat, call(-1, 1, 1), 1, passport.MaxMoney + 1},
+		{"negative parts", flat, call(1, -1, 1), 1, passport.MaxMoney + 1},
+		{"no choice", flat, call(1, 1, 0), 1, passport.MaxMoney + 1},
+		{"a negative cap", flat, call(1, 1, 1), -1, passport.MaxMoney + 1},
+	} {
+		if got := tt.p.WorstCase(tt.c, tt.out); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// anyPrice draws a model of the tariff or one that is made up, as the tariff would hold it.
+func anyPrice(rt *rapid.T, tf *meter.Tariff) meter.ModelPrice {
+	if rapid.Bool().Draw(rt, "listed") {
+		return rapid.SampledFrom(tf.Models(rapid.SampledFrom(passport.Providers).Draw(rt, "provider"))).Draw(rt, "model")
+	}
+	price := rapid.Map(rapid.Int64Range(0, 1_000_000_000), func(n int64) passport.Price { return passport.Price(n) })
+	p := meter.ModelPrice{
+		Provider: rapid.SampledFrom(passport.Providers).Draw(rt, "provider"), Model: "made-up",
+		Input: price.Draw(rt, "in"), CacheRead: price.Draw(rt, "read"), CacheWrite: price.Draw(rt, "write"), CacheWrite1h: price.Draw(rt, "hour"),
+		Output: price.Draw(rt, "out"), Context: rapid.SampledFrom([]int64{0, 1, 8_192, 1_000_000}).Draw(rt, "context"),
+	}
+	for above := int64(0); rapid.IntRange(0, 2).Draw(rt, "another tier") > 0 && len(p.Tiers) < 4; {
+		above += rapid.Int64Range(1, 100_000).Draw(rt, "above")
+		p.Tiers = append(p.Tiers, meter.Tier{Above: above, Input: price.Draw(rt, "in"), CacheRead: price.Draw(rt, "read"),
+			CacheWrite: price.Draw(rt, "write"), CacheWrite1h: price.Draw(rt, "hour"), Output: price.Draw(rt, "out")})
+	}
+	p, ok := tf.With(p).Price(p.Provider, p.Model)
+	if !ok {
+		rt.Fatalf("%+v was not taken", p)
+	}
+	return p
+}
+
+func anyCall(rt *rapid.T) passport.Call {
+	return passport.Call{
+		BodyBytes: rapid.Int64Range(0, 2_000_000).Draw(rt, "bytes"),
+		Parts:     rapid.Int64Range(0, 1000).Draw(rt, "parts"),
+		Choices:   rapid.Int64Range(1, 8).Draw(rt, "choices"),
+	}
+}
+
+// anyUsage draws what a provider that keeps to the bounds can bill for c.
+func anyUsage(rt *rapid.T, p meter.ModelPrice, c passport.Call, maxOutput int64) passport.Usage {
+	bound := c.BodyBytes + 16*c.Parts + 64
+	if p.Context > 0 {
+		bound = min(bound, p.Context)
+	}
+	u := passport.Usage{Known: true}
+	u.Input = rapid.Int64Range(0, bound).Draw(rt, "input")
+	u.CacheRead = rapid.Int64Range(0, u.Input).Draw(rt, "cache read")
+	u.CacheWrite = rapid.Int64Range(0, u.Input-u.CacheRead).Draw(rt, "cache write")
+	u.CacheWrite1h = rapid.Int64Range(0, u.Input-u.CacheRead-u.CacheWrite).Draw(rt, "cache write 1h")
+	u.Output = rapid.Int64Range(0, maxOutput*c.Choices).Draw(rt, "output")
+	u.Reasoning = rapid.Int64Range(0, u.Output).Draw(rt, "reasoning")
+	return u
+}
+
+func TestCostNeverPassesTheWorstCase(t *testing.T) {
+	tf := tariff(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		p, c := anyPrice(rt, tf), anyCall(rt)
+		maxOutput := rapid.Int64Range(0, 200_000).Draw(rt, "cap")
+		u := anyUsage(rt, p, c, maxOutput)
+		if cost, worst := p.Cost(u), p.WorstCase(c, maxOutput); cost > worst {
+			rt.Fatalf("%+v costs %d, above the worst case %d of %+v at %+v", u, cost, worst, c, p)
+		}
+	})
+}
+
+func TestWorstCaseGrowsWithTheCall(t *testing.T) {
+	tf := tariff(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		p, c := anyPrice(rt, tf), anyCall(rt)
+		maxOutput := rapid.Int64Range(0, 200_000).Draw(rt, "cap")
+		more := c
+		more.BodyBytes += rapid.Int64Range(0, 500_000).Draw(rt, "more bytes")
+		more.Parts += rapid.Int64Range(0, 100).Draw(rt, "more parts")
+		more.Choices += rapid.Int64Range(0, 3).Draw(rt, "more choices")
+		moreOutput := maxOutput + rapid.Int64Range(0, 1000).Draw(rt, "more output")
+		if a, b := p.WorstCase(c, maxOutput), p.WorstCase(more, moreOutput); a > b {
+			rt.Fatalf("%+v with %d costs %d at worst, %+v with %d only %d", c, maxOutput, a, more, moreOutput, b)
+		}
+	})
+}
+
+func TestCostGrowsWithTheUsageOfListedModels(t *testing.T) {
+	tf := tariff(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		p := rapid.SampledFrom(tf.Models(rapid.SampledFrom(passport.Providers).Draw(rt, "provider"))).Draw(rt, "model")
+		u := anyUsage(rt, meter.ModelPrice{}, anyCall(rt), 1000)
+		more := u
+		more.Input += rapid.Int64Range(0, 500_000).Draw(rt, "more input")
+		more.Output += rapid.Int64Range(0, 1000).Draw(rt, "more output")
+		if a, b := p.Cost(u), p.Cost(more); a > b {
+			rt.Fatalf("%s: %+v costs %d, %+v only %d", p.Model, u, a, more, b)
+		}
+	})
+}

@@ -1,0 +1,470 @@
+package meter_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/storetest"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestNewRefusesWhatIsNotWhole(t *testing.T) {
+	whole := open(t).config
+	for name, change := range map[string]func(*meter.Config){
+		"no ledger":    func(c *meter.Config) { c.Ledger = nil },
+		"no tariff":    func(c *meter.Config) { c.Tariff = nil },
+		"no clock":     func(c *meter.Config) { c.Now = nil },
+		"no ids":       func(c *meter.Config) { c.NewID = nil },
+		"no flights":   func(c *meter.Config) { c.MaxInFlight = 0 },
+		"minus flight": func(c *meter.Config) { c.MaxInFlight = -1 },
+	} {
+		c := whole
+		change(&c)
+		if m, err := meter.New(c); err == nil || m != nil {
+			t.Errorf("%s: was taken", name)
+		}
+	}
+}
+
+func TestAHoldSaysAllOfTheCall(t *testing.T) {
+	d := open(t)
+	c := ask(passport.LimitOf(460))
+	c.Stream = true
+	r := d.mustReserve(c)
+	want := passport.Hold{ID: "r000001", Grant: "g", Provider: passport.OpenAI, Model: "plain", Stream: true, Amount: 2000, Least: 2000,
+		Tariff: d.config.Tariff.Version(), At: d.clock.Now()}
+	if diff := cmp.Diff(want, d.ledger.holds[0]); diff != "" {
+		t.Errorf("hold (-want +got):\n%s", diff)
+	}
+	if r.ID != "r000001" || r.Amount != 2000 || r.MaxOutput != 460 || r.Held.Total.Left() != passport.Dollar-2000 {
+		t.Errorf("reservation: %s, %d, cap %d, left %s", r.ID, r.Amount, r.MaxOutput, r.Held.Total.Left())
+	}
+}
+
+// The checks have one order: each case has what the one before lacked, and is stopped by the next check.
+func TestOrderOfChecks(t *testing.T) {
+	d := open(t, func(c *meter.Config, p *passport.Detail) {
+		c.MaxInFlight, p.RateLimit, p.MaxBudgetCents = 1, passport.LimitOf(1), passport.LimitOf(1)
+	})
+	c := passport.Call{Provider: passport.OpenAI, Model: "unknown", Uses: []passport.Capability{passport.Chat, passport.Images}, BodyBytes: 1000,
+		Parts: 1, Choices: 1, MaxOutput: passport.LimitOf(0)}
+	expect := func(kind problem.Kind, field string) {
+		t.Helper()
+		_, err := d.reserve(c)
+		if p := problem.From(err); err == nil || p.Kind != kind || p.Field != field {
+			t.Fatalf("got %v (kind %d, field %q), want kind %d, field %q", err, p.Kind, p.Field, kind, field)
+		}
+	}
+	first := d.mustReserve(ask(passport.LimitOf(1)))
+	expect(problem.Unpriced, "model")
+	c.Model = "plain"
+	expect(problem.Unpriced, "") // pictures
+	c.Uses = c.Uses[:1]
+	expect(problem.Invalid, "max_tokens")
+	c.MaxOutput = passport.LimitOf(100_000)
+	expect(problem.Busy, "")
+	first.Settle(t.Context(), passport.Finished, passport.Usage{})
+	expect(problem.RateExceeded, "")
+	d.clock.add(time.Minute)
+	expect(problem.BudgetSpent, "")
+	if n := len(d.ledger.holds); n != 2 {
+		t.Errorf("the ledger was asked %d times, want for the first call and the last", n)
+	}
+	c.MaxOutput = passport.LimitOf(1)
+	d.mustReserve(c).Settle(t.Context(), passport.NotSent, passport.Usage{})
+	d.balanced()
+}
+
+func TestWhatHasNoPriceIsRefused(t *testing.T) {
+	d := open(t)
+	for name, change := range map[string]func(*passport.Call){
+		"unknown model":      func(c *passport.Call) { c.Model = "gpt-99" },
+		"no model":           func(c *passport.Call) { c.Model = "" },
+		"another's model":    func(c *passport.Call) { c.Provider = passport.Google },
+		"a price of 0":       func(c *passport.Call) { c.Provider, c.Model = passport.Google, "gemma-4-31b-it" },
+		"an embedding model": func(c *passport.Call) { c.Model = "text-embedding-3-small" },
+		"no use":             func(c *passport.Call) { c.Uses = nil },
+		"images":             func(c *passport.Call) { c.Uses = []passport.Capability{passport.Images} },
+		"audio too":          func(c *passport.Call) { c.Uses = []passport.Capability{passport.Chat, passport.Audio} },
+		"programs too":       func(c *passport.Call) { c.Uses = []passport.Capability{passport.Chat, passport.Code} },
+		"a use of tomorrow":  func(c *passport.Call) { c.Uses = []passport.Capability{"dreams"} },
+	} {
+		c := ask(passport.LimitOf(1))
+		change(&c)
+		if _, err := d.reserve(c); problem.KindOf(err) != problem.Unpriced {
+			t.Errorf("%s: got %v, want Unpriced", name, err)
+		}
+	}
+	if _, err := d.Reserve(t.Context(), d.grant, 1, ask(passport.LimitOf(1))); err == nil {
+		t.Error("a detail that is not there was taken")
+	}
+	if len(d.ledger.holds) > 0 {
+		t.Errorf("the ledger was asked: %+v", d.ledger.holds)
+	}
+}
+
+func TestNoCapOfNothingAndNothingBelow(t *testing.T) {
+	d := open(t)
+	for _, n := range []int64{0, -1} {
+		if _, err := d.reserve(ask(passport.LimitOf(n))); problem.KindOf(err) != problem.Invalid || problem.From(err).Field != "max_tokens" {
+			t.Errorf("cap %d: %v", n, err)
+		}
+	}
+	for name, change := range map[string]func(*passport.Call){
+		"no choice":        func(c *passport.Call) { c.Choices = 0 },
+		"a negative body":  func(c *passport.Call) { c.BodyBytes = -1 },
+		"a dear cap":       func(c *passport.Call) { c.MaxOutput = passport.LimitOf(1<<63 - 1) },
+		"as dear as it is": func(c *passport.Call) { c.MaxOutput, c.Choices = passport.LimitOf(1<<63-1), 1<<63-1 },
+		"no cap, a body":   func(c *passport.Call) { c.MaxOutput, c.BodyBytes = passport.Limit{}, -1 },
+	} {
+		c := ask(passport.LimitOf(1))
+		change(&c)
+		if _, err := d.reserve(c); problem.KindOf(err) != problem.BudgetSpent {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTheLedgersRefusalsPass(t *testing.T) {
+	limit := func(cents, calls int64) func(*meter.Config, *passport.Detail) {
+		return func(_ *meter.Config, p *passport.Detail) {
+			p.MaxBudgetCents, p.MaxRequests = passport.LimitOf(cents), passport.LimitOf(calls)
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		limits func(*meter.Config, *passport.Detail)
+		do     func(*desk)
+		want   problem.Kind
+	}{
+		{"a cap of 0 is 0", limit(0, 9), func(*desk) {}, problem.BudgetSpent},
+		{"0 calls are 0", limit(9, 0), func(*desk) {}, problem.CallsSpent},
+		{"paused", limit(9, 9), func(d *desk) { d.to(passport.GrantPaused) }, problem.GrantPaused},
+		{"revoked", limit(9, 9), func(d *desk) { d.to(passport.GrantRevoked) }, problem.GrantEnded},
+		{"unknown", limit(9, 9), func(d *desk) { d.grant.ID = "other" }, problem.NotFound},
+	} {
+		d := open(t, tt.limits)
+		tt.do(d)
+		for _, out := range []passport.Limit{passport.LimitOf(1), {}} {
+			if _, err := d.reserve(ask(out)); problem.KindOf(err) != tt.want {
+				t.Errorf("%s, output cap %s: got %v", tt.name, out, err)
+			}
+		}
+		if len(d.ledger.settled) > 0 {
+			t.Errorf("%s: what was never held was settled: %+v", tt.name, d.ledger.settled)
+		}
+	}
+}
+
+func (d *desk) to(state passport.GrantState) {
+	d.t.Helper()
+	g, err := d.grant.To(state, d.clock.Now())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.change(g)
+}
+
+func TestOutputCap(t *testing.T) {
+	longest := func(n int64) meter.ModelPrice {
+		p := plain
+		p.MaxOutput = n
+		return p
+	}
+	for _, tt := range []struct {
+		name   string
+		model  meter.ModelPrice
+		left   passport.Money // of the budget
+		asked  passport.Limit
+		cap    int64 // 0: refused
+		amount passport.Money
+	}{
+		{"asked", plain, passport.Dollar, passport.LimitOf(460), 460, 2000},
+		{"asked above the model's own", plain, passport.Dollar, passport.LimitOf(20_000), 20_000, 1080 + 40_000},
+		{"not asked", plain, passport.Dollar, passport.Limit{}, 10_000, 1080 + 20_000},
+		{"not asked, the model's own unknown", longest(0), passport.Dollar, passport.Limit{}, 4096, 1080 + 8192},
+		{"not asked, the model's own below the floor", longest(100), passport.Dollar, passport.Limit{}, 100, 1080 + 200},
+		{"not asked, the model's own beyond all money", longest(1 << 60), passport.Dollar, passport.Limit{}, 499_460, passport.Dollar},
+		{"what is left affords", plain, 5_000, passport.Limit{}, 1960, 5_000},
+		{"an odd rest", plain, 5_001, passport.Limit{}, 1960, 5_001},
+		{"just the floor", plain, 1080 + 512, passport.Limit{}, 256, 1080 + 512},
+		{"below the floor", plain, 1080 + 511, passport.Limit{}, 0, 0},
+		{"asked below the floor", plain, 1080 + 511, passport.LimitOf(255), 255, 1080 + 510},
+		{"asked above what is left", plain, 5_000, passport.LimitOf(1961), 0, 0},
+	} {
+		d := open(t, func(c *meter.Config, _ *passport.Detail) { c.Tariff = c.Tariff.With(tt.model) })
+		if rest := int64(passport.Dollar - tt.left - 1080); rest > 0 {
+			c := ask(passport.LimitOf(rest / 2))
+			c.BodyBytes += rest % 2
+			d.mustReserve(c)
+		}
+		r, err := d.reserve(ask(tt.asked))
+		switch {
+		case tt.cap == 0 && problem.KindOf(err) != problem.BudgetSpent:
+			t.Errorf("%s: got %v, want BudgetSpent", tt.name, err)
+		case tt.cap > 0 && err != nil:
+			t.Errorf("%s: %v", tt.name, err)
+		case tt.cap > 0 && (r.MaxOutput != tt.cap || r.Amount != tt.amount):
+			t.Errorf("%s: cap %d for %d, want %d for %d", tt.name, r.MaxOutput, r.Amount, tt.cap, tt.amount)
+		}
+	}
+}
+
+// part is a ledger that holds as much as it is told of what is asked.
+type part struct {
+	generous
+	amount func(passport.Hold) passport.Money
+}
+
+func (p part) Hold(_ context.Context, h passport.Hold) (passport.Held, error) {
+	return passport.Held{Amount: p.amount(h)}, nil
+}
+
+func TestAnOutputCapOfOursFitsItsHoldAndIsTheLargest(t *testing.T) {
+	tf := tariff(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		p, c := anyPrice(rt, tf), anyCall(rt)
+		c.Provider, c.Model, c.Uses = p.Provider, p.Model, []passport.Capability{passport.Chat}
+		now := time.Unix(0, 0)
+		var h passport.Hold
+		m, err := meter.New(meter.Config{Tariff: tf.With(p), MaxInFlight: 1, Now: func() time.Time { return now }, NewID: func() string { return "r" },
+			Ledger: part{amount: func(asked passport.Hold) passport.Money {
+				h = asked
+				return passport.Money(rapid.Int64Range(int64(h.Least), int64(h.Amount)).Draw(rt, "held"))
+			}}})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		r, err := m.Reserve(context.Background(), passport.Grant{ID: "g", Details: []passport.Detail{{RateLimit: passport.LimitOf(1)}}}, 0, c)
+		if err != nil {
+			rt.Fatalf("%+v at %+v: %v", c, p, err)
+		}
+		wish := p.MaxOutput
+		if wish == 0 {
+			wish = 4096
+		}
+		if r.MaxOutput < min(256, wish) || r.MaxOutput > wish || p.WorstCase(c, r.MaxOutput) > r.Amount {
+			rt.Fatalf("cap %d of %d costs %d at worst, %d is held", r.MaxOutput, wish, p.WorstCase(c, r.MaxOutput), r.Amount)
+		}
+		if r.MaxOutput < wish && p.WorstCase(c, r.MaxOutput+1) <= r.Amount {
+			rt.Fatalf("cap %d, and %d would fit %d too", r.MaxOutput, r.MaxOutput+1, r.Amount)
+		}
+		u := anyUsage(rt, p, c, r.MaxOutput)
+		if got := r.Settle(context.Background(), passport.Finished, u); got > r.Amount || got != p.Cost(u) {
+			rt.Fatalf("charged %d for %+v, held %d", got, u, r.Amount)
+		}
+	})
+}
+
+func TestAHoldBelowTheLeastIsNotUsed(t *testing.T) {
+	d := open(t, func(c *meter.Config, _ *passport.Detail) {
+		c.Ledger = part{amount: func(h passport.Hold) passport.Money { return h.Least - 1 }}
+	})
+	for _, out := range []passport.Limit{passport.LimitOf(1), {}} {
+		if _, err := d.reserve(ask(out)); problem.KindOf(err) != problem.Unavailable {
+			t.Errorf("got %v, want Unavailable", err)
+		}
+	}
+}
+
+func TestInFlightIsExactUnderRaces(t *testing.T) {
+	d := open(t, func(c *meter.Config, _ *passport.Detail) { c.MaxInFlight = 5 })
+	for round := range 3 {
+		var mu sync.Mutex
+		var in []*meter.Reservation
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				r, err := d.reserve(ask(passport.LimitOf(1)))
+				if err != nil {
+					if p := problem.From(err); p.Kind != problem.Busy || p.RetryAfter <= 0 {
+						t.Errorf("refused: %v", err)
+					}
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				in = append(in, r)
+			})
+		}
+		wg.Wait()
+		if len(in) != 5 {
+			t.Fatalf("round %d: %d in flight, want 5", round, len(in))
+		}
+		for _, r := range in {
+			wg.Go(func() { r.Settle(t.Context(), passport.NotSent, passport.Usage{}) })
+			wg.Go(func() { r.Settle(t.Context(), passport.NotSent, passport.Usage{}) })
+		}
+		wg.Wait()
+	}
+	other := d.addGrant("h", d.grant.Details...)
+	for range 5 {
+		d.mustReserve(ask(passport.LimitOf(1)))
+	}
+	if _, err := d.Reserve(t.Context(), other, 0, ask(passport.LimitOf(1))); err != nil {
+		t.Errorf("another grant is kept out: %v", err)
+	}
+}
+
+// 200 callers on a cap of ten cents: whatever a provider that keeps to its bounds bills, the cap holds at every moment, and
+// nearly all of it can be spent.
+func TestNeverOverspends(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	d := open(t, func(c *meter.Config, p *passport.Detail) { p.MaxBudgetCents, c.MaxInFlight = passport.LimitOf(10), 150 })
+	var billed atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 200 {
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		wg.Go(func() {
+			for range 20 {
+				out := passport.LimitOf(rng.Int64N(1000) + 1)
+				if rng.IntN(4) == 0 {
+					out = passport.Limit{}
+				}
+				r, err := d.reserve(ask(out))
+				if err != nil {
+					if k := problem.KindOf(err); k != problem.BudgetSpent && k != problem.Busy {
+						t.Errorf("refused: %v", err)
+					}
+					continue
+				}
+				u := passport.Usage{Known: true, Input: rng.Int64N(1081), Output: rng.Int64N(r.MaxOutput + 1)}
+				why := []passport.Outcome{passport.Finished, passport.Finished, passport.Finished, passport.ClientLeft, passport.NotSent, passport.Broken}[rng.IntN(6)]
+				if why != passport.NotSent {
+					billed.Add(u.Input + 2*u.Output)
+				}
+				if rng.IntN(10) == 0 {
+					u.Known = false
+				}
+				if s := d.standing().Total; s.Settled+s.Held > s.Cap {
+					t.Errorf("%s settled and %s held of %s", s.Settled, s.Held, s.Cap)
+				}
+				charged := r.Settle(t.Context(), why, u)
+				if again := r.Settle(t.Context(), passport.NotSent, passport.Usage{}); again != charged || charged > r.Amount {
+					t.Errorf("charged %d, then %d, of %d", charged, again, r.Amount)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	d.balanced()
+	s := d.standing().Total
+	if s.Held != 0 || passport.Money(billed.Load()) > s.Settled || s.Settled > s.Cap || len(d.frozen)+len(d.errs) > 0 {
+		t.Errorf("billed %d, settled %s, held %s of %s; frozen %v; %v", billed.Load(), s.Settled, s.Held, s.Cap, d.frozen, d.errs)
+	}
+	if s.Settled < s.Cap*9/10 {
+		t.Errorf("only %s of %s could be spent", s.Settled, s.Cap)
+	}
+}
+
+func TestAnUnknownOutcomeOfAHoldIsVoided(t *testing.T) {
+	disk := errors.New("disk full")
+	for name, tt := range map[string]struct {
+		when storetest.When
+		err  error
+	}{
+		"failed before":                 {storetest.Before, disk},
+		"failed, and did it":            {storetest.After, disk},
+		"given up, and did it":          {storetest.After, context.Canceled},
+		"unavailable, and did it":       {storetest.After, problem.Wrap(disk, problem.Unavailable, "later")},
+		"an internal error, and did it": {storetest.After, problem.New(problem.Internal, "bug")},
+	} {
+		d := open(t, func(c *meter.Config, p *passport.Detail) { c.MaxInFlight, p.RateLimit = 1, passport.LimitOf(1) })
+		d.ledger.Fail("Hold", tt.when, tt.err)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := d.Reserve(ctx, d.grant, 0, ask(passport.LimitOf(460))); problem.KindOf(err) != problem.Unavailable || !errors.Is(err, tt.err) {
+			t.Errorf("%s: got %v, want Unavailable with its cause", name, err)
+		}
+		d.ledger.Fail("Hold", 0, nil)
+		if s := d.standing().Total; s.Held != 0 || s.Settled != 0 || s.Calls != 0 {
+			t.Errorf("%s: left behind %+v", name, s)
+		}
+		want := []passport.Settlement{{ID: "r000001", Grant: "g", Why: passport.NotSent, At: d.clock.Now()}}
+		if diff := cmp.Diff(want, d.ledger.settled); diff != "" {
+			t.Errorf("%s: settled (-want +got):\n%s", name, diff)
+		}
+		d.mustReserve(ask(passport.LimitOf(1))) // the places in flight and in the rate are free
+		d.balanced()
+	}
+}
+
+// A reservation of the same name belongs to another call, which may be at the provider now.
+func TestAnIDTwiceDoesNotVoidTheFirst(t *testing.T) {
+	d := open(t, func(c *meter.Config, _ *passport.Detail) { c.NewID = func() string { return "same" } })
+	first := d.mustReserve(ask(passport.LimitOf(460)))
+	if _, err := d.reserve(ask(passport.LimitOf(1))); problem.KindOf(err) != problem.Internal {
+		t.Errorf("got %v, want Internal", err)
+	}
+	if s := d.standing().Total; s.Held != 2000 || s.Calls != 1 {
+		t.Errorf("the first hold is gone: %+v", s)
+	}
+	if got := first.Settle(t.Context(), passport.Broken, passport.Usage{}); got != 2000 {
+		t.Errorf("charged %d, want 2000", got)
+	}
+	d.balanced()
+}
+
+func TestCloseWaitsForOpenReservations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		a, b := d.mustReserve(ask(passport.LimitOf(1))), d.mustReserve(ask(passport.LimitOf(1)))
+		closed := make(chan struct{})
+		go func() { d.Close(context.Background()); close(closed) }()
+		still := func() bool {
+			synctest.Wait()
+			select {
+			case <-closed:
+				return false
+			default:
+				return true
+			}
+		}
+		if !still() {
+			t.Fatal("did not wait")
+		}
+		if _, err := d.reserve(ask(passport.LimitOf(1))); problem.KindOf(err) != problem.Unavailable {
+			t.Errorf("while closing: got %v, want Unavailable", err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		d.Close(short)
+		if short.Err() == nil {
+			t.Error("a close with an end did not wait for it")
+		}
+		a.Settle(t.Context(), passport.Finished, passport.Usage{})
+		a.Settle(t.Context(), passport.Finished, passport.Usage{})
+		if !still() {
+			t.Fatal("waited for one of two")
+		}
+		b.Settle(t.Context(), passport.Finished, passport.Usage{})
+		if still() {
+			t.Fatal("waits for nothing")
+		}
+		d.Close(t.Context())
+		if _, err := d.reserve(ask(passport.LimitOf(1))); problem.KindOf(err) != problem.Unavailable {
+			t.Errorf("after closing: got %v, want Unavailable", err)
+		}
+	})
+}
+
+func TestCloseWithNothingOpen(t *testing.T) {
+	d := open(t)
+	d.mustReserve(ask(passport.LimitOf(1))).Settle(t.Context(), passport.NotSent, passport.Usage{})
+	if _, err := d.reserve(passport.Call{}); err == nil {
+		t.Fatal("a call of nothing was taken")
+	}
+	d.Close(context.Background())
+	d.Close(context.Background())
+}
