@@ -1,6 +1,8 @@
 package store
 
 import (
+	"strings"
+
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -80,7 +82,15 @@ const MostActual = passport.MaxMoney + 1
 // HeldEvent tells a hold. Its id derives from the reservation's, which is unique.
 func HeldEvent(h passport.Hold, amount passport.Money) passport.Event {
 	return passport.Event{ID: passport.EventID(h.ID + ":held"), Kind: passport.CallHeld, At: h.At, Actor: "app:" + string(h.Grant),
-		Grant: h.Grant, Note: "held " + amount.String() + " for " + h.Model}
+		Grant: h.Grant, Note: clip("held " + amount.String() + " for " + h.Model)}
+}
+
+// clip keeps a note within its bound: a model's name comes from outside.
+func clip(note string) string {
+	if len(note) <= passport.MaxNote {
+		return note
+	}
+	return strings.ToValidUTF8(note[:passport.MaxNote], "")
 }
 
 // SettledEvent tells a settlement of a hold.
@@ -104,7 +114,7 @@ func FrozenEvent(s passport.Settlement, g passport.GrantID, amount passport.Mone
 // ChargedEvent tells that recovery charged a hold whose outcome is unknown.
 func ChargedEvent(r passport.Reservation) passport.Event {
 	return passport.Event{ID: passport.EventID(r.ID + ":charged"), Kind: passport.CallCharged, At: r.EndedAt, Actor: "broker",
-		Grant: r.Grant, Note: "charged " + r.Amount.String() + " for " + r.Model + ", outcome unknown"}
+		Grant: r.Grant, Note: clip("charged " + r.Amount.String() + ", outcome unknown, for " + r.Model)}
 }
 
 // AdjustSwept says whether a settlement that comes after recovery charged its hold may still lower the charge.

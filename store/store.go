@@ -1,6 +1,6 @@
-// Package store holds what every store does alike: the checks of a hold, the caps of a grant, the texts of refusals and the
-// events of the ledger. Its sub-folders are the engines; the SQL they share is in store/query, generated from store/queries.
-// It is pure: no SQL, no I/O, no clock. It knows nouns and problems, and nobody who uses a store.
+// Package store holds what every store does alike: the checks of a hold, the caps of a grant, the texts of refusals, the events
+// of the ledger, and the steps of the control plane over store/query. An engine (store/sqlite) brings the transaction that a
+// step runs in, and its own hot path for hold and settle. It has no clock, opens nothing, and knows nobody who uses a store.
 package store
 
 import (
@@ -119,3 +119,8 @@ func NoGrantOf() error { return problem.New(problem.NotFound, "there is no such 
 
 // KeyGone says that a signing key is no longer there.
 func KeyGone(id string) error { return problem.New(problem.Conflict, "signing key %s has gone", id) }
+
+// NotOpen says that a grant has no budget to hold on.
+func NotOpen(g passport.GrantID) error {
+	return problem.New(problem.GrantEnded, "grant %s has no budget", g)
+}

@@ -31,6 +31,14 @@ func (m *Memory) SigningKeys(context.Context) (out []passport.SigningKey, err er
 func (m *Memory) RotateSigningKeys(_ context.Context, add *passport.SigningKey, move map[string]passport.KeyState, ev passport.Event) error {
 	return m.do("RotateSigningKeys", func() error {
 		next := maps.Clone(m.keys)
+		if add != nil {
+			if err := mustBeFree(m.keys, add.ID, "signing key"); err != nil {
+				return err
+			}
+			k := *add
+			k.Sealed, k.Public, k.CreatedAt = bytes.Clone(k.Sealed), bytes.Clone(k.Public), stored(k.CreatedAt)
+			next[k.ID] = k
+		}
 		for id, state := range move {
 			k, ok := next[id]
 			if !ok {
@@ -41,14 +49,6 @@ func (m *Memory) RotateSigningKeys(_ context.Context, add *passport.SigningKey, 
 			if state == "" {
 				delete(next, id)
 			}
-		}
-		if add != nil {
-			if err := mustBeFree(m.keys, add.ID, "signing key"); err != nil {
-				return err
-			}
-			k := *add
-			k.Sealed, k.Public, k.CreatedAt = bytes.Clone(k.Sealed), bytes.Clone(k.Public), stored(k.CreatedAt)
-			next[k.ID] = k
 		}
 		m.keys = next
 		m.note(ev)

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// FreezeGrant pauses a grant whose bill went above its hold, with the event. One that is not active any more stays as it is.
+func FreezeGrant(ctx context.Context, q *query.Queries, s passport.Settlement, g passport.GrantID, amount passport.Money) error {
+	n, err := q.FreezeGrant(ctx, string(g))
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		status := query.SetBudgetStatusParams{Status: string(passport.GrantPaused), GrantID: string(g)}
+		if _, err := q.SetBudgetStatus(ctx, status); err != nil {
+			return err
+		}
+	}
+	return AddEvent(ctx, q, FrozenEvent(s, g, amount))
+}
+
+// SettleLate is a settlement of what is not held any more: it lowers a charge of recovery, once, or changes nothing.
+func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) error {
+	row, err := q.Reservation(ctx, string(s.ID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r := ReservationOf(row)
+	if !AdjustSwept(r, s) {
+		return nil
+	}
+	u := s.Usage
+	if _, err := q.AdjustReservation(ctx, query.AdjustReservationParams{Actual: int64(s.Actual), Reached: Bit(s.Reached),
+		Why: string(s.Why), UsageKnown: Bit(u.Known), Input: u.Input, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite,
+		CacheWrite1h: u.CacheWrite1h, Output: u.Output, Reasoning: u.Reasoning, EndedAt: Micros(s.At), ID: row.ID}); err != nil {
+		return err
+	}
+	if _, err := q.MoveBudgets(ctx, query.MoveBudgetsParams{Settled: int64(s.Actual) - row.Actual, Calls: Bit(s.Reached) - 1,
+		GrantID: row.GrantID, Seq: row.Detail + 1}); err != nil {
+		return err
+	}
+	return AddEvent(ctx, q, AdjustedEvent(s, r.Grant, r.Amount))
+}
+
+// ChargeOrphans is the step of meter.Ledger.
+func ChargeOrphans(ctx context.Context, q *query.Queries, at time.Time) (calls int, sum passport.Money, err error) {
+	const chunk = 1000
+	for {
+		rows, err := q.OpenReservations(ctx, chunk)
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, row := range rows {
+			if err := chargeOrphan(ctx, q, row, at); err != nil {
+				return 0, 0, err
+			}
+			calls, sum = calls+1, sum+passport.Money(row.Amount)
+		}
+		if len(rows) < chunk {
+			return calls, sum, nil
+		}
+	}
+}
+
+func chargeOrphan(ctx context.Context, q *query.Queries, row query.Reservation, at time.Time) error {
+	row.EndedAt = Micros(at)
+	sweep := query.SweepReservationParams{Why: string(passport.Orphaned), EndedAt: row.EndedAt, ID: row.ID}
+	if n, err := q.SweepReservation(ctx, sweep); err != nil || n == 0 {
+		return errors.Join(err, missing(n, row.ID))
+	}
+	if _, err := q.MoveBudgets(ctx, query.MoveBudgetsParams{Held: -row.Amount, Settled: row.Amount, GrantID: row.GrantID, Seq: row.Detail + 1}); err != nil {
+		return err
+	}
+	return AddEvent(ctx, q, ChargedEvent(ReservationOf(row)))
+}
+
+func missing(n int64, id string) error {
+	if n > 0 {
+		return nil
+	}
+	return fmt.Errorf("reservation %s was held and is not", id)
+}
+
+// Reservations is the step of authority.History.
+func Reservations(ctx context.Context, q *query.Queries, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error) {
+	if before == "" {
+		rows, err := q.NewestReservations(ctx, query.NewestReservationsParams{GrantID: string(g), Limit: Bounded(limit)})
+		return reservationsOf(rows), err
+	}
+	rows, err := q.ReservationsBefore(ctx, query.ReservationsBeforeParams{GrantID: string(g), ID: string(before), Limit: Bounded(limit)})
+	return reservationsOf(rows), err
+}
+
+// Totals is the step of authority.History.
+func Totals(ctx context.Context, q *query.Queries, since time.Time) (settled, held passport.Money, calls int64, err error) {
+	open, err := q.OpenTotals(ctx, Micros(since))
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	ended, err := q.EndedTotals(ctx, Micros(since))
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	return passport.Money(ended.Settled), passport.Money(open.Held), open.Calls + ended.Calls, nil
+}
+
+// VerifyLedger lists the budgets that differ from the sums of their reservations, or from their grant in status or end.
+func VerifyLedger(ctx context.Context, q *query.Queries) ([]string, error) {
+	balances, err := q.WrongBalances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := q.WrongStatuses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, w := range balances {
+		out = append(out, fmt.Sprintf("grant %s budget %d: held %d settled %d calls %d, its reservations say %d, %d, %d",
+			w.GrantID, w.Seq, w.Held, w.Settled, w.Calls, w.SumHeld, w.SumSettled, w.SumCalls))
+	}
+	for _, w := range statuses {
+		out = append(out, fmt.Sprintf("grant %s: its budget says %s, the grant %s, or their ends differ", w.GrantID, w.Status, w.State))
+	}
+	return out, nil
+}

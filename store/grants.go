@@ -1,0 +1,230 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// StoppedSetting is the name of the setting that is there while all apps are stopped; its value is since when, in microseconds.
+const StoppedSetting = "apps_stopped"
+
+// The functions below are the steps of a store's methods. Each runs inside one transaction of the engine's, returns a problem
+// for what it refuses, and any other error for what the database could not do: then the engine undoes it.
+
+// AddEvent appends an event.
+func AddEvent(ctx context.Context, q *query.Queries, ev passport.Event) error {
+	return q.AddEvent(ctx, query.AddEventParams{ID: string(ev.ID), Kind: string(ev.Kind), At: Micros(ev.At), Actor: ev.Actor,
+		GrantID: string(ev.Grant), Note: ev.Note})
+}
+
+// AddGrant is the step of authority.Store.
+func AddGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passport.Event) error {
+	if err := CheckPending(g); err != nil {
+		return err
+	}
+	asked, details, err := bothDetails(g)
+	if err != nil {
+		return err
+	}
+	n, err := q.AddGrant(ctx, query.AddGrantParams{
+		ID: string(g.ID), RequestID: string(g.RequestID), Version: g.Version, State: string(g.State),
+		AppName: g.AppName, AppUrl: g.AppURL, Reason: g.Reason, Asked: asked, Details: details, SecretHash: g.SecretHash[:],
+		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
+		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
+	})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return Exists("grant")
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+func bothDetails(g passport.Grant) (asked, details string, err error) {
+	if asked, err = DetailsJSON(g.Asked); err != nil {
+		return "", "", err
+	}
+	details, err = DetailsJSON(g.Details)
+	return asked, details, err
+}
+
+// ChangeGrant is the step of authority.Store.
+func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passport.Event) error {
+	if err := CheckGrant(g); err != nil {
+		return err
+	}
+	asked, details, err := bothDetails(g)
+	if err != nil {
+		return err
+	}
+	n, err := q.ChangeGrant(ctx, query.ChangeGrantParams{
+		RequestID: string(g.RequestID), Version: g.Version, State: string(g.State),
+		AppName: g.AppName, AppUrl: g.AppURL, Reason: g.Reason, Asked: asked, Details: details, SecretHash: g.SecretHash[:],
+		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
+		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
+		ID: string(g.ID), Version_2: g.Version - 1,
+	})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return unchanged(ctx, q, g.ID)
+	}
+	if err := bringBudgets(ctx, q, g); err != nil {
+		return err
+	}
+	if g.State == passport.GrantRevoked {
+		at := cmp.Or(Micros(g.RevokedAt), Micros(ev.At))
+		if _, err := q.RevokeTokens(ctx, query.RevokeTokensParams{RevokedAt: at, GrantID: string(g.ID)}); err != nil {
+			return err
+		}
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+// unchanged says why no grant was swapped.
+func unchanged(ctx context.Context, q *query.Queries, id passport.GrantID) error {
+	_, err := q.Grant(ctx, string(id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return NotFound("grant")
+	}
+	if err != nil {
+		return err
+	}
+	return Changed(id)
+}
+
+// bringBudgets opens the budgets of a grant that becomes active, or brings caps, status and end of open ones along.
+func bringBudgets(ctx context.Context, q *query.Queries, g passport.Grant) error {
+	open, err := q.Budgets(ctx, string(g.ID))
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 && g.State != passport.GrantActive {
+		return nil
+	}
+	total, parts := Budgets(g)
+	path := append([]passport.Balance{total}, parts...)
+	if len(open) > 0 && (len(open) != len(path) || len(g.Details) == 0) {
+		return Reshaped(g.ID)
+	}
+	for seq, b := range path {
+		if err := bringBudget(ctx, q, g, int64(seq), b, len(open) == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bringBudget(ctx context.Context, q *query.Queries, g passport.Grant, seq int64, b passport.Balance, fresh bool) error {
+	if fresh {
+		return q.OpenBudget(ctx, query.OpenBudgetParams{GrantID: string(g.ID), Seq: seq, Status: string(g.State),
+			ExpiresAt: Micros(g.ExpiresAt), Cap: int64(b.Cap), CallsCap: b.CallsCap})
+	}
+	_, err := q.ChangeBudget(ctx, query.ChangeBudgetParams{Status: string(g.State), ExpiresAt: Micros(g.ExpiresAt),
+		Cap: int64(b.Cap), CallsCap: b.CallsCap, GrantID: string(g.ID), Seq: seq})
+	return err
+}
+
+// Standing is the step of authority.Store.
+func Standing(ctx context.Context, q *query.Queries, id passport.GrantID) (passport.Standing, error) {
+	row, err := q.Grant(ctx, string(id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return passport.Standing{}, NotFound("grant")
+	}
+	if err != nil {
+		return passport.Standing{}, err
+	}
+	budgets, err := q.Budgets(ctx, string(id))
+	if err != nil {
+		return passport.Standing{}, err
+	}
+	return standingOf(row, budgets)
+}
+
+// Standings is the step of authority.Store.
+func Standings(ctx context.Context, q *query.Queries, before time.Time, limit int) ([]passport.Standing, error) {
+	end := int64(math.MaxInt64)
+	if !before.IsZero() {
+		end = Micros(before)
+	}
+	rows, err := q.GrantsBefore(ctx, query.GrantsBeforeParams{CreatedAt: end, Limit: Bounded(limit)})
+	if err != nil {
+		return nil, err
+	}
+	budgets, err := q.BudgetsOfMany(ctx, query.BudgetsOfManyParams{CreatedAt: end, Limit: Bounded(limit)})
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]query.Budget{}
+	for _, b := range budgets {
+		of[b.GrantID] = append(of[b.GrantID], b)
+	}
+	var out []passport.Standing
+	for _, r := range rows {
+		s, err := standingOf(r, of[r.ID])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// Bounded is a limit as SQL takes it: a negative one is nothing, not everything.
+func Bounded(limit int) int32 { return int32(min(max(limit, 0), math.MaxInt32)) }
+
+// Stop is the step of authority.Store. Stopping again keeps the time of the first.
+func Stop(ctx context.Context, q *query.Queries, stopped bool, ev passport.Event) error {
+	var err error
+	if stopped {
+		err = q.AddSetting(ctx, query.AddSettingParams{Name: StoppedSetting, Value: strconv.FormatInt(Micros(ev.At), 10)})
+	} else {
+		err = q.RemoveSetting(ctx, StoppedSetting)
+	}
+	if err != nil {
+		return err
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+// Since is the step of authority.History's Stopped.
+func Since(ctx context.Context, q *query.Queries) (at time.Time, stopped bool, err error) {
+	value, err := q.Setting(ctx, StoppedSetting)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, false, nil
+	}
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	micros, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("read since when apps are stopped: %w", err)
+	}
+	return TimeOf(micros), true, nil
+}
+
+// Events reads the history after a sequence number, and the number to go on from.
+func Events(ctx context.Context, q *query.Queries, after int64, limit int) ([]passport.Event, int64, error) {
+	rows, err := q.EventsAfter(ctx, query.EventsAfterParams{Seq: after, Limit: Bounded(limit)})
+	if err != nil {
+		return nil, after, err
+	}
+	var out []passport.Event
+	for _, r := range rows {
+		after = r.Seq
+		out = append(out, passport.Event{ID: passport.EventID(r.ID), Kind: passport.EventKind(r.Kind), At: TimeOf(r.At),
+			Actor: r.Actor, Grant: passport.GrantID(r.GrantID), Note: r.Note})
+	}
+	return out, after, nil
+}

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// AddToken is the step of token.Store.
+func AddToken(ctx context.Context, q *query.Queries, t passport.Token, ev passport.Event) error {
+	row, err := q.Grant(ctx, string(t.Grant))
+	if errors.Is(err, sql.ErrNoRows) {
+		return NotFound("grant")
+	}
+	if err != nil {
+		return err
+	}
+	_, stopped, err := Since(ctx, q)
+	if err != nil {
+		return err
+	}
+	if stopped {
+		return Stopped()
+	}
+	g := passport.Grant{State: passport.GrantState(row.State), ExpiresAt: TimeOf(row.ExpiresAt)}
+	if err := g.Live(TimeOf(Micros(t.IssuedAt))); err != nil {
+		return err
+	}
+	n, err := q.AddToken(ctx, query.AddTokenParams{ID: string(t.ID), GrantID: string(t.Grant), IssuedAt: Micros(t.IssuedAt),
+		ExpiresAt: Micros(t.ExpiresAt), RevokedAt: Micros(t.RevokedAt)})
+	return added(ctx, q, n, err, "token", ev)
+}
+
+// added ends a step that adds a row: with a conflict if there was one already, else with its event.
+func added(ctx context.Context, q *query.Queries, n int64, err error, what string, ev passport.Event) error {
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return Exists(what)
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+// SigningKeys is the step of token.Store.
+func SigningKeys(ctx context.Context, q *query.Queries) ([]passport.SigningKey, error) {
+	rows, err := q.SigningKeys(ctx)
+	var out []passport.SigningKey
+	for _, r := range rows {
+		out = append(out, passport.SigningKey{ID: r.ID, State: passport.KeyState(r.State), Sealed: r.Sealed, Public: r.Public,
+			CreatedAt: TimeOf(r.CreatedAt)})
+	}
+	return out, err
+}
+
+// RotateSigningKeys is the step of token.Store.
+func RotateSigningKeys(ctx context.Context, q *query.Queries, add *passport.SigningKey, move map[string]passport.KeyState, ev passport.Event) error {
+	if add != nil {
+		n, err := q.AddSigningKey(ctx, query.AddSigningKeyParams{ID: add.ID, State: string(add.State), Sealed: blob(add.Sealed),
+			Public: blob(add.Public), CreatedAt: Micros(add.CreatedAt)})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return Exists("signing key")
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(move)) {
+		if err := moveSigningKey(ctx, q, id, move[id]); err != nil {
+			return err
+		}
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+func moveSigningKey(ctx context.Context, q *query.Queries, id string, to passport.KeyState) error {
+	var n int64
+	var err error
+	if to == "" {
+		n, err = q.RemoveSigningKey(ctx, id)
+	} else {
+		n, err = q.MoveSigningKey(ctx, query.MoveSigningKeyParams{State: string(to), ID: id})
+	}
+	if err == nil && n == 0 {
+		return KeyGone(id)
+	}
+	return err
+}
+
+// Credentials is the step of vault.Sealed.
+func Credentials(ctx context.Context, q *query.Queries) ([]passport.Credential, error) {
+	rows, err := q.Credentials(ctx)
+	var out []passport.Credential
+	for _, r := range rows {
+		out = append(out, passport.Credential{ID: passport.CredentialID(r.ID), Provider: passport.Provider(r.Provider), Label: r.Label,
+			Sealed: r.Sealed, CreatedAt: TimeOf(r.CreatedAt), TestedAt: TimeOf(r.TestedAt), TestError: r.TestError})
+	}
+	return out, err
+}
+
+// AddCredential is the step of vault.Sealed.
+func AddCredential(ctx context.Context, q *query.Queries, c passport.Credential, ev passport.Event) error {
+	n, err := q.AddCredential(ctx, query.AddCredentialParams{ID: string(c.ID), Provider: string(c.Provider), Label: c.Label,
+		Sealed: blob(c.Sealed), CreatedAt: Micros(c.CreatedAt), TestedAt: Micros(c.TestedAt), TestError: c.TestError})
+	return added(ctx, q, n, err, "credential", ev)
+}
+
+// RemoveCredential is the step of vault.Sealed.
+func RemoveCredential(ctx context.Context, q *query.Queries, id passport.CredentialID, ev passport.Event) error {
+	n, err := q.RemoveCredential(ctx, string(id))
+	if err == nil && n == 0 {
+		return NotFound("credential")
+	}
+	if err != nil {
+		return err
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+// TestedCredential is the step of vault.Sealed.
+func TestedCredential(ctx context.Context, q *query.Queries, id passport.CredentialID, at time.Time, testError string, ev passport.Event) error {
+	n, err := q.TestedCredential(ctx, query.TestedCredentialParams{TestedAt: Micros(at), TestError: testError, ID: string(id)})
+	if err == nil && n == 0 {
+		return NotFound("credential")
+	}
+	if err != nil {
+		return err
+	}
+	return AddEvent(ctx, q, ev)
+}

@@ -1,0 +1,52 @@
+-- name: AddGrant :execrows
+INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
+  created_at, expires_at, approved_at, revoked_at, notes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: ChangeGrant :execrows
+UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
+  secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15
+WHERE id = $16 AND version = $17;
+
+-- name: FreezeGrant :execrows
+UPDATE grants SET state = 'paused', version = version + 1 WHERE id = $1 AND state = 'active';
+
+-- name: Grant :one
+SELECT * FROM grants WHERE id = $1;
+
+-- name: GrantsBefore :many
+SELECT * FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2;
+
+-- name: OpenBudget :exec
+INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0);
+
+-- name: ChangeBudget :execrows
+UPDATE budget SET status = $1, expires_at = $2, cap = $3, calls_cap = $4 WHERE grant_id = $5 AND seq = $6;
+
+-- name: SetBudgetStatus :execrows
+UPDATE budget SET status = $1 WHERE grant_id = $2 AND seq = 0;
+
+-- name: Budgets :many
+SELECT * FROM budget WHERE grant_id = $1 ORDER BY seq;
+
+-- name: BudgetsOfMany :many
+SELECT b.* FROM budget b
+JOIN (SELECT id FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
+ORDER BY b.grant_id, b.seq;
+
+-- name: Setting :one
+SELECT value FROM setting WHERE name = $1;
+
+-- name: AddSetting :exec
+INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING;
+
+-- name: RemoveSetting :exec
+DELETE FROM setting WHERE name = $1;
+
+-- name: AddEvent :exec
+INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: EventsAfter :many
+SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2;

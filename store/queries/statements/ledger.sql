@@ -1,0 +1,48 @@
+-- name: Reservation :one
+SELECT * FROM reservation WHERE id = $1;
+
+-- name: OpenReservations :many
+SELECT * FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1;
+
+-- name: SweepReservation :execrows
+UPDATE reservation SET state = 'swept', actual = amount, why = $1, ended_at = $2 WHERE id = $3 AND state = 'held';
+
+-- name: AdjustReservation :execrows
+UPDATE reservation SET state = 'settled', actual = $1, reached = $2, why = $3, usage_known = $4, input = $5, cache_read = $6,
+  cache_write = $7, cache_write_1h = $8, output = $9, reasoning = $10, ended_at = $11
+WHERE id = $12 AND state = 'swept';
+
+-- name: MoveBudgets :execrows
+UPDATE budget SET held = held + $1, settled = settled + $2, calls = calls + $3
+WHERE grant_id = $4 AND (seq = 0 OR seq = $5);
+
+-- name: ReservationsBefore :many
+SELECT * FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3;
+
+-- name: NewestReservations :many
+SELECT * FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2;
+
+-- name: OpenTotals :one
+SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held,
+  CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
+FROM reservation WHERE state = 'held';
+
+-- name: EndedTotals :one
+SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled,
+  CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
+FROM reservation WHERE state <> 'held' AND ended_at >= $1;
+
+-- name: WrongBalances :many
+SELECT w.* FROM (
+  SELECT b.grant_id, b.seq, b.held, b.settled, b.calls,
+    CAST(COALESCE(SUM(CASE WHEN r.state = 'held' THEN r.amount ELSE 0 END), 0) AS BIGINT) AS sum_held,
+    CAST(COALESCE(SUM(r.actual), 0) AS BIGINT) AS sum_settled,
+    CAST(COALESCE(SUM(r.reached), 0) AS BIGINT) AS sum_calls
+  FROM budget b LEFT JOIN reservation r ON r.grant_id = b.grant_id AND (b.seq = 0 OR r.detail = b.seq - 1)
+  GROUP BY b.grant_id, b.seq, b.held, b.settled, b.calls) w
+WHERE w.held <> w.sum_held OR w.settled <> w.sum_settled OR w.calls <> w.sum_calls
+ORDER BY w.grant_id, w.seq;
+
+-- name: WrongStatuses :many
+SELECT b.grant_id, b.status, g.state FROM budget b JOIN grants g ON g.id = b.grant_id
+WHERE b.seq = 0 AND (b.status <> g.state OR b.expires_at <> g.expires_at) ORDER BY b.grant_id;

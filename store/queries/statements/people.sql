@@ -1,0 +1,32 @@
+-- name: CountPeople :one
+SELECT COUNT(*) FROM person;
+
+-- name: AddPerson :exec
+INSERT INTO person (id, name, username, password_hash, created_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: FirstPerson :one
+SELECT * FROM person ORDER BY created_at, id LIMIT 1;
+
+-- name: Person :one
+SELECT * FROM person WHERE id = $1;
+
+-- name: AddSession :execrows
+INSERT INTO session (hash, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING;
+
+-- name: RemoveEndedSessions :execrows
+DELETE FROM session WHERE expires_at <= $1;
+
+-- name: Session :one
+SELECT * FROM session WHERE hash = $1;
+
+-- name: RemoveSession :execrows
+DELETE FROM session WHERE hash = $1;
+
+-- name: AddOwnerToken :execrows
+INSERT INTO owner_token (hash, label, created_at, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING;
+
+-- name: RemoveEndedOwnerTokens :execrows
+DELETE FROM owner_token WHERE expires_at <> 0 AND expires_at <= $1;
+
+-- name: OwnerToken :one
+SELECT * FROM owner_token WHERE hash = $1;

@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// AddGrant implements authority.Store.
+func (s *Store) AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddGrant(ctx, q, g, ev) })
+}
+
+// ChangeGrant implements authority.Store.
+func (s *Store) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
+}
+
+// Stop implements authority.Store.
+func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })
+}
+
+// RotateSigningKeys implements token.Store.
+func (s *Store) RotateSigningKeys(ctx context.Context, add *passport.SigningKey, move map[string]passport.KeyState, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error {
+		return store.RotateSigningKeys(ctx, q, add, move, ev)
+	})
+}
+
+// AddToken implements token.Store.
+func (s *Store) AddToken(ctx context.Context, t passport.Token, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddToken(ctx, q, t, ev) })
+}
+
+// AddCredential implements vault.Sealed.
+func (s *Store) AddCredential(ctx context.Context, c passport.Credential, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddCredential(ctx, q, c, ev) })
+}
+
+// RemoveCredential implements vault.Sealed.
+func (s *Store) RemoveCredential(ctx context.Context, id passport.CredentialID, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.RemoveCredential(ctx, q, id, ev) })
+}
+
+// TestedCredential implements vault.Sealed.
+func (s *Store) TestedCredential(ctx context.Context, id passport.CredentialID, at time.Time, testError string, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error {
+		return store.TestedCredential(ctx, q, id, at, testError, ev)
+	})
+}
+
+// AddFirstPerson implements identity.Store.
+func (s *Store) AddFirstPerson(ctx context.Context, p passport.Person, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddFirstPerson(ctx, q, p, ev) })
+}
+
+// AddSession implements identity.Store.
+func (s *Store) AddSession(ctx context.Context, d passport.Session, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddSession(ctx, q, d, ev) })
+}
+
+// EndSession implements identity.Store.
+func (s *Store) EndSession(ctx context.Context, hash [32]byte, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.EndSession(ctx, q, hash, ev) })
+}
+
+// AddOwnerToken implements identity.Store.
+func (s *Store) AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev passport.Event, now time.Time) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddOwnerToken(ctx, q, t, ev, now) })
+}

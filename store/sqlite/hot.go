@@ -1,0 +1,250 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+)
+
+// The statements of every call, prepared once on the writer's connection. ?n is SQLite's own way to bind by number.
+const (
+	sqlPath = `SELECT cap, settled, held, calls_cap, calls, status, expires_at,
+		EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')
+		FROM budget WHERE grant_id = ?1 AND (seq = 0 OR seq = ?2) ORDER BY seq`
+	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9) ON CONFLICT (id) DO NOTHING`
+	sqlMove  = `UPDATE budget SET held = held + ?3, settled = settled + ?4, calls = calls + ?5 WHERE grant_id = ?1 AND (seq = 0 OR seq = ?2)`
+	sqlEvent = `INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
+	sqlEnd   = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
+		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12
+		WHERE id = ?1 AND state = 'held' RETURNING grant_id, detail, amount`
+	sqlReserved = `SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ?1), EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')`
+	sqlState    = `SELECT state, expires_at FROM grants WHERE id = ?1`
+)
+
+type hot struct {
+	raw                                                                 *sqlite3.Conn
+	begin, commit, path, reserve, move, event, end, reserved, grantLook *sqlite3.Stmt
+}
+
+func prepareHot(raw *sqlite3.Conn) (*hot, error) {
+	h := &hot{raw: raw}
+	for _, p := range []struct {
+		into **sqlite3.Stmt
+		sql  string
+	}{
+		{&h.begin, `BEGIN IMMEDIATE`}, {&h.commit, `COMMIT`}, {&h.path, sqlPath}, {&h.reserve, sqlReserve}, {&h.move, sqlMove},
+		{&h.event, sqlEvent}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.grantLook, sqlState},
+	} {
+		st, _, err := raw.PrepareFlags(p.sql, sqlite3.PREPARE_PERSISTENT)
+		if err != nil {
+			return nil, errors.Join(err, h.close())
+		}
+		*p.into = st
+	}
+	return h, nil
+}
+
+func (h *hot) close() error {
+	var errs []error
+	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.path, h.reserve, h.move, h.event, h.end, h.reserved, h.grantLook} {
+		if st != nil {
+			errs = append(errs, st.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// hold checks, then writes. A refusal has written nothing.
+func (h *hot) hold(ask passport.Hold) (passport.Held, error) {
+	path, amount, err := h.admit(ask)
+	if err != nil {
+		return passport.Held{}, h.reason(ask, err)
+	}
+	seq := int64(ask.Detail) + 1
+	err = bind(h.reserve).text(string(ask.ID)).text(string(ask.Grant)).int(int64(ask.Detail)).text(string(ask.Provider)).
+		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).exec()
+	if err != nil {
+		return passport.Held{}, err
+	}
+	if h.raw.Changes() == 0 {
+		return passport.Held{}, store.Exists("reservation")
+	}
+	if err := bind(h.move).text(string(ask.Grant)).int(seq).int(int64(amount)).int(0).int(1).exec(); err != nil {
+		return passport.Held{}, err
+	}
+	if err := h.tell(store.HeldEvent(ask, amount)); err != nil {
+		return passport.Held{}, err
+	}
+	for i := range path {
+		path[i].Held += amount
+		path[i].Calls++
+	}
+	return passport.Held{Amount: amount, Total: path[0], Detail: path[len(path)-1]}, nil
+}
+
+// admit reads the budgets of a hold and decides what it gets.
+func (h *hot) admit(ask passport.Hold) ([]passport.Balance, passport.Money, error) {
+	if err := bind(h.path).text(string(ask.Grant)).int(int64(ask.Detail) + 1).err; err != nil {
+		return nil, 0, err
+	}
+	path := make([]passport.Balance, 0, 2)
+	var status passport.GrantState
+	var end int64
+	var stopped bool
+	for h.path.Step() {
+		if len(path) == 0 {
+			status, end, stopped = stateOf(h.path.ColumnRawText(5)), h.path.ColumnInt64(6), h.path.ColumnInt64(7) != 0
+		}
+		path = append(path, balanceAt(h.path, 0))
+	}
+	if err := h.path.Reset(); err != nil {
+		return nil, 0, err
+	}
+	if stopped {
+		return nil, 0, store.Stopped()
+	}
+	if len(path) == 0 {
+		return nil, 0, h.unopened(ask)
+	}
+	if status != passport.GrantActive || end <= store.Micros(ask.At) {
+		return nil, 0, notLive(status, end, ask)
+	}
+	if err := store.CheckPath(ask, len(path)); err != nil {
+		return nil, 0, err
+	}
+	amount, err := store.Admit(ask, path...)
+	return path, amount, err
+}
+
+// stateOf spares the hot path an allocation.
+func stateOf(text []byte) passport.GrantState {
+	if string(text) == string(passport.GrantActive) {
+		return passport.GrantActive
+	}
+	return passport.GrantState(text)
+}
+
+func balanceAt(st *sqlite3.Stmt, col int) passport.Balance {
+	return passport.Balance{Cap: passport.Money(st.ColumnInt64(col)), Settled: passport.Money(st.ColumnInt64(col + 1)),
+		Held: passport.Money(st.ColumnInt64(col + 2)), CallsCap: st.ColumnInt64(col + 3), Calls: st.ColumnInt64(col + 4)}
+}
+
+// notLive says why no call may be made. A grant that passport finds live after all is refused too: this is asked only on refusal.
+func notLive(state passport.GrantState, end int64, ask passport.Hold) error {
+	g := passport.Grant{ID: ask.Grant, State: state, ExpiresAt: store.TimeOf(end)}
+	if err := g.Live(store.TimeOf(store.Micros(ask.At))); err != nil {
+		return err
+	}
+	return store.NotOpen(ask.Grant)
+}
+
+// unopened says why a grant has no budget: there is none, or it was never approved.
+func (h *hot) unopened(ask passport.Hold) error {
+	if err := bind(h.grantLook).text(string(ask.Grant)).err; err != nil {
+		return err
+	}
+	if h.grantLook.Step() {
+		state, end := passport.GrantState(h.grantLook.ColumnText(0)), h.grantLook.ColumnInt64(1)
+		return errors.Join(h.grantLook.Reset(), notLive(state, end, ask))
+	}
+	if err := h.grantLook.Reset(); err != nil {
+		return err
+	}
+	return store.NotFound("grant")
+}
+
+// reason puts what outranks a refusal in its place: an id that is taken, then apps that are stopped.
+func (h *hot) reason(ask passport.Hold, refusal error) error {
+	if !refused(refusal) {
+		return refusal
+	}
+	if err := bind(h.reserved).text(string(ask.ID)).err; err != nil {
+		return err
+	}
+	var taken, stopped bool
+	if h.reserved.Step() {
+		taken, stopped = h.reserved.ColumnInt64(0) != 0, h.reserved.ColumnInt64(1) != 0
+	}
+	if err := h.reserved.Reset(); err != nil {
+		return err
+	}
+	switch {
+	case taken:
+		return store.Exists("reservation")
+	case stopped:
+		return store.Stopped()
+	default:
+		return refusal
+	}
+}
+
+// settle ends a hold and moves its money. It never refuses.
+func (w *writer) settle(s passport.Settlement) error {
+	h := w.hot
+	u := s.Usage
+	if err := bind(h.end).text(string(s.ID)).int(int64(s.Actual)).int(store.Bit(s.Reached)).text(string(s.Why)).int(store.Bit(u.Known)).
+		int(u.Input).int(u.CacheRead).int(u.CacheWrite).int(u.CacheWrite1h).int(u.Output).int(u.Reasoning).int(store.Micros(s.At)).err; err != nil {
+		return err
+	}
+	if !h.end.Step() {
+		if err := h.end.Reset(); err != nil {
+			return err
+		}
+		return store.SettleLate(context.Background(), w.queries, s)
+	}
+	grant, seq, amount := h.end.ColumnText(0), h.end.ColumnInt64(1)+1, passport.Money(h.end.ColumnInt64(2))
+	if err := h.end.Reset(); err != nil {
+		return err
+	}
+	if err := bind(h.move).text(grant).int(seq).int(-int64(amount)).int(int64(s.Actual)).int(store.Bit(s.Reached) - 1).exec(); err != nil {
+		return err
+	}
+	if err := h.tell(store.SettledEvent(s, passport.GrantID(grant), amount)); err != nil {
+		return err
+	}
+	if s.Actual <= amount {
+		return nil
+	}
+	return store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(grant), amount)
+}
+
+func (h *hot) tell(ev passport.Event) error {
+	return bind(h.event).text(string(ev.ID)).text(string(ev.Kind)).int(store.Micros(ev.At)).text(ev.Actor).text(string(ev.Grant)).text(ev.Note).exec()
+}
+
+// binder binds parameters in order and keeps the first error.
+type binder struct {
+	st  *sqlite3.Stmt
+	n   int
+	err error
+}
+
+func bind(st *sqlite3.Stmt) binder { return binder{st: st} }
+
+func (b binder) text(s string) binder {
+	b.n++
+	if b.err == nil {
+		b.err = b.st.BindText(b.n, s)
+	}
+	return b
+}
+
+func (b binder) int(i int64) binder {
+	b.n++
+	if b.err == nil {
+		b.err = b.st.BindInt64(b.n, i)
+	}
+	return b
+}
+
+func (b binder) exec() error {
+	if b.err != nil {
+		return b.err
+	}
+	return b.st.Exec()
+}

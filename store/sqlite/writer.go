@@ -1,0 +1,327 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// Bounds of the group commit.
+const (
+	queueSize   = 4096
+	batchSize   = 512
+	lateSize    = queueSize              // settlements that wait to be tried again
+	gatherTime  = 500 * time.Microsecond // for others in flight to join a commit that somebody waits for
+	settleTime  = 2 * time.Millisecond   // for somebody to wait for a commit of settlements alone
+	retryTime   = time.Second            // between tries while nothing else is written
+	poisonTries = 3                      // of a settlement that fails alone
+)
+
+// job is one write. Exactly one of step, hold and settle is set.
+type job struct {
+	step   func(context.Context, *query.Queries) error
+	hold   *passport.Hold
+	held   passport.Held
+	settle *passport.Settlement
+
+	state atomic.Int32 // queued, then taken or left, whoever is first
+	err   error
+	tries int        // of a settlement that failed alone
+	done  chan error // has room for the one answer; nil: nobody waits
+}
+
+// States of a job.
+const (
+	queued int32 = iota
+	taken        // by the writer: its answer will come
+	left         // by the caller, who does not wait any more: it is not run
+)
+
+// writer is the one goroutine that writes. Only it touches conn, raw, queries, hot and late after the start.
+type writer struct {
+	queue   chan *job
+	done    chan struct{} // closed when the writer has ended
+	open    atomic.Int64  // holds granted and not settled: calls that will come back
+	conn    *sql.Conn
+	raw     *sqlite3.Conn // the same connection as conn, without database/sql in between
+	queries *query.Queries
+	hot     *hot
+	late    []*job // settlements of failed commits, in their order, before all that is queued
+	log     *slog.Logger
+	lost    error // for Close, when done is closed
+}
+
+func startWriter(conn *sql.Conn, log *slog.Logger) (*writer, error) {
+	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), log: log}
+	err := conn.Raw(func(c any) error {
+		w.raw = c.(driver.Conn).Raw()
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	if w.hot, err = prepareHot(w.raw); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	go w.run()
+	return w, nil
+}
+
+func (w *writer) close() error { return errors.Join(w.hot.close(), w.conn.Close()) }
+
+// do queues a job and waits until it is committed or refused. If ctx ends while the job is still queued, it is not run; once
+// the writer has taken it, its outcome is waited for, so that the caller knows it.
+func (s *Store) do(ctx context.Context, j *job) error {
+	if err := s.enqueue(ctx, j); err != nil {
+		return err
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+	}
+	if j.state.CompareAndSwap(queued, left) {
+		return failed(ctx, ctx.Err())
+	}
+	return <-j.done
+}
+
+// enqueue waits only while the queue is full.
+func (s *Store) enqueue(ctx context.Context, j *job) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return errClosed()
+	}
+	select {
+	case s.writer.queue <- j:
+		return nil
+	default:
+	}
+	select {
+	case s.writer.queue <- j:
+		return nil
+	case <-ctx.Done():
+		return problem.Wrap(context.Cause(ctx), problem.Busy, "too much is waiting to be written").After(retryTime)
+	}
+}
+
+// run commits batch after batch until the queue is closed and empty.
+func (w *writer) run() {
+	defer close(w.done)
+	for open := true; open; {
+		b := w.gather()
+		open = b.open
+		w.commit(append(w.late, b.jobs...))
+	}
+	if len(w.late) == 0 {
+		return
+	}
+	// One more try: then the holds stay, and recovery charges them in full.
+	if w.commit(w.late); len(w.late) > 0 {
+		w.lost = fmt.Errorf("%d settlements are lost, their holds stay", len(w.late))
+	}
+}
+
+// batch is what one commit takes of the queue.
+type batch struct {
+	jobs   []*job
+	waited bool // somebody waits for one of them
+	open   bool // more may come
+}
+
+func (b *batch) add(j *job, open bool) {
+	if b.open = open; !open {
+		return
+	}
+	b.jobs = append(b.jobs, j)
+	b.waited = b.waited || j.done != nil
+}
+
+func (b *batch) full() bool { return len(b.jobs) >= batchSize || !b.open }
+
+// gather takes what is waiting; nothing when only late settlements are to be tried again.
+func (w *writer) gather() batch {
+	b := batch{open: true}
+	w.first(&b)
+	if len(b.jobs) == 0 {
+		return b
+	}
+	w.drain(&b)
+	// 1. Settlements alone: nobody waits for this commit, so somebody may join it and spare one.
+	if !b.waited {
+		w.collect(&b, settleTime, func() bool { return b.waited })
+		w.drain(&b)
+	}
+	// 2. With calls in flight others are about to come. Without, the caller is alone: don't keep it waiting.
+	if b.waited && w.open.Load() > 0 {
+		w.collect(&b, gatherTime, func() bool { return false })
+	}
+	return b
+}
+
+// drain takes what is there.
+func (w *writer) drain(b *batch) {
+	for !b.full() {
+		select {
+		case j, open := <-w.queue:
+			b.add(j, open)
+		default:
+			return
+		}
+	}
+}
+
+// collect takes what comes until the time is over or it is enough.
+func (w *writer) collect(b *batch, patience time.Duration, enough func() bool) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for !b.full() && !enough() {
+		select {
+		case j, open := <-w.queue:
+			b.add(j, open)
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// first waits for a job, or for the time to try late settlements again.
+func (w *writer) first(b *batch) {
+	if len(w.late) == 0 {
+		j, open := <-w.queue
+		b.add(j, open)
+		return
+	}
+	timer := time.NewTimer(retryTime)
+	defer timer.Stop()
+	select {
+	case j, open := <-w.queue:
+		b.add(j, open)
+	case <-timer.C:
+	}
+}
+
+// commit runs jobs in order in one transaction and answers them. Settlements that it could not commit become late.
+func (w *writer) commit(jobs []*job) {
+	w.late = nil
+	run := jobs[:0:0]
+	for _, j := range jobs {
+		if j.state.Load() == taken || j.state.CompareAndSwap(queued, taken) {
+			run = append(run, j)
+		}
+	}
+	if len(run) == 0 {
+		return
+	}
+	err := w.attempt(run, false)
+	if errors.Is(err, errHalfDone) {
+		err = w.attempt(run, true)
+	}
+	if err != nil {
+		w.log.Error("database: commit", "jobs", len(run), "err", err)
+	}
+	for _, j := range run {
+		w.answer(j, err)
+	}
+}
+
+// answer tells a job's caller its outcome. failure is that of the whole commit.
+func (w *writer) answer(j *job, failure error) {
+	if failure != nil {
+		j.err = unknown(failure)
+	}
+	if j.settle != nil {
+		w.retry(j, failure == nil)
+		return
+	}
+	if j.hold != nil && j.err == nil {
+		w.open.Add(1)
+	}
+	j.done <- j.err
+}
+
+// retry keeps a settlement that was not committed, unless it fails by itself again and again or too many wait.
+func (w *writer) retry(j *job, alone bool) {
+	if j.err == nil {
+		return
+	}
+	if alone && broken(j.err) {
+		j.tries++
+	}
+	if j.tries >= poisonTries || len(w.late) >= lateSize {
+		w.log.Error("database: a settlement is lost, its hold stays", "reservation", j.settle.ID, "err", j.err)
+		return
+	}
+	w.late = append(w.late, j)
+}
+
+// errHalfDone says that a job without a savepoint failed after it may have written: the transaction is undone and run again
+// with a savepoint for each.
+var errHalfDone = errors.New("a job failed half done")
+
+// attempt runs all jobs in one transaction. A refusal of one leaves the others alone. Error: nothing of it is committed, or
+// nobody knows.
+func (w *writer) attempt(jobs []*job, careful bool) (err error) {
+	if err := w.hot.begin.Exec(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && !w.raw.GetAutocommit() {
+			err = errors.Join(err, w.raw.Exec(`ROLLBACK`))
+		}
+	}()
+	for _, j := range jobs {
+		if j.step == nil && !careful {
+			j.err = w.apply(j)
+			if j.err != nil && !refused(j.err) {
+				return errors.Join(errHalfDone, j.err)
+			}
+			continue
+		}
+		if err := w.guarded(j); err != nil {
+			return err
+		}
+	}
+	return w.hot.commit.Exec()
+}
+
+// guarded runs a job in a savepoint and undoes it alone if it fails. Error: the transaction is gone.
+func (w *writer) guarded(j *job) error {
+	if err := w.raw.Exec(`SAVEPOINT job`); err != nil {
+		return err
+	}
+	j.err = w.apply(j)
+	if w.raw.GetAutocommit() {
+		return errors.Join(errors.New("the transaction is gone"), j.err)
+	}
+	if j.err == nil {
+		return w.raw.Exec(`RELEASE job`)
+	}
+	j.err = failed(context.Background(), j.err)
+	return w.raw.Exec(`ROLLBACK TO job; RELEASE job`)
+}
+
+// apply runs one job. A refusal has written nothing where hold and settle are concerned: they check before they write.
+func (w *writer) apply(j *job) (err error) {
+	switch {
+	case j.hold != nil:
+		j.held, err = w.hot.hold(*j.hold)
+		return err
+	case j.settle != nil:
+		return w.settle(*j.settle)
+	default:
+		return j.step(context.Background(), w.queries)
+	}
+}
