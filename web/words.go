@@ -12,7 +12,8 @@ import (
 )
 
 var funcs = template.FuncMap{"usd": USD, "left": USDLeft, "num": Num, "waves": waves, "stampTime": stampTime,
-	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }, "day": Day, "clock": Clock, "moment": Moment}
+	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }, "day": Day, "clock": Clock, "moment": Moment,
+	"pair": func(a, b any) []any { return []any{a, b} }, "labels": labels}
 
 // USD writes an amount that was spent, held or capped, never smaller than it is: $1,234.56; below a dollar up to four decimals
 // when they are needed; below a hundredth of a cent "< $0.0001".
@@ -151,3 +152,6 @@ func waves() []string {
 	}
 	return out
 }
+
+// labels cuts a host after its dots: the only places where it may break.
+func labels(host string) []string { return strings.SplitAfter(host, ".") }

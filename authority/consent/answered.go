@@ -1,0 +1,69 @@
+package consent
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/names"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// done is what a request that has its answer shows.
+type done struct {
+	Stamp, Class, ID string
+	At               time.Time
+	Title, Text      string
+	Models           []string // what it may use; empty: see Text
+	Until            time.Time
+	Link, LinkText   string
+}
+
+// answered shows a request that is no longer open. Looking again changes nothing, so a reload is harmless.
+func (c *Consent) answered(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant) {
+	d := done{ID: string(g.ID), Link: "/grants/" + string(g.ID), LinkText: "See or end what you gave"}
+	title, status := "", http.StatusOK
+	switch g.State {
+	case passport.GrantActive, passport.GrantPaused:
+		title = "Approved"
+		d.given(g)
+	case passport.GrantDenied:
+		title = "Denied"
+		d.Stamp, d.Class, d.Title = "Denied", "grey", "Denied. Nothing was given"
+		d.Text = "The app got no access and spent nothing. It was told no more than that. You can close this page."
+		d.Link, d.LinkText = "/", "Go to your apps"
+	case passport.GrantRevoked:
+		title = "Revoked"
+		d.Stamp, d.Class, d.At, d.Title = "Revoked", "bad", g.RevokedAt, "This access was revoked"
+		d.Text = "Nothing more can be spent by it. The app can ask again."
+		d.LinkText = "See what it had used"
+	default:
+		title, status = "Request expired", http.StatusGone
+		d.Stamp, d.Class, d.At, d.Title = "Expired", "grey", g.ExpiresAt, "This request is no longer open"
+		d.Text = "Its time is over. Go back to the app and start again there. If you did not start anything, you need not do anything."
+		d.Link, d.LinkText = "/", "Go to your apps"
+	}
+	c.cfg.Pages.Render(w, r, status, "done", web.Page{Title: title, Visitor: v, D: d})
+}
+
+// given tells what the person gave, in the numbers that now hold.
+func (d *done) given(g passport.Grant) {
+	var money passport.Money
+	anyModel := false
+	for _, x := range g.Details {
+		money += x.Cap()
+		anyModel = anyModel || len(x.Models) == 0
+		for _, m := range x.Models {
+			if names.ModelName(m) && !slices.Contains(d.Models, m) {
+				d.Models = append(d.Models, m)
+			}
+		}
+	}
+	d.Stamp, d.At, d.Until = "Approved", g.ApprovedAt, g.ExpiresAt
+	d.Title = "You gave up to " + web.USD(money)
+	d.Text = "Go back to the app: it goes on by itself. You find it under Apps."
+	if anyModel || len(d.Models) > 4 {
+		d.Models = nil
+	}
+}

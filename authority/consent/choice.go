@@ -1,0 +1,204 @@
+package consent
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// choice is what the person has chosen so far.
+type choice struct {
+	Details []detailChoice // one for each asked detail
+	Life    time.Duration
+	Sure    bool
+	Stamp   string
+}
+
+// detailChoice is the choice for one provider. Caps and Models are by index of what was asked.
+type detailChoice struct {
+	Kept                     bool
+	Caps, Models             []bool
+	Cents, Calls, Rate       int64
+	CentsIn, CallsIn, RateIn string // as typed
+}
+
+// The lower start for apps whose address is not checked. The person may raise it up to what was asked.
+const (
+	startCents = 100
+	startLife  = 24 * time.Hour
+	minCents   = 10
+)
+
+// life is a lifetime to choose.
+type life struct {
+	Label string
+	For   time.Duration
+}
+
+var lives = []life{{"1 hour", time.Hour}, {"1 day", 24 * time.Hour}, {"7 days", 7 * 24 * time.Hour}, {"30 days", 30 * 24 * time.Hour}}
+
+// ordinary are the capabilities that are ticked at the start; the others cost more or are hard to foresee.
+var ordinary = []passport.Capability{passport.Chat, passport.Embeddings}
+
+// bounds are what the fields of a detail may hold: what was asked is the most.
+type bounds struct{ MinCents, MaxCents, MinCalls, MaxCalls, MinRate, MaxRate int64 }
+
+// boundsOf leaves room for the person's own number where the app left a limit out.
+func boundsOf(d passport.Detail) bounds {
+	b := bounds{MaxCents: d.MaxBudgetCents.Or(passport.MaxCents), MaxCalls: d.MaxRequests.Or(passport.MaxCalls), MaxRate: d.RateLimit.Or(passport.MaxRate)}
+	b.MinCents, b.MinCalls, b.MinRate = min(minCents, b.MaxCents), min(1, b.MaxCalls), min(1, b.MaxRate)
+	return b
+}
+
+// start is what the page shows first: ordinary capabilities, models that have a price, a low cap, a short life.
+func (c *Consent) start(g passport.Grant) choice {
+	ch := choice{Life: startLife}
+	for _, d := range g.Asked {
+		b, prices := boundsOf(d), c.cfg.Prices.Models(d.Provider)
+		dc := detailChoice{Kept: true, Cents: min(startCents, b.MaxCents),
+			Calls: min(c.cfg.Limits.MaxRequests.Or(0), b.MaxCalls), Rate: min(c.cfg.Limits.RateLimit.Or(0), b.MaxRate)}
+		for _, capability := range d.Capabilities {
+			dc.Caps = append(dc.Caps, slices.Contains(ordinary, capability))
+		}
+		for _, m := range d.Models {
+			dc.Models = append(dc.Models, slices.ContainsFunc(prices, func(p ModelInfo) bool { return p.Name == m }))
+		}
+		dc.CentsIn, dc.CallsIn, dc.RateIn = dollars(dc.Cents), strconv.FormatInt(dc.Calls, 10), strconv.FormatInt(dc.Rate, 10)
+		ch.Details = append(ch.Details, dc)
+	}
+	return ch
+}
+
+// read takes the person's choice from the form. What cannot be read is an error at its field; nothing is guessed.
+func (c *Consent) read(f url.Values, g passport.Grant) (choice, web.FieldErrors) {
+	ch := choice{Sure: f.Get("sure") == "yes"}
+	var errs web.FieldErrors
+	kept := 0
+	for i, d := range g.Asked {
+		n := strconv.Itoa(i)
+		dc := detailChoice{Kept: len(g.Asked) == 1 || f.Get("keep."+n) == "yes",
+			Caps: ticked(f["cap."+n], len(d.Capabilities)), Models: ticked(f["model."+n], len(d.Models)),
+			CentsIn: typed(f, "budget."+n), CallsIn: typed(f, "calls."+n), RateIn: typed(f, "rate."+n)}
+		wrong := dc.parse(d, n)
+		ch.Details = append(ch.Details, dc)
+		if dc.Kept {
+			kept++
+			errs = append(errs, wrong...)
+		}
+	}
+	if kept == 0 {
+		errs = append(errs, web.FieldError{Field: "keep-0", Text: "Choose at least one provider, or deny."})
+	}
+	seconds, ok := parseWhole(f.Get("life"))
+	at := slices.IndexFunc(lives, func(l life) bool { return ok && int64(l.For/time.Second) == seconds })
+	if at < 0 {
+		at = 1
+		errs = append(errs, web.FieldError{Field: "lives", Text: "Choose how long."})
+	}
+	ch.Life = lives[at].For
+	return ch, errs
+}
+
+// parse reads the numbers and says what is wrong with a detail.
+func (dc *detailChoice) parse(d passport.Detail, n string) web.FieldErrors {
+	var errs web.FieldErrors
+	wrong := func(field, format string, args ...any) {
+		errs = append(errs, web.FieldError{Field: field + "-" + n, Text: fmt.Sprintf(format, args...)})
+	}
+	b := boundsOf(d)
+	if !slices.Contains(dc.Caps, true) {
+		wrong("caps", "Tick at least one thing that it may do, or deny.")
+	}
+	if len(d.Models) > 0 && !slices.Contains(dc.Models, true) {
+		wrong("models", "Tick at least one model, or deny.")
+	}
+	var ok bool
+	if dc.Cents, ok = parseDollars(dc.CentsIn); !ok || dc.Cents < b.MinCents || dc.Cents > b.MaxCents {
+		wrong("budget", "Money must be between %s and %s.", centsText(b.MinCents), centsText(b.MaxCents))
+	}
+	if dc.Calls, ok = parseWhole(dc.CallsIn); !ok || dc.Calls < b.MinCalls || dc.Calls > b.MaxCalls {
+		wrong("calls", "Calls must be between %s and %s.", web.Num(b.MinCalls), web.Num(b.MaxCalls))
+	}
+	if dc.Rate, ok = parseWhole(dc.RateIn); !ok || dc.Rate < b.MinRate || dc.Rate > b.MaxRate {
+		wrong("rate", "Speed must be between %s and %s calls a minute.", web.Num(b.MinRate), web.Num(b.MaxRate))
+	}
+	return errs
+}
+
+// approval is the choice as the control of grants takes it.
+func (c *Consent) approval(v web.Visitor, g passport.Grant, ch choice) passport.Approval {
+	a := passport.Approval{Owner: v.ID, Lifetime: ch.Life, Defaults: c.cfg.Limits}
+	for i, d := range g.Asked {
+		dc := ch.Details[i]
+		n := passport.Detail{Provider: d.Provider, Capabilities: chosen(d.Capabilities, dc.Caps), MaxBudgetCents: passport.LimitOf(dc.Cents),
+			MaxRequests: passport.LimitOf(dc.Calls), RateLimit: passport.LimitOf(dc.Rate)}
+		if len(d.Models) > 0 { // an empty list would mean any model; read has refused to choose none
+			n.Models = chosen(d.Models, dc.Models)
+		}
+		if !dc.Kept { // what is not kept is not looked at, and may hold what could not be read
+			n = passport.Detail{Provider: d.Provider}
+		}
+		a.Narrowed, a.Kept = append(a.Narrowed, n), append(a.Kept, dc.Kept)
+	}
+	return a
+}
+
+// chosen is never nil: nothing chosen is nothing given.
+func chosen[T any](all []T, ticked []bool) []T {
+	out := []T{}
+	for i, x := range all {
+		if ticked[i] {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// ticked reads which of n boxes came back; they send their index, so that no text of the app's comes back.
+func ticked(values []string, n int) []bool {
+	out := make([]bool, n)
+	for _, v := range values {
+		if i, ok := parseWhole(v); ok && i < int64(n) {
+			out[i] = true
+		}
+	}
+	return out
+}
+
+// parseDollars reads "5", "5.5" or "5.50" as cents.
+func parseDollars(s string) (int64, bool) {
+	whole, frac, dot := strings.Cut(s, ".")
+	if len(frac) > 2 || (dot && frac == "") {
+		return 0, false
+	}
+	d, ok := parseWhole(whole)
+	if !ok || d > passport.MaxCents/100 {
+		return 0, false
+	}
+	c, ok := parseWhole((frac + "00")[:2])
+	return d*100 + c, ok
+}
+
+// parseWhole reads plain digits only: no sign, no exponent.
+func parseWhole(s string) (int64, bool) {
+	if s == "" || len(s) > 15 || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+func typed(f url.Values, name string) string {
+	s := strings.TrimSpace(f.Get(name))
+	return s[:min(len(s), 20)]
+}
+
+func dollars(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cents%100) }
+
+func centsText(c int64) string { return web.USD(passport.Money(c) * passport.Cent) }

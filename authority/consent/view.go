@@ -1,0 +1,332 @@
+package consent
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/names"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// view is what the page shows of a request. Whatever the app said is in Site, Name and Reason, judged by internal/names.
+type view struct {
+	ID, Line, Stamp   string
+	Site              names.Site
+	HasSite           bool
+	Name              names.Name
+	Reason            names.Reason
+	Lookalike         string
+	Details           []detailView
+	Many              bool
+	Lives             []lifeView
+	AskedEnd, End     string
+	Sure              bool
+	Until             time.Time
+	Errors            web.FieldErrors
+	Money             passport.Money
+	Buys, Providers   string
+	CapsOn, CapsAsked int
+	ModelsOn          string
+	Calls, Rate       string
+	Paid              []string
+}
+
+type detailView struct {
+	N, Provider, Key   string
+	NoKey, Kept, Many  bool
+	Caps, Extras       []capView
+	Models             []modelView
+	AnyModels          int  // how many models have a price, when all of them were asked for
+	Any                bool // all of them were asked for
+	Dearest            modelView
+	MoneyNote          string
+	In                 detailChoice
+	B                  bounds
+	MinDollars         string
+	MaxDollars         string
+	TopDollars         string // where the slider ends
+	CallsNote          string
+	RateNote           string
+	TopCalls, TopRate  int64
+	ShowCalls, ShowPer string
+	Errors             web.FieldErrors
+}
+
+type capView struct {
+	I                 int
+	On                bool
+	Icon, Title, Text string
+}
+
+type modelView struct {
+	I       int
+	On      bool
+	Name    string
+	Spelled []names.Part // of a name that is not plain
+	Chat    passport.Money
+	Cost    string
+	Priced  bool
+}
+
+type lifeView struct {
+	Label, End string
+	Seconds    int64
+	On         bool
+}
+
+func (c *Consent) show(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant, ch choice, errs web.FieldErrors) {
+	d := c.view(r, g, ch, errs)
+	title, status := "Request from an unchecked app", http.StatusOK
+	if len(errs) > 0 {
+		title, status = "There is a problem: request", http.StatusUnprocessableEntity
+	}
+	c.cfg.Pages.Render(w, r, status, "consent", web.Page{Title: title, Visitor: v, D: d})
+}
+
+func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.FieldErrors) view {
+	d := view{ID: string(g.ID), Stamp: ch.Stamp, Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Sure: ch.Sure,
+		Until: g.ExpiresAt, Errors: errs, Many: len(g.Asked) > 1}
+	d.Line = strings.ToUpper(strings.ReplaceAll(d.ID, "-", ""))
+	d.Line = fmt.Sprintf("REQ<%s<<<%s<<<UNCHECKED<<<<<<<<<<<<<<<", d.Line[max(0, len(d.Line)-12):], c.cfg.Now().UTC().Format("060102"))
+	d.Site, d.HasSite = names.Address(g.AppURL)
+	var known []string
+	if c.cfg.Known != nil {
+		known = c.cfg.Known(r.Context())
+	}
+	d.Lookalike = names.Lookalike(d.Site, known)
+	var buys, titles []string
+	for i, asked := range g.Asked {
+		dv := c.detail(r, i, asked, ch.Details[i], errs)
+		dv.Many = d.Many
+		d.Details = append(d.Details, dv)
+		titles = append(titles, dv.Provider)
+		d.CapsAsked += len(asked.Capabilities)
+		if ch.Details[i].Kept {
+			d.add(dv, ch.Details[i], &buys)
+		}
+	}
+	d.Providers = join(titles, "and")
+	d.Buys = sentence(buys)
+	d.summary(ch)
+	d.ends(g, ch, c.cfg.Now())
+	return d
+}
+
+// add counts a kept detail into the decision card.
+func (d *view) add(dv detailView, dc detailChoice, buys *[]string) {
+	d.Money += passport.Money(dc.Cents) * passport.Cent
+	for _, on := range dc.Caps {
+		if on {
+			d.CapsOn++
+		}
+	}
+	text := buysText(dv, dc)
+	if dv.Many {
+		text = dv.Provider + ": " + text
+	}
+	*buys = append(*buys, text)
+	if dv.Key != "" {
+		d.Paid = append(d.Paid, dv.Provider+", "+dv.Key)
+	}
+}
+
+func (d *view) summary(ch choice) {
+	var models, calls, rate int64
+	anyModel := false
+	for i, dc := range ch.Details {
+		if !dc.Kept {
+			continue
+		}
+		for _, on := range dc.Models {
+			if on {
+				models++
+			}
+		}
+		anyModel = anyModel || d.Details[i].Any
+		calls, rate = calls+dc.Calls, rate+dc.Rate
+	}
+	d.ModelsOn, d.Calls, d.Rate = web.Num(models), web.Num(calls), web.Num(rate)
+	if models == 0 {
+		d.ModelsOn = "none"
+	}
+	if anyModel {
+		d.ModelsOn = "any"
+	}
+}
+
+// ends says when each lifetime ends; an end that the app asked for itself comes first if it is earlier.
+func (d *view) ends(g passport.Grant, ch choice, now time.Time) {
+	asked := time.Time{}
+	for _, a := range g.Asked {
+		if e, ok := a.ExpiresAt.Get(); ok && (asked.IsZero() || e < asked.Unix()) {
+			asked = time.Unix(e, 0).UTC()
+		}
+	}
+	d.AskedEnd = "It did not ask for an end. What you give always ends."
+	if !asked.IsZero() {
+		d.AskedEnd = "It asked for an end at " + web.Moment(asked) + "; later than that it does not get."
+	}
+	for _, l := range lives {
+		end := now.Add(l.For)
+		if !asked.IsZero() && asked.Before(end) {
+			end = asked
+		}
+		lv := lifeView{Label: l.Label, Seconds: int64(l.For / time.Second), On: l.For == ch.Life, End: web.Day(end)}
+		if l.For <= 24*time.Hour {
+			lv.End = web.Moment(end)
+		}
+		if lv.On {
+			d.End = lv.End
+		}
+		d.Lives = append(d.Lives, lv)
+	}
+}
+
+func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detailChoice, errs web.FieldErrors) detailView {
+	b := boundsOf(asked)
+	dv := detailView{N: strconv.Itoa(i), Provider: asked.Provider.Title(), Kept: dc.Kept, In: dc, B: b, Errors: errs,
+		MinDollars: dollars(b.MinCents), MaxDollars: dollars(b.MaxCents), TopDollars: dollars(b.MaxCents), TopCalls: b.MaxCalls, TopRate: b.MaxRate,
+		ShowCalls: web.Num(dc.Calls), ShowPer: web.Num(dc.Rate)}
+	dv.MoneyNote = "It asked for " + centsText(b.MaxCents) + "."
+	if asked.MaxBudgetCents.IsZero() {
+		dv.MoneyNote, dv.TopDollars = "It did not say how much.", dollars(4*c.cfg.Limits.MaxBudgetCents.Or(0))
+	}
+	if b.MaxCents > startCents {
+		dv.MoneyNote += " Apps that nobody checked start at " + centsText(startCents) + "."
+	}
+	dv.CallsNote = "It asked for " + web.Num(b.MaxCalls) + "."
+	if asked.MaxRequests.IsZero() {
+		dv.CallsNote, dv.TopCalls = "It did not say how many.", 4*c.cfg.Limits.MaxRequests.Or(0)
+	}
+	dv.RateNote = "It asked for " + web.Num(b.MaxRate) + "."
+	if asked.RateLimit.IsZero() {
+		dv.RateNote, dv.TopRate = "It did not say how many.", 4*c.cfg.Limits.RateLimit.Or(0)
+	}
+	if c.cfg.PaidWith != nil {
+		key, ok := c.cfg.PaidWith(r.Context(), asked.Provider)
+		dv.Key, dv.NoKey = key, !ok
+	}
+	dv.capabilities(asked, dc)
+	dv.models(asked, dc, c.cfg.Prices.Models(asked.Provider))
+	return dv
+}
+
+func (dv *detailView) capabilities(asked passport.Detail, dc detailChoice) {
+	for i, capability := range asked.Capabilities {
+		cv := words(capability, dv.Provider)
+		cv.I, cv.On = i, dc.Caps[i]
+		if slices.Contains(ordinary, capability) {
+			dv.Caps = append(dv.Caps, cv)
+		} else {
+			dv.Extras = append(dv.Extras, cv)
+		}
+	}
+}
+
+// words say what a capability is.
+func words(c passport.Capability, provider string) capView {
+	switch c {
+	case passport.Chat:
+		return capView{Icon: "chat", Title: "Ask and answer", Text: "Send text and pictures that you give it, and get answers."}
+	case passport.Embeddings:
+		return capView{Icon: "search", Title: "Prepare for search", Text: "Turn your texts into numbers, to find things by meaning."}
+	case passport.Images:
+		return capView{Icon: "image", Title: "Make pictures", Text: "One picture can cost as much as many short chats."}
+	case passport.Audio:
+		return capView{Icon: "sound", Title: "Hear and speak", Text: "Turn sound into text and text into sound. Costs more than text."}
+	case passport.Code:
+		return capView{Icon: "code", Title: "Run programs at the provider",
+			Text: "May start programs on " + provider + "'s machines. Costs more, and is hard to foresee."}
+	default:
+		return capView{Icon: "alert", Title: "Something this page does not know", Text: "Leave it off."}
+	}
+}
+
+func (dv *detailView) models(asked passport.Detail, dc detailChoice, prices []ModelInfo) {
+	if dv.Any = len(asked.Models) == 0; dv.Any {
+		dv.AnyModels = len(prices)
+		if len(prices) > 0 {
+			top := slices.MaxFunc(prices, func(a, b ModelInfo) int { return cmp.Compare(a.ShortChat, b.ShortChat) })
+			dv.Dearest = modelView{Name: top.Name, Chat: top.ShortChat, On: true, Priced: true}
+		}
+		return
+	}
+	for i, name := range asked.Models {
+		m := modelView{I: i, On: dc.Models[i], Name: name}
+		if !names.ModelName(name) {
+			m.Spelled, m.Name = names.Spell(name), "a model with a strange name"
+		}
+		if at := slices.IndexFunc(prices, func(p ModelInfo) bool { return p.Name == name }); at >= 0 {
+			m.Priced, m.Chat = true, prices[at].ShortChat
+		}
+		if m.Chat > 0 {
+			m.Cost = "≈ " + strings.TrimPrefix(web.About(int64(passport.Money(dc.Cents)*passport.Cent/m.Chat)), "about ")
+		}
+		dv.Models = append(dv.Models, m)
+	}
+}
+
+// buysText is what the money buys at today's prices, the dearest model included.
+func buysText(dv detailView, dc detailChoice) string {
+	var on []modelView
+	if dv.Any && dv.Dearest.Chat > 0 {
+		on = []modelView{dv.Dearest}
+	}
+	named := 0
+	for _, m := range dv.Models {
+		if m.On {
+			named++
+		}
+		if m.On && m.Chat > 0 {
+			on = append(on, m)
+		}
+	}
+	if len(on) == 0 && named == 0 && !dv.Any {
+		return "no model chosen, so it could do nothing"
+	}
+	if len(on) == 0 {
+		return "no model with a price for chat, so what it buys is not known"
+	}
+	slices.SortStableFunc(on, func(a, b modelView) int { return cmp.Compare(a.Chat, b.Chat) })
+	if len(on) > 2 {
+		on = []modelView{on[0], on[len(on)-1]}
+	}
+	var parts []string
+	for _, m := range on {
+		n := int64(passport.Money(dc.Cents) * passport.Cent / m.Chat)
+		text := web.About(n) + " short chats with " + m.Name
+		if n < 1 {
+			text = "less than one short chat with " + m.Name
+		}
+		if n > dc.Calls {
+			text = "all " + web.Num(dc.Calls) + " calls with " + m.Name
+		}
+		if dv.Any {
+			text += ", the dearest"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", or ")
+}
+
+func sentence(parts []string) string {
+	if len(parts) == 0 {
+		return "Nothing is chosen."
+	}
+	s := strings.Join(parts, "; ")
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+// join writes a list: a, b and c.
+func join(s []string, and string) string {
+	if len(s) < 2 {
+		return strings.Join(s, "")
+	}
+	return strings.Join(s[:len(s)-1], ", ") + " " + and + " " + s[len(s)-1]
+}
