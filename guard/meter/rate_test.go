@@ -266,18 +266,107 @@ func TestARefusalOfTheLedgerGivesTheRateBack(t *testing.T) {
 	}
 }
 
-func TestPlacesGivenBackLeaveTheLimitExact(t *testing.T) {
-	d := open(t, func(_ *meter.Config, p *passport.Detail) { p.RateLimit = passport.LimitOf(2) })
+// late is a ledger that refuses a hold after something else has happened.
+type late struct {
+	generous
+	meanwhile func(passport.Hold) error
+}
+
+func (l *late) Hold(_ context.Context, h passport.Hold) (passport.Held, error) {
+	return passport.Held{Amount: h.Amount}, l.meanwhile(h)
+}
+
+// Of two calls that overlap, the first is refused when the second has its place already.
+func TestThePlaceGivenBackIsTheOneTaken(t *testing.T) {
+	ledger := &late{}
+	spent := problem.New(problem.BudgetSpent, "spent")
+	d := open(t, func(c *meter.Config, p *passport.Detail) { c.Ledger, p.RateLimit = ledger, passport.LimitOf(2) })
+	call := func() error {
+		_, err := d.reserve(ask(passport.LimitOf(1)))
+		return err
+	}
+	// Both refused, often: nothing may stay of them.
+	inner := false
+	ledger.meanwhile = func(passport.Hold) error {
+		if inner = !inner; inner {
+			if err := call(); problem.KindOf(err) != problem.BudgetSpent {
+				t.Errorf("the second call: %v", err)
+			}
+		}
+		return spent
+	}
 	for range 200 {
-		if _, err := d.reserve(ask(passport.LimitOf(1 << 40))); problem.KindOf(err) != problem.BudgetSpent {
-			t.Fatalf("got %v, want BudgetSpent", err)
+		if err := call(); problem.KindOf(err) != problem.BudgetSpent {
+			t.Fatalf("the first call: %v", err)
 		}
 	}
-	d.mustReserve(ask(passport.LimitOf(1)))
-	d.clock.add(30 * time.Second)
-	d.mustReserve(ask(passport.LimitOf(1)))
-	d.clock.add(30 * time.Second)
-	d.mustReserve(ask(passport.LimitOf(1)))
+	ledger.meanwhile = func(passport.Hold) error { return nil }
+	for range 3 {
+		if err := call(); err != nil {
+			t.Errorf("two calls in each minute: %v", err)
+		}
+		d.clock.add(30 * time.Second)
+	}
+	d.clock.add(time.Minute)
+	// The first refused, the second made half a minute later: it is the second that counts.
+	begun := false
+	ledger.meanwhile = func(passport.Hold) error {
+		if begun {
+			return nil
+		}
+		begun = true
+		d.clock.add(30 * time.Second)
+		if err := call(); err != nil {
+			t.Errorf("the second call: %v", err)
+		}
+		return spent
+	}
+	if err := call(); problem.KindOf(err) != problem.BudgetSpent {
+		t.Fatalf("the first call: %v", err)
+	}
+	for _, tt := range []struct {
+		after time.Duration
+		want  error
+	}{{40 * time.Second, nil}, {0, problem.New(problem.RateExceeded, "")}, {20 * time.Second, nil}, {0, problem.New(problem.RateExceeded, "")}, {40 * time.Second, nil}} {
+		d.clock.add(tt.after)
+		if err := call(); problem.KindOf(err) != problem.KindOf(tt.want) {
+			t.Errorf("%s later: %v", tt.after, err)
+		}
+	}
+}
+
+// Calls that are given back from the middle leave batches with room in them. What is remembered stays bounded, and the limit holds.
+func TestWhatIsRememberedOfADetailIsBounded(t *testing.T) {
+	const limit = 1280 // batches of 20
+	ledger := &late{}
+	d := open(t, func(c *meter.Config, p *passport.Detail) {
+		c.Ledger, p.RateLimit, c.MaxInFlight = ledger, passport.LimitOf(limit), limit
+	})
+	made, depth := 0, 0
+	ledger.meanwhile = func(passport.Hold) error {
+		if depth++; depth > 1 {
+			made++
+			return nil
+		}
+		for range 40 {
+			if r, err := d.reserve(ask(passport.LimitOf(1))); err == nil {
+				r.Settle(t.Context(), passport.Finished, passport.Usage{})
+			}
+		}
+		return problem.New(problem.BudgetSpent, "spent")
+	}
+	for range 100 {
+		depth = 0
+		if r, err := d.reserve(ask(passport.LimitOf(1))); err == nil {
+			t.Fatalf("the first call was made: %v", r.ID)
+		}
+		if n := d.BatchesKept(); n > 64 {
+			t.Fatalf("%d batches are remembered after %d calls", n, made)
+		}
+	}
+	if made != limit-1 { // the last place is the first call's, each time
+		t.Errorf("%d calls in a minute, want %d", made, limit-1)
+	}
 }
 
 // A place that comes back is the one that was taken, also among batches of several calls.
