@@ -69,9 +69,10 @@ func New(c Config) (*Meter, error) {
 
 // Reserve holds the worst case of a call, on a detail of a grant, before anything of the call may leave: durable on nil.
 // Whether the grant permits the call is the caller's to check; whether it is still active, the ledger's. Errors, in the
-// order of the checks: Unpriced, Invalid (an output cap of 0), Busy (too many calls open, or shutting down: Unavailable),
-// RateExceeded (a RetryAfter of 0 means never), then the ledger's GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound; Unavailable if the ledger's
-// answer is unknown. After an error nothing stays held and the rate has its place back.
+// order of the checks: Unpriced; Invalid (an output cap of 0); BudgetSpent (dearer than any budget); Unavailable (shutting
+// down); Busy (too many calls open); RateExceeded (a RetryAfter of 0 means never); then the ledger's GrantEnded, GrantPaused,
+// BudgetSpent, CallsSpent, NotFound, and Unavailable if its answer is unknown, in which case the hold is voided. After an
+// error the rate has its place back.
 func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c passport.Call) (*Reservation, error) {
 	if detail < 0 || detail >= len(g.Details) {
 		return nil, problem.New(problem.Internal, "grant %s has no detail %d", g.ID, detail)
