@@ -1,5 +1,5 @@
 -- The schema as sqlc reads it, in Postgres' words: the same tables and columns as migrations/sqlite, with the types that both engines
--- have in common. store/query has a test that the two agree.
+-- have in common. store/sqlite has a test that the two agree.
 
 -- Times are microseconds since 1970 UTC, 0 for none. Money is micro-dollars. Booleans are 0 or 1. JSON is text.
 

@@ -16,12 +16,12 @@ func BenchmarkHoldSettle(b *testing.B) {
 			s := open(b, path(b.TempDir()))
 			active(b, s, "g", 100_000_000, 1_000_000_000)
 			var n atomic.Int64
-			next := func() bool { return n.Add(1) <= int64(b.N) }
+			next := func() int64 { return n.Add(1) }
 			b.ReportAllocs()
 			b.ResetTimer()
 			done := make(chan error, callers)
-			for c := range callers {
-				go func() { done <- calls(b, s, c, next) }()
+			for range callers {
+				go func() { done <- calls(b, s, next) }()
 			}
 			for range callers {
 				if err := <-done; err != nil {
@@ -32,9 +32,9 @@ func BenchmarkHoldSettle(b *testing.B) {
 	}
 }
 
-func calls(b *testing.B, s *sqlite.Store, caller int, next func() bool) error {
-	for i := 0; next(); i++ {
-		h := ask("g", fmt.Sprintf("0197c0de-%04d-%012d", caller, i), 100)
+func calls(b *testing.B, s *sqlite.Store, next func() int64) error {
+	for i := next(); i <= int64(b.N); i = next() {
+		h := ask("g", fmt.Sprintf("0197c0de-7000-8000-9000-%012d", i), 100)
 		if _, err := s.Hold(b.Context(), h); err != nil {
 			return err
 		}

@@ -10,25 +10,26 @@ import (
 	"github.com/devrelopers/aipassport/store"
 )
 
-// The statements of every call, prepared once on the writer's connection. ?n is SQLite's own way to bind by number.
+// The statements of every call, prepared once on the writer's connection. ?n is SQLite's own way to bind by number. None of
+// them has IN, OR or RETURNING: for these SQLite builds a table in memory each time, which costs more than a second statement.
 const (
-	sqlPath = `SELECT cap, settled, held, calls_cap, calls, status, expires_at,
+	sqlPath = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at,
 		EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')
-		FROM budget WHERE grant_id = ?1 AND (seq = 0 OR seq = ?2) ORDER BY seq`
+		FROM budget WHERE grant_id = ?1 AND seq <= ?2 ORDER BY seq`
 	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9) ON CONFLICT (id) DO NOTHING`
-	sqlMove  = `UPDATE budget SET held = held + ?3, settled = settled + ?4, calls = calls + ?5 WHERE grant_id = ?1 AND (seq = 0 OR seq = ?2)`
+	sqlMove  = `UPDATE budget SET held = held + ?3, settled = settled + ?4, calls = calls + ?5 WHERE grant_id = ?1 AND seq = ?2`
 	sqlEvent = `INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
+	sqlHeld  = `SELECT grant_id, detail, amount FROM reservation WHERE id = ?1 AND state = 'held'`
 	sqlEnd   = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
-		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12
-		WHERE id = ?1 AND state = 'held' RETURNING grant_id, detail, amount`
+		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12 WHERE id = ?1`
 	sqlReserved = `SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ?1), EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')`
 	sqlState    = `SELECT state, expires_at FROM grants WHERE id = ?1`
 )
 
 type hot struct {
-	raw                                                                 *sqlite3.Conn
-	begin, commit, path, reserve, move, event, end, reserved, grantLook *sqlite3.Stmt
+	raw                                                                   *sqlite3.Conn
+	begin, commit, path, reserve, move, event, held, end, reserved, state *sqlite3.Stmt
 }
 
 func prepareHot(raw *sqlite3.Conn) (*hot, error) {
@@ -38,7 +39,7 @@ func prepareHot(raw *sqlite3.Conn) (*hot, error) {
 		sql  string
 	}{
 		{&h.begin, `BEGIN IMMEDIATE`}, {&h.commit, `COMMIT`}, {&h.path, sqlPath}, {&h.reserve, sqlReserve}, {&h.move, sqlMove},
-		{&h.event, sqlEvent}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.grantLook, sqlState},
+		{&h.event, sqlEvent}, {&h.held, sqlHeld}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.state, sqlState},
 	} {
 		st, _, err := raw.PrepareFlags(p.sql, sqlite3.PREPARE_PERSISTENT)
 		if err != nil {
@@ -51,7 +52,7 @@ func prepareHot(raw *sqlite3.Conn) (*hot, error) {
 
 func (h *hot) close() error {
 	var errs []error
-	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.path, h.reserve, h.move, h.event, h.end, h.reserved, h.grantLook} {
+	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.path, h.reserve, h.move, h.event, h.held, h.end, h.reserved, h.state} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
@@ -65,7 +66,6 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, error) {
 	if err != nil {
 		return passport.Held{}, h.reason(ask, err)
 	}
-	seq := int64(ask.Detail) + 1
 	err = bind(h.reserve).text(string(ask.ID)).text(string(ask.Grant)).int(int64(ask.Detail)).text(string(ask.Provider)).
 		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).exec()
 	if err != nil {
@@ -74,8 +74,10 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, error) {
 	if h.raw.Changes() == 0 {
 		return passport.Held{}, store.Exists("reservation")
 	}
-	if err := bind(h.move).text(string(ask.Grant)).int(seq).int(int64(amount)).int(0).int(1).exec(); err != nil {
-		return passport.Held{}, err
+	for i := range path {
+		if err := h.shift(string(ask.Grant), ask.Detail, i, int64(amount), 0, 1); err != nil {
+			return passport.Held{}, err
+		}
 	}
 	if err := h.tell(store.HeldEvent(ask, amount)); err != nil {
 		return passport.Held{}, err
@@ -97,10 +99,13 @@ func (h *hot) admit(ask passport.Hold) ([]passport.Balance, passport.Money, erro
 	var end int64
 	var stopped bool
 	for h.path.Step() {
-		if len(path) == 0 {
-			status, end, stopped = stateOf(h.path.ColumnRawText(5)), h.path.ColumnInt64(6), h.path.ColumnInt64(7) != 0
+		seq := h.path.ColumnInt64(5)
+		if seq == 0 {
+			status, end, stopped = stateOf(h.path.ColumnRawText(6)), h.path.ColumnInt64(7), h.path.ColumnInt64(8) != 0
 		}
-		path = append(path, balanceAt(h.path, 0))
+		if seq == 0 || seq == int64(ask.Detail)+1 {
+			path = append(path, balanceAt(h.path, 0))
+		}
 	}
 	if err := h.path.Reset(); err != nil {
 		return nil, 0, err
@@ -145,14 +150,14 @@ func notLive(state passport.GrantState, end int64, ask passport.Hold) error {
 
 // unopened says why a grant has no budget: there is none, or it was never approved.
 func (h *hot) unopened(ask passport.Hold) error {
-	if err := bind(h.grantLook).text(string(ask.Grant)).err; err != nil {
+	if err := bind(h.state).text(string(ask.Grant)).err; err != nil {
 		return err
 	}
-	if h.grantLook.Step() {
-		state, end := passport.GrantState(h.grantLook.ColumnText(0)), h.grantLook.ColumnInt64(1)
-		return errors.Join(h.grantLook.Reset(), notLive(state, end, ask))
+	if h.state.Step() {
+		state, end := passport.GrantState(h.state.ColumnText(0)), h.state.ColumnInt64(1)
+		return errors.Join(h.state.Reset(), notLive(state, end, ask))
 	}
-	if err := h.grantLook.Reset(); err != nil {
+	if err := h.state.Reset(); err != nil {
 		return err
 	}
 	return store.NotFound("grant")
@@ -186,23 +191,26 @@ func (h *hot) reason(ask passport.Hold, refusal error) error {
 // settle ends a hold and moves its money. It never refuses.
 func (w *writer) settle(s passport.Settlement) error {
 	h := w.hot
-	u := s.Usage
-	if err := bind(h.end).text(string(s.ID)).int(int64(s.Actual)).int(store.Bit(s.Reached)).text(string(s.Why)).int(store.Bit(u.Known)).
-		int(u.Input).int(u.CacheRead).int(u.CacheWrite).int(u.CacheWrite1h).int(u.Output).int(u.Reasoning).int(store.Micros(s.At)).err; err != nil {
+	if err := bind(h.held).text(string(s.ID)).err; err != nil {
 		return err
 	}
-	if !h.end.Step() {
-		if err := h.end.Reset(); err != nil {
-			return err
-		}
+	found := h.held.Step()
+	grant, detail, amount := h.held.ColumnText(0), int(h.held.ColumnInt64(1)), passport.Money(h.held.ColumnInt64(2))
+	if err := h.held.Reset(); err != nil {
+		return err
+	}
+	if !found {
 		return store.SettleLate(context.Background(), w.queries, s)
 	}
-	grant, seq, amount := h.end.ColumnText(0), h.end.ColumnInt64(1)+1, passport.Money(h.end.ColumnInt64(2))
-	if err := h.end.Reset(); err != nil {
+	u := s.Usage
+	if err := bind(h.end).text(string(s.ID)).int(int64(s.Actual)).int(store.Bit(s.Reached)).text(string(s.Why)).int(store.Bit(u.Known)).
+		int(u.Input).int(u.CacheRead).int(u.CacheWrite).int(u.CacheWrite1h).int(u.Output).int(u.Reasoning).int(store.Micros(s.At)).exec(); err != nil {
 		return err
 	}
-	if err := bind(h.move).text(grant).int(seq).int(-int64(amount)).int(int64(s.Actual)).int(store.Bit(s.Reached) - 1).exec(); err != nil {
-		return err
+	for i := range 2 { // a grant of one detail has no second row
+		if err := h.shift(grant, detail, i, -int64(amount), int64(s.Actual), store.Bit(s.Reached)-1); err != nil {
+			return err
+		}
 	}
 	if err := h.tell(store.SettledEvent(s, passport.GrantID(grant), amount)); err != nil {
 		return err
@@ -211,6 +219,11 @@ func (w *writer) settle(s passport.Settlement) error {
 		return nil
 	}
 	return store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(grant), amount)
+}
+
+// shift moves money and calls on one budget of a path: the total's for 0, the detail's for 1.
+func (h *hot) shift(grant string, detail, i int, held, settled, calls int64) error {
+	return bind(h.move).text(grant).int(int64(i * (detail + 1))).int(held).int(settled).int(calls).exec()
 }
 
 func (h *hot) tell(ev passport.Event) error {
