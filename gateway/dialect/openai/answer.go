@@ -1,0 +1,130 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/devrelopers/aipassport/gateway/dialect/strict"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// answer reads the usage of one chat completion, whole or streamed (type CompletionUsage of openai-go). A stream is complete
+// only after data: [DONE].
+type answer struct {
+	use  usage
+	done bool
+}
+
+// Event takes one chunk. The usage chunk, which has usage and no choices, is to be hidden from a caller who did not ask for it.
+func (a *answer) Event(data []byte) bool {
+	if string(bytes.TrimSpace(data)) == "[DONE]" {
+		a.done = true
+		return false
+	}
+	if !bytes.Contains(data, []byte(`"usage"`)) {
+		return false
+	}
+	var c chunk
+	if strict.Read(data, c.read) != nil || !c.use.there {
+		return false
+	}
+	a.use = c.use
+	return c.choices == 0
+}
+
+// Whole takes a completion that is not streamed.
+func (a *answer) Whole(data []byte) {
+	var c chunk
+	if strict.Read(data, c.read) != nil {
+		return
+	}
+	a.use, a.done = c.use, true
+}
+
+// Usage is what the provider said last, if it said it in full.
+func (a *answer) Usage() passport.Usage {
+	if !a.done {
+		return passport.Usage{}
+	}
+	return a.use.passport()
+}
+
+// chunk is what is read of a completion or a piece of one.
+type chunk struct {
+	use     usage
+	choices int64
+	tier    string
+}
+
+func (c *chunk) read(b *strict.Reader) error {
+	err := b.Object(func(name string) (err error) {
+		switch {
+		case b.Null():
+			return nil
+		case name == "choices":
+			return b.Array(func() error { c.choices++; return b.Any() })
+		case name == "usage":
+			return c.use.read(b)
+		case name == "service_tier":
+			c.tier, err = b.String()
+			return err
+		default:
+			return b.Any()
+		}
+	})
+	c.use.dear = c.use.dear || c.tier == "priority" || c.tier == "fast" || c.tier == "scale"
+	return err
+}
+
+// usage is the usage object. Numbers that were not there are -1.
+type usage struct {
+	there                                     bool
+	prompt, completion                        int64
+	cached, written, reasoning, audio, audio2 int64
+	dear                                      bool // served in a tier that we asked not to be in, whose price we do not have
+}
+
+// most bounds a number that can be true.
+const most = 1 << 40
+
+func (u *usage) read(b *strict.Reader) error {
+	*u = usage{there: true, prompt: -1, completion: -1}
+	return b.Object(func(name string) (err error) {
+		switch {
+		case b.Null():
+		case name == "prompt_tokens":
+			u.prompt, err = b.Int(0, most)
+		case name == "completion_tokens":
+			u.completion, err = b.Int(0, most)
+		case name == "prompt_tokens_details":
+			return details(b, map[string]*int64{"cached_tokens": &u.cached, "cache_write_tokens": &u.written, "audio_tokens": &u.audio})
+		case name == "completion_tokens_details":
+			return details(b, map[string]*int64{"reasoning_tokens": &u.reasoning, "audio_tokens": &u.audio2})
+		default:
+			return b.Any()
+		}
+		return err
+	})
+}
+
+func details(b *strict.Reader, into map[string]*int64) error {
+	return b.Object(func(name string) (err error) {
+		n, ok := into[name]
+		switch {
+		case b.Null():
+		case ok:
+			*n, err = b.Int(0, most)
+		default:
+			return b.Any()
+		}
+		return err
+	})
+}
+
+// passport is the usage as the meter wants it: unknown if a number that prices something is missing, or if something was used
+// that we have no price for.
+func (u usage) passport() passport.Usage {
+	if !u.there || u.prompt < 0 || u.completion < 0 || u.audio > 0 || u.audio2 > 0 || u.dear {
+		return passport.Usage{}
+	}
+	return passport.Usage{Known: true, Input: u.prompt, CacheRead: u.cached, CacheWrite: u.written, Output: u.completion, Reasoning: u.reasoning}
+}

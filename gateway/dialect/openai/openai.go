@@ -1,0 +1,66 @@
+// Package openai is the dialect of OpenAI's chat completions (POST /v1/chat/completions). It translates that provider's bytes
+// and nothing else: pure, no network, no clock, no store, no money.
+//
+// What may go through is on a list; every field on it is either bounded by what passport.Call says or costs nothing. Fields and
+// their meaning: https://developers.openai.com/api/reference/resources/chat/subresources/completions/methods/create and the
+// parameter types of github.com/openai/openai-go/v3.
+//
+// What is put into a body that the caller left out, and why:
+//   - service_tier "default": without it the project's setting decides, which may be the dearer priority tier. Other tiers are refused.
+//   - store false: new accounts store completions unless told otherwise (guide "Migrate to the Responses API"), and stored objects
+//     of all apps would lie under the one key. true is refused.
+//   - stream_options.include_usage true in streams: without it a stream does not say what it cost. The usage chunk is hidden
+//     again from a caller who did not ask for it; the "usage":null of the other chunks stays, clients skip it.
+//   - an output cap, named max_completion_tokens for OpenAI's own models and max_tokens for others, which servers that speak this
+//     format have known longest. A max_tokens for one of OpenAI's own models is renamed: reasoning models refuse the old name, and
+//     it is the new one that is documented to cover reasoning.
+package openai
+
+import (
+	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/strict"
+	"github.com/devrelopers/aipassport/gateway/dialect/tap"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+const path = "/v1/chat/completions"
+
+type chat struct{}
+
+// New is the dialect of chat completions.
+func New() dialect.Dialect { return chat{} }
+
+// Provider is OpenAI.
+func (chat) Provider() passport.Provider { return passport.OpenAI }
+
+// Read checks a chat completion strictly. Errors: Invalid with the field at fault.
+func (chat) Read(in dialect.Input) (*dialect.Request, error) {
+	if len(in.Query) > 0 {
+		return nil, problem.New(problem.Invalid, "this endpoint takes no query parameters")
+	}
+	r := &request{choices: 1}
+	if err := strict.Read(in.Body, r.read); err != nil {
+		return nil, err
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	edits, slot := r.edits()
+	_, capped := r.max.Get()
+	hide := r.stream && !r.wantsUsage
+	return &dialect.Request{
+		Call: passport.Call{
+			Provider: passport.OpenAI, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
+			BodyBytes: int64(len(in.Body)) + strict.Growth(edits), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
+		},
+		Path: path,
+		Body: func(maxOutput int64) []byte {
+			if capped {
+				return strict.Splice(in.Body, edits...)
+			}
+			return strict.Splice(in.Body, append(edits[:len(edits):len(edits)], slot.With(maxOutput))...)
+		},
+		Tap: func() dialect.Tap { return tap.New(&answer{}, hide) },
+	}, nil
+}
