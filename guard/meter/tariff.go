@@ -84,8 +84,21 @@ func (t *Tariff) Price(provider passport.Provider, model string) (ModelPrice, bo
 	if !dated {
 		return ModelPrice{}, false
 	}
-	p, ok := t.models[modelKey{provider, base}]
-	return p, ok
+	for _, name := range undated(provider, base) {
+		if p, ok := t.models[modelKey{provider, name}]; ok {
+			return p, true
+		}
+	}
+	return ModelPrice{}, false
+}
+
+// undated are the names under which the price of a dated snapshot may stand. Anthropic's aliases end in -0 or -latest where
+// its snapshots have the date: claude-sonnet-4-0 is claude-sonnet-4-20250514 (platform.claude.com/docs/en/about-claude/models).
+func undated(provider passport.Provider, base string) []string {
+	if provider == passport.Anthropic {
+		return []string{base, base + "-0", base + "-latest"}
+	}
+	return []string{base}
 }
 
 // Models lists the models of a provider that have a price, by name. The caller must not change their tiers.

@@ -60,6 +60,9 @@ func TestNames(t *testing.T) {
 		{passport.OpenAI, "gpt-4o-2024-05-13", 5_000_000}, // a price of its own wins
 		{passport.OpenAI, "gpt-4o-2029-01-01", 2_500_000}, // a snapshot that is not listed
 		{passport.Anthropic, "claude-opus-4-1-20250805", 15_000_000},
+		{passport.Anthropic, "claude-sonnet-4-20250514", 3_000_000}, // priced as claude-sonnet-4-0
+		{passport.Anthropic, "claude-opus-4-20250514", 15_000_000},
+		{passport.Anthropic, "claude-3-5-haiku-20241022", 800_000}, // priced as claude-3-5-haiku-latest
 		{passport.OpenAI, "gpt-4o-20290101", 2_500_000},
 		{passport.OpenAI, "gpt-4o-2029-13-01", 0}, // no date
 		{passport.OpenAI, "gpt-4o-29990199", 0},
