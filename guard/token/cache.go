@@ -54,6 +54,12 @@ func (c *cache) put(hash [32]byte, p Passport) {
 	c.pushFront(i)
 }
 
+func (c *cache) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.index)
+}
+
 func (c *cache) drop(hash [32]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -336,12 +336,18 @@ func TestCacheKeepsTheLatestOnly(t *testing.T) {
 		if p, _ := b.Verify(access); string(p.Token) != claims["jti"] {
 			t.Fatalf("round %d: got token %s, want %v", i, p.Token, claims["jti"])
 		}
+		if got := b.Cached(); got > 3 {
+			t.Fatalf("round %d: %d tokens are kept, want at most 3", i, got)
+		}
 	}
 	b.now = start.Add(2 * time.Hour)
 	for i, access := range all {
 		if _, err := b.Verify(access); err == nil {
 			t.Errorf("token %d works after its end", i)
 		}
+	}
+	if got := b.Cached(); got != 0 {
+		t.Errorf("%d tokens are kept after their end", got)
 	}
 }
 

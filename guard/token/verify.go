@@ -50,6 +50,9 @@ func (s *Service) Verify(access string) (Passport, error) {
 	return p, nil
 }
 
+// Cached is how many verified tokens are kept in memory.
+func (s *Service) Cached() int { return s.cache.len() }
+
 // payload checks the signature and returns what was signed.
 func (r *ring) payload(access string) ([]byte, error) {
 	parts := strings.Split(access, ".")
