@@ -48,11 +48,9 @@ type Page struct {
 // view is a Page together with what the layout needs of the broker.
 type view struct {
 	Page
-	Host     string
-	CSS, JS  string
-	Icon     string
-	Tabs     []tab
-	StopText string
+	Host, Origin  string
+	CSS, JS, Icon string
+	Tabs          []tab
 }
 
 type tab struct{ Name, Href string }
@@ -88,7 +86,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 	if !ok {
 		panic("web: no page " + page)
 	}
-	v := view{Page: data, Host: p.public.Host, CSS: p.paths["app.css"], JS: p.paths["app.js"], Icon: p.paths["mark.svg"]}
+	v := view{Page: data, Host: p.public.Host, Origin: p.public.Scheme + "://" + p.public.Host, CSS: p.paths["app.css"], JS: p.paths["app.js"], Icon: p.paths["mark.svg"]}
 	if data.Nav != "" {
 		v.Tabs = tabs
 	}

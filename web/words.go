@@ -13,7 +13,9 @@ import (
 
 var funcs = template.FuncMap{"usd": USD, "left": USDLeft, "num": Num, "waves": waves, "stampTime": stampTime,
 	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }, "day": Day, "clock": Clock, "moment": Moment,
-	"pair": func(a, b any) []any { return []any{a, b} }, "labels": labels}
+	"pair": func(a, b any) []any { return []any{a, b} }, "labels": labels,
+	"num64": func(n int) string { return Num(int64(n)) },
+	"count": func(n int, one, many string) string { return Count(int64(n), one, many) }}
 
 // USD writes an amount that was spent, held or capped, never smaller than it is: $1,234.56; below a dollar up to four decimals
 // when they are needed; below a hundredth of a cent "< $0.0001".

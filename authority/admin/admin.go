@@ -1,0 +1,187 @@
+// Package admin is the owner's pages: which apps may spend, what they spent, the provider keys, and the switches that end, pause
+// and stop. It decides nothing: it reads, asks the control of grants, and tells what happened. It may not touch providers.
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// Grants is the control of grants.
+type Grants interface {
+	// Standing reads a grant as it stands now. Error: NotFound.
+	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
+	// Standings lists grants, newest first, at most limit, created before a time (zero: all).
+	Standings(ctx context.Context, before time.Time, limit int) ([]passport.Standing, error)
+	// Pause, Resume and Revoke change one grant; Pause and Revoke say how many calls they ended. Errors: NotFound, Conflict.
+	Pause(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error)
+	Resume(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, error)
+	Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error)
+}
+
+// StopAll stops all apps at once, and lets them run again. Stop says how many calls it ended.
+type StopAll interface {
+	Stop(ctx context.Context, actor string) (int, error)
+	ResumeAll(ctx context.Context, actor string) error
+}
+
+// History is what was spent.
+type History interface {
+	// Reservations lists the calls of a grant, newest first, at most limit, before an id (empty: the newest).
+	Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error)
+	// Stopped says since when all apps are stopped; zero: they are not.
+	Stopped(ctx context.Context) (time.Time, error)
+	// Totals sums all grants: settled since a time, held now, calls since that time.
+	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
+}
+
+// Keys keeps the provider keys; guard/vault does.
+type Keys interface {
+	List(ctx context.Context) ([]vault.Entry, error)
+	Add(ctx context.Context, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error)
+	Remove(ctx context.Context, id passport.CredentialID, actor string) error
+	Tested(ctx context.Context, id passport.CredentialID, testErr string, actor string) error
+}
+
+// People says who is signed in with a browser. Error: Unauthenticated if nobody is.
+type People interface {
+	Visitor(r *http.Request) (web.Visitor, error)
+}
+
+// Config is what the pages need. All but Tester are required.
+type Config struct {
+	Pages   *web.Pages
+	People  People
+	Grants  Grants
+	StopAll StopAll
+	History History
+	Keys    Keys
+	Live    func(passport.GrantID) int // calls in flight
+	Now     func() time.Time
+	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
+	// is not known. nil: keys are kept without a test.
+	Tester func(ctx context.Context, id passport.CredentialID) error
+}
+
+// Admin serves the pages. Use New.
+type Admin struct{ cfg Config }
+
+// New checks that nothing is missing.
+func New(cfg Config) (*Admin, error) {
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil ||
+		cfg.Live == nil || cfg.Now == nil {
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, live calls and a clock")
+	}
+	return &Admin{cfg}, nil
+}
+
+// Routes are the handlers by pattern. Where the seed's API has the same pattern, these are for browsers.
+func (a *Admin) Routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /{$}":                 a.Apps,
+		"GET /grants":              a.Apps,
+		"GET /grants/{id}":         a.Grant,
+		"POST /grants/{id}/pause":  a.Pause,
+		"GET /grants/{id}/resume":  a.AskResume,
+		"POST /grants/{id}/resume": a.Resume,
+		"GET /grants/{id}/revoke":  a.AskRevoke,
+		"POST /grants/{id}/revoke": a.Revoke,
+		"POST /stop":               a.Stop,
+		"GET /resume":              a.AskRun,
+		"POST /resume":             a.Run,
+		"GET /keys":                a.KeysPage,
+		"POST /keys":               a.AddKey,
+		"POST /keys/{id}/test":     a.TestKey,
+		"GET /keys/{id}/remove":    a.AskRemoveKey,
+		"POST /keys/{id}/remove":   a.RemoveKey,
+	}
+}
+
+// look finds out who looks. Whoever is not signed in is sent to do so first, and then back.
+func (a *Admin) look(w http.ResponseWriter, r *http.Request) (web.Visitor, bool) {
+	v, err := a.cfg.People.Visitor(r)
+	if err == nil {
+		return v, true
+	}
+	if problem.KindOf(err) == problem.Unauthenticated {
+		to := "/login"
+		if r.Method == http.MethodGet && r.URL.Path != "/" {
+			to += "?next=" + url.QueryEscape(r.URL.EscapedPath())
+		}
+		a.cfg.Pages.Redirect(w, r, to)
+		return v, false
+	}
+	a.cfg.Pages.Error(w, r, v, err)
+	return v, false
+}
+
+// act finds out who acts, and takes only forms of our own pages.
+func (a *Admin) act(w http.ResponseWriter, r *http.Request) (web.Visitor, bool) {
+	v, ok := a.look(w, r)
+	if !ok {
+		return v, false
+	}
+	if err := a.cfg.Pages.Posted(w, r, v); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return v, false
+	}
+	return v, true
+}
+
+// render adds what every page of the owner has: tabs, the notice that all is stopped, what was just done.
+func (a *Admin) render(w http.ResponseWriter, r *http.Request, status int, page string, p web.Page) {
+	stopped, err := a.cfg.History.Stopped(r.Context())
+	if err != nil {
+		a.cfg.Pages.Error(w, r, p.Visitor, err)
+		return
+	}
+	p.Stopped = stopped
+	if p.Said == "" {
+		p.Said = said(a.cfg.Pages.Said(w, r))
+	}
+	a.cfg.Pages.Render(w, r, status, page, p)
+}
+
+// said is what was just done, with numbers, from a closed set of words.
+func said(word string, n int) string {
+	ended := web.Count(int64(n), "running call ended", "running calls ended") + "."
+	switch word {
+	case "welcome":
+		return "You are the owner. Now add a provider key: without one, apps get an error and nothing is spent."
+	case "revoked":
+		return "Revoked: " + ended + " Nothing more can be spent by this app."
+	case "paused":
+		return "Paused: " + ended + " Its tokens stay valid and wait."
+	case "resumed":
+		return "Resumed: it goes on with the limits it had."
+	case "stopped":
+		return "All apps stopped: " + ended + " Nothing more can be spent."
+	case "running":
+		return "Apps run again, each with the limits it had."
+	case "key-works":
+		return "The key is kept. Its provider accepted it."
+	case "key-kept":
+		return "The key is kept, but not tested: its provider could not be asked."
+	case "key-good":
+		return "Tested: the provider accepted the key."
+	case "key-bad":
+		return "Tested: the provider refused the key. Apps that use it get an error, not a charge."
+	case "key-unknown":
+		return "Not tested: the provider could not be asked. Try again in a minute."
+	case "key-removed":
+		return "The key is removed, with its sealed bytes. Calls that already run with it may finish."
+	default:
+		return ""
+	}
+}
+
+func actor(v web.Visitor) string { return "owner:" + string(v.ID) }

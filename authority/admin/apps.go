@@ -1,0 +1,225 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/names"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// Bounds of the list: how many rows a page has, and how many grants are looked at to find them, so that a flood of requests
+// neither hides the apps that can spend nor makes the page slow.
+const (
+	perPage  = 50
+	batch    = 200
+	mostRead = 2000
+	waiting  = 10 // requests shown as waiting
+)
+
+// appsView is the list of apps.
+type appsView struct {
+	Lead           string
+	Month          string
+	Spent, Held    passport.Money
+	Live, LiveApps int
+	Calls          int64
+	Apps           []appView
+	Waiting        []appView
+	MoreWaiting    int
+	Ended          []appView
+	First          bool   // the newest page
+	Older          string // link; empty: there is nothing older
+	HasKey         bool
+}
+
+// appView is one grant as a row.
+type appView struct {
+	ID, Label, State string // Label: the address for hidden text of buttons
+	Site             names.Site
+	HasSite          bool
+	Name             names.Name
+	Bar              web.Bar
+	Total            passport.Balance
+	Left             passport.Money
+	Live             int
+	Asked            time.Time
+	Ends             time.Time
+	Paused           bool
+	Badges           []badge
+}
+
+type badge struct{ Class, Icon, Text string }
+
+// Apps answers GET / and GET /grants.
+func (a *Admin) Apps(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.look(w, r)
+	if !ok {
+		return
+	}
+	before, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("before"))
+	if err != nil {
+		before = time.Time{}
+	}
+	d := appsView{First: before.IsZero()}
+	if err := a.gather(r.Context(), &d, before); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	if d.First {
+		err = a.sums(r.Context(), &d)
+	}
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	d.Lead = lead(d)
+	title := "Apps"
+	if d.First && len(d.Apps) == 0 {
+		title = "Apps, none yet"
+	}
+	a.render(w, r, http.StatusOK, "apps", web.Page{Title: title, Nav: "Apps", Visitor: v, D: d})
+}
+
+// gather reads grants, newest first, until a page of apps that can spend is full, or enough was read.
+func (a *Admin) gather(ctx context.Context, d *appsView, before time.Time) error {
+	for read := 0; read < mostRead; {
+		list, err := a.cfg.Grants.Standings(ctx, before, batch)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			read++
+			before = s.Grant.CreatedAt
+			d.sort(a, s)
+			if len(d.Apps) == perPage {
+				d.Older = older(before)
+				return nil
+			}
+		}
+		if len(list) < batch {
+			return nil
+		}
+	}
+	d.Older = older(before)
+	return nil
+}
+
+func older(before time.Time) string {
+	return "/grants?before=" + url.QueryEscape(before.UTC().Format(time.RFC3339Nano))
+}
+
+// sort puts a grant where it is shown.
+func (d *appsView) sort(a *Admin, s passport.Standing) {
+	s.Grant = s.Grant.At(a.cfg.Now())
+	switch s.Grant.State {
+	case passport.GrantActive, passport.GrantPaused:
+		app := a.app(s)
+		d.Apps = append(d.Apps, app)
+		d.Live += app.Live
+		if app.Live > 0 {
+			d.LiveApps++
+		}
+	case passport.GrantPending:
+		if len(d.Waiting) == waiting {
+			d.MoreWaiting++
+			return
+		}
+		d.Waiting = append(d.Waiting, a.app(s))
+	default:
+		if len(d.Ended) < perPage {
+			d.Ended = append(d.Ended, a.app(s))
+		}
+	}
+}
+
+// sums reads the numbers above the list. Months and days are UTC.
+func (a *Admin) sums(ctx context.Context, d *appsView) error {
+	now := a.cfg.Now().UTC()
+	d.Month = now.Format("January")
+	var err error
+	if d.Spent, d.Held, _, err = a.cfg.History.Totals(ctx, time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		return err
+	}
+	if _, _, d.Calls, err = a.cfg.History.Totals(ctx, now.Truncate(24*time.Hour)); err != nil {
+		return err
+	}
+	keys, err := a.cfg.Keys.List(ctx)
+	d.HasKey = len(keys) > 0
+	return err
+}
+
+func lead(d appsView) string {
+	n := int64(len(d.Apps))
+	switch {
+	case !d.First:
+		return "Older ones."
+	case n == 0:
+		return "No app may use your keys."
+	case d.Older != "":
+		return "The newest " + web.Num(n) + " apps that may use your keys."
+	}
+	text := web.Count(n, "app may use your keys.", "apps may use your keys.")
+	if d.LiveApps > 0 {
+		text += " " + web.Count(int64(d.LiveApps), "is using them now.", "are using them now.")
+	}
+	return text
+}
+
+// app is a grant as a row.
+func (a *Admin) app(s passport.Standing) appView {
+	g := s.Grant
+	v := appView{ID: string(g.ID), State: stateWord(g.State), Name: names.Judge(g.AppName, ""), Total: s.Total, Left: s.Total.Left(),
+		Bar: web.NewBar(s.Total), Live: a.cfg.Live(g.ID), Asked: g.CreatedAt, Ends: g.ExpiresAt, Paused: g.State == passport.GrantPaused}
+	if v.Site, v.HasSite = names.Address(g.AppURL); v.HasSite {
+		v.Label = v.Site.Sub + v.Site.Registrable + v.Site.Port
+	} else {
+		v.Label = "an app without a web address"
+	}
+	v.Badges = []badge{{"err-b", "shieldq", "Not checked"}}
+	if g.State == passport.GrantPaused {
+		v.Badges = append(v.Badges, badge{"", "pause", "Paused"})
+	}
+	if ended(g.State) || g.State == passport.GrantPending {
+		return v
+	}
+	switch {
+	case s.Total.Left() <= 0 && s.Total.Held <= 0:
+		v.Badges = append(v.Badges, badge{"err-b", "stop", "Cap reached"})
+	case s.Total.CallsLeft() <= 0:
+		v.Badges = append(v.Badges, badge{"err-b", "stop", "Calls used up"})
+	case v.Bar.Percent >= 80:
+		v.Badges = append(v.Badges, badge{"warn", "alert", web.Num(v.Bar.Percent) + " % used"})
+	}
+	return v
+}
+
+func stateWord(s passport.GrantState) string {
+	switch s {
+	case passport.GrantPending:
+		return "Waiting"
+	case passport.GrantActive:
+		return "Running"
+	case passport.GrantPaused:
+		return "Paused"
+	case passport.GrantDenied:
+		return "Denied"
+	case passport.GrantRevoked:
+		return "Revoked"
+	default:
+		return "Expired"
+	}
+}
+
+// ended says whether a grant can spend no more, for good.
+func ended(s passport.GrantState) bool {
+	switch s {
+	case passport.GrantPending, passport.GrantActive, passport.GrantPaused:
+		return false
+	default:
+		return true
+	}
+}

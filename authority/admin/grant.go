@@ -1,0 +1,198 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/names"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// grantView is one app.
+type grantView struct {
+	App            appView
+	State          passport.GrantState
+	Ended, Pending bool
+	EndedAt        time.Time
+	StampClass     string
+	Approved, Ends time.Time
+	Rate           string
+	Reason         names.Reason
+	Details        []detailView
+	Calls          []callView
+	First          bool
+	Older          string
+}
+
+// detailView is what holds for one provider.
+type detailView struct {
+	Provider, Models, Caps, Rate, Calls string
+	Bar                                 web.Bar
+	Spent, Held, Cap                    passport.Money
+	Several                             bool // the grant has others, so the bar is told apart
+}
+
+// callView is one call, without what was said.
+type callView struct {
+	At                         time.Time
+	Model, Kind, In, Out, Cost string
+	End                        badge
+}
+
+// Grant answers GET /grants/{id}.
+func (a *Admin) Grant(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.look(w, r)
+	if !ok {
+		return
+	}
+	s, err := a.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	s.Grant = s.Grant.At(a.cfg.Now())
+	before := passport.ReservationID(r.URL.Query().Get("before"))
+	if len(before) > 64 {
+		before = ""
+	}
+	calls, err := a.cfg.History.Reservations(r.Context(), s.Grant.ID, before, perPage+1)
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	d := a.grant(s)
+	d.First = before == ""
+	if len(calls) > perPage {
+		calls = calls[:perPage]
+		d.Older = grantPath(s.Grant.ID) + "?before=" + url.QueryEscape(string(calls[perPage-1].ID))
+	}
+	for _, c := range calls {
+		d.Calls = append(d.Calls, call(c))
+	}
+	title := d.App.Label
+	if d.Ended || d.App.Paused {
+		title += ", " + strings.ToLower(d.App.State)
+	}
+	a.render(w, r, http.StatusOK, "grant", web.Page{Title: title, Nav: "Apps", Visitor: v, D: d})
+}
+
+func (a *Admin) grant(s passport.Standing) grantView {
+	g := s.Grant
+	d := grantView{App: a.app(s), State: g.State, Ended: ended(g.State), Pending: g.State == passport.GrantPending, Approved: g.ApprovedAt, Ends: g.ExpiresAt,
+		Reason: names.Quote(g.Reason), StampClass: "grey"}
+	d.App.Bar.Big = true
+	switch g.State {
+	case passport.GrantRevoked:
+		d.EndedAt, d.StampClass = g.RevokedAt, "bad"
+	case passport.GrantExpired:
+		d.EndedAt = g.ExpiresAt
+	}
+	for i, x := range g.Details {
+		dv := detailView{Provider: x.Provider.Title(), Models: models(x), Caps: capabilities(x), Rate: number(x.RateLimit) + " a minute",
+			Calls: number(x.MaxRequests), Cap: x.Cap(), Several: len(g.Details) > 1}
+		if i < len(s.Details) {
+			b := s.Details[i]
+			dv.Bar, dv.Spent, dv.Held, dv.Cap = web.NewBar(b), b.Settled, b.Held, b.Cap
+			dv.Calls = web.Num(b.Calls) + " of " + web.Num(b.CallsCap)
+		} else {
+			dv.Several = false
+		}
+		d.Details = append(d.Details, dv)
+	}
+	return d
+}
+
+func number(l passport.Limit) string {
+	n, ok := l.Get()
+	if !ok {
+		return "yours to set"
+	}
+	return web.Num(n)
+}
+
+// models lists names that are plain; the others are counted.
+func models(d passport.Detail) string {
+	if len(d.Models) == 0 {
+		return "any " + d.Provider.Title() + " model that has a price"
+	}
+	var plain []string
+	strange := int64(0)
+	for _, m := range d.Models {
+		if names.ModelName(m) {
+			plain = append(plain, m)
+		} else {
+			strange++
+		}
+	}
+	if strange > 0 {
+		plain = append(plain, web.Count(strange, "with a strange name", "with strange names"))
+	}
+	return strings.Join(plain, ", ")
+}
+
+func capabilities(d passport.Detail) string {
+	var out []string
+	for _, c := range d.Capabilities {
+		switch c {
+		case passport.Chat:
+			out = append(out, "ask and answer")
+		case passport.Embeddings:
+			out = append(out, "prepare for search")
+		case passport.Images:
+			out = append(out, "make pictures")
+		case passport.Audio:
+			out = append(out, "hear and speak")
+		case passport.Code:
+			out = append(out, "run programs at the provider")
+		}
+	}
+	if len(out) == 0 {
+		return "nothing"
+	}
+	return strings.Join(out, ", ")
+}
+
+func call(r passport.Reservation) callView {
+	v := callView{At: r.CreatedAt, Model: r.Model, Kind: "answer", Cost: web.USD(r.Actual), In: "not told", Out: "not told", End: outcome(r)}
+	if r.Stream {
+		v.Kind = "stream"
+	}
+	if !names.ModelName(r.Model) {
+		v.Model = "a model with a strange name"
+	}
+	if r.Usage.Known {
+		v.In, v.Out = web.Num(r.Usage.Input), web.Num(r.Usage.Output)
+	}
+	if r.State == passport.ReservationHeld {
+		v.In, v.Out, v.Cost = "…", "…", web.USD(r.Amount)+" held"
+	}
+	return v
+}
+
+// outcome says how a call ended, and what that meant for the money.
+func outcome(r passport.Reservation) badge {
+	if r.State == passport.ReservationHeld {
+		return badge{"ok", "play", "Running"}
+	}
+	switch r.Why {
+	case passport.Finished:
+		return badge{"", "check", "Finished"}
+	case passport.NotSent:
+		return badge{"", "x", "Not sent, not charged"}
+	case passport.ProviderError:
+		return badge{"err-b", "alert", "Provider error"}
+	case passport.ClientLeft:
+		return badge{"", "x", "App hung up, charged in full"}
+	case passport.Recalled:
+		return badge{"err-b", "stop", "Ended by you or its end, charged in full"}
+	case passport.Broken:
+		return badge{"err-b", "alert", "Answer broke off, charged in full"}
+	case passport.NoUsage:
+		return badge{"warn", "alert", "No usage told, charged in full"}
+	default:
+		return badge{"warn", "alert", "Outcome lost, charged in full"}
+	}
+}
