@@ -63,6 +63,7 @@ type config struct {
 	maxBody                                                           int64
 	tls                                                               *tls.Config
 	behindProxy                                                       []netip.Prefix
+	compatible                                                        []passport.Provider // besides OpenAI, with its dialect; the demo's sandbox
 }
 
 // parse reads the settings. The error names the first one that is wrong, as it is named in the environment.

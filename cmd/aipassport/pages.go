@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/devrelopers/aipassport/authority/consent"
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// prices shows the tariff to the consent page.
+type prices struct{ t *meter.Tariff }
+
+func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
+	for _, m := range p.t.Models(of) {
+		out = append(out, consent.ModelInfo{Name: m.Model, ShortChat: m.ShortChat()})
+	}
+	return out
+}
+
+func (b *broker) openConsent() (*consent.Consent, error) {
+	return consent.New(consent.Config{
+		Pages: b.pages, People: b.identity, Grants: b.control, Prices: prices{b.tariff}, Limits: ownerDefaults, Now: now,
+		Known: b.knownDomains, PaidWith: b.paidWith,
+	})
+}
+
+// knownDomains are the registrable domains of apps that have access now, for telling look-alikes of them.
+func (b *broker) knownDomains(ctx context.Context) (out []string) {
+	list, err := b.control.Standings(ctx, time.Time{}, 500)
+	if err != nil {
+		b.log.Error("read the known apps", "error", err.Error())
+	}
+	for _, s := range list {
+		u, err := url.Parse(s.Grant.AppURL)
+		if err != nil || s.Grant.State != passport.GrantActive {
+			continue
+		}
+		if d, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname()); err == nil && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// paidWith is the label of the key that would be lent.
+func (b *broker) paidWith(ctx context.Context, p passport.Provider) (string, bool) {
+	list, err := b.vault.List(ctx)
+	if err != nil {
+		return "", false
+	}
+	for _, e := range list {
+		if e.Credential.Provider == p && e.Used {
+			if e.FromEnv {
+				return "from the environment", true
+			}
+			return e.Credential.Label, true
+		}
+	}
+	return "", false
+}
+
+// tryKey shows a stored key to its provider and notes what it said.
+func (b *broker) tryKey(ctx context.Context, id passport.CredentialID) error {
+	list, err := b.vault.List(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(e vault.Entry) bool { return e.Credential.ID == id })
+	if i < 0 {
+		return problem.New(problem.NotFound, "there is no such key")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return b.vault.LendByID(ctx, id, func(key secret.Text) error {
+		return b.upstream.Try(ctx, list[i].Credential.Provider, key)
+	})
+}
+
+// notFound is the page for browsers that ask for what is not there.
+func (b *broker) notFound(w http.ResponseWriter, r *http.Request) {
+	v, _ := b.identity.Visitor(r)
+	b.pages.Error(w, r, v, problem.New(problem.NotFound, "There is no page at this address."))
+}
