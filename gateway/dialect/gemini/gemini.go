@@ -1,0 +1,102 @@
+// Package gemini is the dialect of Google's Gemini API (models/{model}:generateContent and :streamGenerateContent). It translates
+// that provider's bytes and nothing else: pure, no network, no clock, no store, no money.
+//
+// What may go through is on a list; every field on it is either bounded by what passport.Call says or costs nothing. Fields and
+// their meaning: https://ai.google.dev/api/generate-content and what google.golang.org/genai sends to the Gemini API.
+//
+// Google takes each member in two spellings, camelCase and the snake_case of its protocol buffers. Official clients send
+// camelCase; the other spelling is refused, so that no member can be given twice.
+//
+// What is put into a body that the caller left out: generationConfig.maxOutputTokens. Observed is that it bounds thoughts and
+// answer together (googleapis/python-genai#2062), which is not documented. The service tier is standard unless the body asks for
+// another (type ServiceTier), and such bodies are refused.
+package gemini
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/strict"
+	"github.com/devrelopers/aipassport/gateway/dialect/tap"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// The methods that this dialect reads: what follows the colon in a path.
+const (
+	Generate = "generateContent"
+	Stream   = "streamGenerateContent"
+)
+
+type generate struct{}
+
+// New is the dialect of content generation.
+func New() dialect.Dialect { return generate{} }
+
+// Provider is Google.
+func (generate) Provider() passport.Provider { return passport.Google }
+
+// models are names that may stand in a path as they are.
+var models = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.[A-Za-z0-9_-])*$`)
+
+// Read checks a request strictly. Model and method come from the path. Errors: NotFound for a method that is not read here, else
+// Invalid with the field at fault.
+func (generate) Read(in dialect.Input) (*dialect.Request, error) {
+	if in.Method != Generate && in.Method != Stream {
+		return nil, problem.New(problem.NotFound, "this broker has no method %q", dialect.Clean(in.Method, dialect.MaxWord))
+	}
+	if err := strict.Model(in.Model); err != nil {
+		return nil, err
+	}
+	if !models.MatchString(in.Model) {
+		return nil, problem.New(problem.Invalid, "a model's name has letters, digits, dots and dashes only").In("model")
+	}
+	query, err := alt(in)
+	if err != nil {
+		return nil, err
+	}
+	r := &request{choices: 1}
+	if err := strict.Read(in.Body, r.read); err != nil {
+		return nil, err
+	}
+	if !r.contents {
+		return nil, problem.New(problem.Invalid, "contents are required").In("contents")
+	}
+	_, capped := r.max.Get()
+	return &dialect.Request{
+		Call: passport.Call{
+			Provider: passport.Google, Model: in.Model, Uses: []passport.Capability{passport.Chat}, Stream: in.Method == Stream,
+			BodyBytes: int64(len(in.Body)), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
+		},
+		// v1beta has every field of v1, so both of the caller's paths lead there.
+		Path: "/v1beta/models/" + in.Model + ":" + in.Method + query,
+		Body: func(maxOutput int64) []byte {
+			if capped {
+				return in.Body
+			}
+			return strict.Splice(in.Body, r.slot().With(maxOutput))
+		},
+		Tap: func() dialect.Tap { return tap.New(&answer{}, false) },
+	}, nil
+}
+
+// alt is the query that goes on: how a stream is framed, and nothing else.
+func alt(in dialect.Input) (string, error) {
+	for name := range in.Query {
+		if name != "alt" && name != "$alt" {
+			return "", problem.New(problem.Invalid, "unknown or not allowed query parameter").In(dialect.Clean(name, dialect.MaxWord))
+		}
+	}
+	values := slices.Concat(in.Query["alt"], in.Query["$alt"])
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) == 1 && values[0] == "json":
+		return "?alt=json", nil
+	case len(values) == 1 && values[0] == "sse":
+		return "?alt=sse", nil
+	default:
+		return "", problem.New(problem.Invalid, "must be sse or json, once").In("alt")
+	}
+}

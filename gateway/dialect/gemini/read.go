@@ -1,0 +1,236 @@
+package gemini
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/devrelopers/aipassport/gateway/dialect/strict"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// maxChoices bounds candidateCount (type GenerationConfig: up to 8).
+const maxChoices = 8
+
+// request is what is read of a body, and where.
+type request struct {
+	contents bool // there, even if empty
+	parts    int64
+	choices  int64
+	max      passport.Limit
+
+	open        int // behind the brace that opens the body
+	config      int // behind the brace that opens generationConfig
+	configEmpty bool
+	configNull  strict.Edit
+	maxNull     strict.Edit
+}
+
+// reader reads the value of one member.
+type reader func() error
+
+// members reads an object whose names find knows; a null is as good as nothing.
+func members(b *strict.Reader, find func(name string) reader) error {
+	return b.Object(func(name string) error {
+		read := find(name)
+		switch {
+		case read == nil:
+			return unknown(b, name, find)
+		case b.Null():
+			return nil
+		default:
+			return read()
+		}
+	})
+}
+
+// unknown refuses a name, and says why if it can.
+func unknown(b *strict.Reader, name string, find func(name string) reader) error {
+	if camel := camelCase(name); camel != name && (find(camel) != nil || refused[camel] != "") {
+		return b.Refuse("must be spelled %s", camel)
+	}
+	if why := refused[name]; why != "" {
+		return b.Refuse("%s", why)
+	}
+	return b.Unknown()
+}
+
+// camelCase is the JSON name of a protocol buffer's field.
+func camelCase(name string) string {
+	var out strings.Builder
+	up := false
+	for _, c := range []byte(name) {
+		switch {
+		case c == '_':
+			up = true
+			continue
+		case up && 'a' <= c && c <= 'z':
+			c -= 'a' - 'A'
+		}
+		up = false
+		out.WriteByte(c)
+	}
+	return out.String()
+}
+
+const (
+	hosted   = "hosted tools are not priced, so they are not allowed"
+	unpriced = "images, audio, video and files are not priced yet"
+	shared   = "stored objects of all apps lie under one key, so they are not allowed"
+)
+
+// refused says why a field that Google knows may not go through.
+var refused = map[string]string{
+	"cachedContent": shared, "labels": "labels are the owner's, not an app's", "serviceTier": "only the standard tier is priced; leave it out",
+	"store":      "only the owner decides on logging; leave it out",
+	"inlineData": unpriced, "fileData": unpriced, "videoMetadata": unpriced, "mediaResolution": unpriced, "speechConfig": unpriced,
+	"imageConfig": unpriced, "audioTimestamp": unpriced, "audioTranscription": unpriced, "audioTranscriptionConfig": unpriced,
+	"executableCode": hosted, "codeExecutionResult": hosted, "toolCall": hosted, "toolResponse": hosted,
+	"googleSearch": hosted, "googleSearchRetrieval": hosted, "codeExecution": hosted, "urlContext": hosted, "googleMaps": hosted,
+	"fileSearch": hosted, "computerUse": hosted, "enterpriseWebSearch": hosted, "retrieval": hosted, "mcpServers": hosted,
+	"parallelAiSearch": hosted, "exaAiSearch": hosted, "retrievalConfig": hosted, "includeServerSideToolInvocations": hosted,
+	"enableEnhancedCivicAnswers": hosted, "continuationToken": "continuations are not priced, so they are not allowed",
+	"routingConfig":        "routing would answer with another model than the one that was checked",
+	"modelSelectionConfig": "routing would answer with another model than the one that was checked",
+	"model":                "the model is named in the path",
+}
+
+// read reads the body.
+func (r *request) read(b *strict.Reader) error {
+	seen := false
+	return b.Object(func(name string) error {
+		if !seen {
+			r.open, seen = b.End()-len(name)-2, true // its quotes are plain: a name has no escapes
+		}
+		return r.member(b, name)
+	})
+}
+
+func (r *request) member(b *strict.Reader, name string) error {
+	find := func(name string) reader {
+		switch name {
+		case "contents":
+			return func() error {
+				r.contents = true
+				return b.Array(func() error { r.parts++; return content(b) })
+			}
+		case "systemInstruction":
+			return func() error { r.parts++; return content(b) }
+		case "generationConfig":
+			return func() error { return r.generationConfig(b) }
+		case "tools":
+			return func() error { return b.Array(func() error { return r.tool(b) }) }
+		case "toolConfig":
+			return func() error { return toolConfig(b) }
+		case "safetySettings":
+			return func() error { return b.Array(func() error { return words(b, "category", "threshold", "method") }) }
+		default:
+			return nil
+		}
+	}
+	read := find(name)
+	if read == nil {
+		return unknown(b, name, find)
+	}
+	at := b.Begin()
+	if !b.Null() {
+		return read()
+	}
+	if name == "generationConfig" {
+		r.configNull = strict.Edit{At: at, Cut: b.End() - at}
+	}
+	return nil
+}
+
+// generationConfig reads the sampling parameters, the output cap and the number of answers.
+func (r *request) generationConfig(b *strict.Reader) error {
+	r.config, r.configEmpty = b.Begin()+1, true
+	find := func(name string) reader {
+		switch name {
+		case "maxOutputTokens":
+			return func() error {
+				n, err := b.Int(1, strict.MaxOutput)
+				r.max = passport.LimitOf(n)
+				return err
+			}
+		case "candidateCount":
+			return func() (err error) { r.choices, err = b.Int(1, maxChoices); return err }
+		case "temperature", "topP", "topK", "presencePenalty", "frequencyPenalty", "seed", "logprobs":
+			return b.Number
+		case "responseLogprobs":
+			return func() error { _, err := b.Bool(); return err }
+		case "stopSequences":
+			return b.Strings
+		case "responseMimeType":
+			return func() error { _, err := b.OneOf("text/plain", "application/json", "text/x.enum"); return err }
+		case "responseSchema":
+			return b.AnyObject
+		case "responseJsonSchema":
+			return b.Any
+		case "responseModalities":
+			return func() error { return b.Array(func() error { _, err := b.OneOf("TEXT"); return err }) }
+		case "thinkingConfig":
+			return func() error { return thinkingConfig(b) }
+		default:
+			return nil
+		}
+	}
+	return b.Object(func(name string) error {
+		r.configEmpty = false
+		read := find(name)
+		if read == nil {
+			return unknown(b, name, find)
+		}
+		at := b.Begin()
+		if !b.Null() {
+			return read()
+		}
+		if name == "maxOutputTokens" {
+			r.maxNull = strict.Edit{At: at, Cut: b.End() - at}
+		}
+		return nil
+	})
+}
+
+// slot is where an output cap goes: in the place of a null, into a config that is there, or with a config of its own.
+func (r *request) slot() strict.Slot {
+	const name = `"maxOutputTokens":`
+	switch {
+	case r.maxNull.Cut > 0:
+		return strict.Slot{Edit: r.maxNull}
+	case r.configNull.Cut > 0:
+		e := r.configNull
+		e.Text = "{" + name
+		return strict.Slot{Edit: e, After: "}"}
+	case r.config > 0 && r.configEmpty:
+		return strict.Slot{Edit: strict.Edit{At: r.config, Text: name}}
+	case r.config > 0:
+		return strict.Slot{Edit: strict.Edit{At: r.config, Text: name}, After: ","}
+	default:
+		return strict.Slot{Edit: strict.Edit{At: r.open, Text: `"generationConfig":{` + name}, After: "},"}
+	}
+}
+
+func thinkingConfig(b *strict.Reader) error {
+	return members(b, func(name string) reader {
+		switch name {
+		case "includeThoughts":
+			return func() error { _, err := b.Bool(); return err }
+		case "thinkingBudget":
+			return func() error { _, err := b.Int(-1, strict.MaxOutput); return err }
+		case "thinkingLevel":
+			return b.Text
+		default:
+			return nil
+		}
+	})
+}
+
+// words reads an object whose members are texts.
+func words(b *strict.Reader, allowed ...string) error {
+	return members(b, func(name string) reader {
+		if slices.Contains(allowed, name) {
+			return b.Text
+		}
+		return nil
+	})
+}
