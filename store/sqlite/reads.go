@@ -9,8 +9,15 @@ import (
 	"github.com/devrelopers/aipassport/store/query"
 )
 
+// settled waits until what was queued before is committed, so that whoever asks after a call sees what it cost: settles are
+// not waited for when they are made. If the disk refuses, the reader gets what is there.
+func (s *Store) settled(ctx context.Context) {
+	_ = s.do(ctx, &job{step: func(context.Context, *query.Queries) error { return nil }, done: make(chan error, 1)})
+}
+
 // Standing implements authority.Store.
 func (s *Store) Standing(ctx context.Context, id passport.GrantID) (out passport.Standing, err error) {
+	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
 		out, err = store.Standing(ctx, q, id)
 		return err
@@ -20,6 +27,7 @@ func (s *Store) Standing(ctx context.Context, id passport.GrantID) (out passport
 
 // Standings implements authority.Store.
 func (s *Store) Standings(ctx context.Context, before time.Time, limit int) (out []passport.Standing, err error) {
+	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
 		out, err = store.Standings(ctx, q, before, limit)
 		return err
@@ -29,6 +37,7 @@ func (s *Store) Standings(ctx context.Context, before time.Time, limit int) (out
 
 // Reservations implements authority.History.
 func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) (out []passport.Reservation, err error) {
+	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
 		out, err = store.Reservations(ctx, q, g, before, limit)
 		return err
@@ -92,6 +101,7 @@ func (s *Store) Stopped(ctx context.Context) (at time.Time, err error) {
 
 // Totals implements authority.History.
 func (s *Store) Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error) {
+	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
 		settled, held, calls, err = store.Totals(ctx, q, since)
 		return err
