@@ -137,7 +137,8 @@ func TestCallerThatLeavesIsNotARecall(t *testing.T) {
 	})
 }
 
-// A released call leaves nothing behind: synctest fails if a timer or a goroutine of it is still there at the end.
+// A released call is over: its context has ended, and neither its time nor a recall says anything more. synctest fails if a
+// goroutine of it is left.
 func TestReleaseLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := recall.New(time.Now)
@@ -148,7 +149,7 @@ func TestReleaseLeavesNothing(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour) // of the bubble's clock
 		if got := context.Cause(ctx); got != context.Canceled {
-			t.Errorf("got %v: the timer was not stopped", got)
+			t.Errorf("got cause %v, want %v", got, context.Canceled)
 		}
 		if n := b.End("g1", errRevoked); n != 0 {
 			t.Errorf("ended %d, want 0", n)

@@ -1,0 +1,141 @@
+package archtest
+
+// module is the path that our own imports begin with.
+const module = "github.com/devrelopers/aipassport/"
+
+// mayImport is the one direction of docs/design: folder to those folders of ours that it may import. A name that ends in /* is
+// every folder right below; a folder's own name wins over such a pattern. Nothing in here: the folder has no rule, and fails.
+var mayImport = map[string][]string{
+	"passport": {"internal/problem"},
+
+	"internal/archtest":     {},
+	"internal/fakeprovider": {},
+	"internal/fields":       {"internal/problem"},
+	"internal/flood":        {"internal/problem"},
+	"internal/names":        {"internal/problem"},
+	"internal/problem":      {},
+	"internal/record":       {"internal/problem", "passport"},
+	"internal/respond":      {"internal/fields", "internal/problem", "passport"},
+	"internal/seal":         {"internal/problem"},
+	"internal/secret":       {},
+	"internal/testutil":     {"internal/fakeprovider", "internal/problem", "internal/secret", "passport"},
+
+	// The owners of a danger do not import each other.
+	"guard/meter":  {"internal/problem", "passport"},
+	"guard/recall": {"internal/problem", "passport"},
+	"guard/token":  {"internal/problem", "internal/seal", "internal/secret", "passport"},
+	"guard/vault":  {"internal/problem", "internal/seal", "internal/secret", "passport"},
+
+	// The two planes never import each other: they meet in guard and on disk.
+	"gateway":                {"gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport"},
+	"gateway/dialect":        {"internal/problem", "passport"},
+	"gateway/dialect/*":      {"gateway/dialect", "gateway/dialect/sse", "gateway/dialect/strict", "gateway/dialect/tap", "internal/problem", "passport"},
+	"gateway/dialect/chat":   {"gateway/dialect", "gateway/dialect/*", "internal/problem", "passport"},
+	"gateway/dialect/strict": {"internal/problem", "passport"},
+	"gateway/upstream":       {"internal/problem", "internal/secret", "passport"},
+	"authority":              {"guard/*", "internal/*", "passport", "web"},
+	"authority/*":            {"authority", "guard/*", "internal/*", "passport", "web"}, // and not each other
+
+	"store":            {"internal/problem", "passport", "store/query"},
+	"store/migrations": {},
+	"store/query":      {},
+	"store/sqlite":     {"internal/problem", "passport", "store", "store/migrations", "store/query"},
+	"store/storetest":  {"authority", "authority/*", "guard/*", "internal/*", "passport", "store"},
+
+	"web":            {"internal/problem", "passport"},
+	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
+	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web"},
+	"e2e":            {"internal/fakeprovider", "internal/problem", "internal/testutil", "passport"},
+}
+
+// testOnly may be imported by no production code but its own kind and the folders named here.
+var testOnly = map[string][]string{
+	"store/storetest":       {},
+	"internal/testutil":     {"e2e"},
+	"internal/archtest":     {},
+	"internal/fakeprovider": {"internal/testutil", "e2e", "cmd/*"}, // cmd: the demo's sandbox
+}
+
+// owners says who may import a package that is not ours: an import path, or the beginning of one up to a slash, to folders. Of two
+// that fit the longer counts. What is not listed is free. A folder that ends in /* is every folder below, at any depth.
+var owners = map[string][]string{
+	"C":            {},
+	"unsafe":       {},
+	"plugin":       {},
+	"math/rand":    {},
+	"database/sql": {"store", "store/*"},
+	"os":           {"cmd/*", "internal/seal", "store/sqlite"}, // elsewhere only os.Err...
+	"os/exec":      {},
+	"os/signal":    {"cmd/*"},
+	"syscall":      {"cmd/*", "gateway/upstream", "store/sqlite"},
+	"net":          {"authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/record", "server"},
+	"net/http": {"authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
+		"internal/testutil", "server", "web"},
+	"net/url":     {"authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/respond", "server", "store/sqlite", "web"},
+	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/flood", "internal/names", "internal/record", "server"},
+	"log":         {"cmd/*", "server"},
+	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/sqlite", "web"},
+	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/seal", "internal/record", "server", "web"},
+
+	"github.com/alecthomas/kong":         {"cmd/*"},
+	"github.com/go-jose/go-jose/v4":      {"guard/token"},
+	"github.com/google/uuid":             {"cmd/*"},
+	"github.com/jackc/pgx/v5":            {"store/*"},
+	"github.com/ncruces/go-sqlite3":      {"store/*"},
+	"github.com/pressly/goose/v3":        {"store/*"},
+	"golang.org/x/crypto":                {"authority/identity"},
+	"github.com/go-json-experiment/json": {"gateway", "gateway/*", "guard/token", "internal/fields"},
+	"github.com/google/go-cmp":           {"store/storetest"},
+	"pgregory.net/rapid":                 {"store/storetest"},
+	"testing":                            {"internal/testutil", "store/storetest"},
+	"github.com/tink-crypto/tink-go/v2":  {"internal/seal"},
+	"golang.org/x/net/publicsuffix":      {"cmd/*", "internal/names"},
+	"golang.org/x/net/idna":              {"internal/names"},
+	"golang.org/x/text":                  {"authority/identity", "internal/names", "web"},
+	"golang.org/x/net/netutil":           {"server"},
+	"golang.org/x/net":                   {},
+}
+
+// onlyErrors are packages whose Err... variables anyone may compare with.
+var onlyErrors = []string{"os"}
+
+// names says who may use one name of a package. A folder that ends in /* is every folder below, at any depth.
+var names = map[string][]string{
+	"time.Now":                       {"cmd/*", "internal/fakeprovider", "internal/testutil"},
+	"time.Since":                     {"cmd/*", "internal/fakeprovider", "internal/testutil"}, // they ask the same clock
+	"time.Until":                     {"cmd/*", "internal/fakeprovider", "internal/testutil"},
+	"net/http.DefaultClient":         {},
+	"net/http.DefaultTransport":      {},
+	"net/http.DefaultServeMux":       {},
+	"net/http.Handle":                {},
+	"net/http.HandleFunc":            {},
+	"net/http.Get":                   {},
+	"net/http.Head":                  {},
+	"net/http.Post":                  {},
+	"net/http.PostForm":              {},
+	"net/http.Client":                {"gateway/upstream", "cmd/*"}, // cmd: the commands that ask a running broker
+	"net/http.Transport":             {"gateway/upstream"},
+	"net/http.NewRequest":            {"gateway/upstream", "cmd/*"},
+	"net/http.NewRequestWithContext": {"gateway/upstream", "cmd/*"},
+	"net.Dial":                       {},
+	"net.DialTimeout":                {},
+	"net.Dialer":                     {"gateway/upstream"},
+}
+
+// reveal are the files that may read a secret.Text. A name that ends in /* is all files of a folder.
+var reveal = []string{
+	"gateway/upstream/*", "guard/token/*", "guard/vault/*", "internal/secret/*",
+	"cmd/aipassport/token.go", // prints a new owner token, once
+}
+
+// Sizes. Generated files are not measured.
+const (
+	maxFunction = 60  // lines, from func to its brace
+	maxFile     = 400 // lines
+)
+
+// longer lists what may be longer: wiring, tables and plain lists of cases. "folder/file.go" is a file, "folder.Name" a function
+// or "folder.Type.Name" a method.
+var longer = []string{
+	"cmd/aipassport/wire.go",
+}
