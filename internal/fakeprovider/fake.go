@@ -84,6 +84,13 @@ func (f *Fake) Next(b ...Behaviour) {
 	f.next = append(f.next, b...)
 }
 
+// Forget drops what was queued by Next and was not used.
+func (f *Fake) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = nil
+}
+
 // When sets the behaviour of every call whose body contains text. The latest text that fits wins.
 func (f *Fake) When(text string, b Behaviour) {
 	f.mu.Lock()
