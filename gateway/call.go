@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
-	"github.com/devrelopers/aipassport/gateway/dialect/chat"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/record"
@@ -37,7 +36,8 @@ type call struct {
 	rec *record.Record
 
 	standing passport.Standing
-	seed     *chat.Body      // of /proxy/chat
+	seed     []byte          // body of /proxy/chat
+	model    string          // that it names
 	native   dialect.Dialect // of /proxy/chat, once the grant is known
 	raw      []byte          // the body, once read
 	taken    int64           // of the allowance

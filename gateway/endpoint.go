@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -103,26 +102,21 @@ func (c *call) readSeed() error {
 	if !isJSON(c.r.Header.Get("Content-Type")) {
 		body = []byte("{}")
 	}
-	c.seed, err = chat.Parse(body)
+	c.seed = body
+	c.model, err = chat.Check(body)
 	return err
 }
 
 // translateSeed turns it into the native body of the grant's provider and reads that as any other.
 func (c *call) translateSeed() (*dialect.Request, error) {
-	p := c.g.providerFor(c.standing.Grant, c.seed.Model())
+	p := c.g.providerFor(c.standing.Grant, c.model)
 	c.native = c.g.native(p)
 	if c.native == nil {
 		return nil, problem.New(problem.ModelNotGranted, "this grant covers no provider")
 	}
-	in, err := c.seed.For(p)
+	in, err := chat.Read(c.native.Provider(), c.seed)
 	if err != nil {
 		return nil, err
-	}
-	if in.Header == nil {
-		in.Header = http.Header{}
-	}
-	if in.Query == nil {
-		in.Query = url.Values{}
 	}
 	req, err := c.native.Read(in)
 	if err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/devrelopers/aipassport/authority/admin"
 	"github.com/devrelopers/aipassport/authority/consent"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/vault"
@@ -27,11 +29,22 @@ func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
 	return out
 }
 
-func (b *broker) openConsent() (*consent.Consent, error) {
-	return consent.New(consent.Config{
+func (b *broker) openPages() (err error) {
+	b.consent, err = consent.New(consent.Config{
 		Pages: b.pages, People: b.identity, Grants: b.control, Prices: prices{b.tariff}, Limits: ownerDefaults, Now: now,
 		Known: b.knownDomains, PaidWith: b.paidWith,
 	})
+	if err != nil {
+		return fmt.Errorf("consent page: %w", err)
+	}
+	b.admin, err = admin.New(admin.Config{
+		Pages: b.pages, People: b.identity, Grants: b.control, StopAll: b.control, History: b.store, Keys: b.vault,
+		Live: b.board.Live, Now: now, Tester: b.tryKey,
+	})
+	if err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
+	return nil
 }
 
 // knownDomains are the registrable domains of apps that have access now, for telling look-alikes of them.

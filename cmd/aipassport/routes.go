@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/devrelopers/aipassport/authority/seed"
 	"github.com/devrelopers/aipassport/internal/respond"
 	"github.com/devrelopers/aipassport/server"
 )
@@ -51,3 +55,40 @@ func routesTable(list []server.Route) string {
 }
 
 func pad(s string, n int) string { return s + strings.Repeat(" ", max(1, n-len(s))) }
+
+// pageRoutes are the pages and the owner's part of the REST API. Where both have a pattern, browsers get the page.
+func (b *broker) pageRoutes(api *seed.API) []server.Route {
+	apis := map[string]server.Route{}
+	for _, rt := range []server.Route{
+		{Pattern: "GET /grants", Auth: server.Owner, Handler: api.List},
+		{Pattern: "GET /grants/{id}", Auth: server.OwnerOrApp, CORS: true, Handler: api.Read},
+		{Pattern: "POST /grants/{id}/approve", Auth: server.Owner, Handler: api.Approve},
+		{Pattern: "POST /grants/{id}/deny", Auth: server.Owner, Handler: api.Deny},
+		{Pattern: "POST /grants/{id}/revoke", Auth: server.Owner, Handler: api.Revoke},
+		{Pattern: "POST /grants/{id}/pause", Auth: server.Owner, Handler: api.Pause},
+		{Pattern: "POST /grants/{id}/resume", Auth: server.Owner, Handler: api.Resume},
+		{Pattern: "POST /stop", Auth: server.Owner, Handler: api.StopAll},
+		{Pattern: "POST /resume", Auth: server.Owner, Handler: api.ResumeAll},
+	} {
+		apis[rt.Pattern] = rt
+	}
+	pages := map[string]server.Route{}
+	add := func(auth server.Auth, handlers map[string]http.HandlerFunc) {
+		for pattern, h := range handlers {
+			pages[pattern] = server.Route{Pattern: pattern, Auth: auth, Handler: h}
+		}
+	}
+	add(server.Public, b.identity.Routes())
+	add(server.Owner, b.admin.Routes())
+	add(server.Owner, b.consent.Routes())
+	add(server.Public, map[string]http.HandlerFunc{"GET /static/{file}": b.pages.Static})
+	for pattern, rt := range apis {
+		if page, both := pages[pattern]; both {
+			rt.Handler = server.Either(page.Handler, rt.Handler)
+		}
+		pages[pattern] = rt
+	}
+	list := slices.Collect(maps.Values(pages))
+	slices.SortFunc(list, func(a, b server.Route) int { return cmp.Compare(a.Pattern, b.Pattern) })
+	return list
+}

@@ -8,12 +8,15 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/admin"
+	"github.com/devrelopers/aipassport/authority/consent"
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/authority/seed"
 	"github.com/devrelopers/aipassport/gateway"
@@ -53,6 +56,7 @@ type broker struct {
 	cfg      config
 	log      *slog.Logger
 	public   *url.URL
+	lock     *os.File // of the data directory
 	listener net.Listener
 	store    *sqlite.Store
 	tariff   *meter.Tariff
@@ -64,6 +68,8 @@ type broker struct {
 	pages    *web.Pages
 	identity *identity.Identity
 	control  *authority.Control
+	admin    *admin.Admin
+	consent  *consent.Consent
 	gateway  *gateway.Gateway
 	server   *server.Server
 }
@@ -84,6 +90,9 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if err := makeData(cfg.data); err != nil {
 		return nil, err
 	}
+	if b.lock, err = lockData(cfg.data); err != nil {
+		return nil, err
+	}
 	if b.listener, err = listen(cfg.listen); err != nil {
 		return nil, err
 	}
@@ -91,7 +100,7 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if err := cfg.ownBase(b.public, b.listener.Addr()); err != nil {
 		return nil, err
 	}
-	if b.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, "aipassport.db")}); err != nil {
+	if b.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, "aipassport.db"), Log: log}); err != nil {
 		return nil, fmt.Errorf("AIPASSPORT_DATA: open the database: %w", err)
 	}
 	if err := b.recover(ctx); err != nil {
@@ -197,7 +206,7 @@ func (b *broker) openPlanes() (err error) {
 	if err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
-	return nil
+	return b.openPages()
 }
 
 func (b *broker) clientAddr(r *http.Request) netip.Addr {
@@ -231,5 +240,8 @@ func (b *broker) close() {
 		if err := b.store.Close(); err != nil {
 			b.log.Error("close the database", "error", err.Error())
 		}
+	}
+	if b.lock != nil {
+		b.lock.Close()
 	}
 }

@@ -181,7 +181,9 @@ func TestRefusedConnectionWasNotSent(t *testing.T) {
 }
 
 func TestRedirectAndEncodedAnswers(t *testing.T) {
-	c := client(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) })
+	c := client(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	})
 	ans, err := do(c, upstream.Request{Body: []byte(`{}`)})
 	if err != nil || ans.Status != http.StatusTemporaryRedirect {
 		t.Errorf("redirect: got %v %v, want it back unfollowed", ans, err)

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// plain are settings with their defaults, as the command line gives them.
+func plain(t *testing.T) settings {
+	t.Helper()
+	return settings{
+		Port: "3001", Data: t.TempDir(), TokenTTL: "3600", OpenAIBase: "https://api.openai.com/v1", AnthropicBase: "https://api.anthropic.com",
+		GoogleBase: "https://generativelanguage.googleapis.com", RequestsPerMinute: "30", HeaderTimeout: "10m", IdleTimeout: "5m",
+		ReadHeaderTimeout: "10s", BodyTimeout: "60s", MaxBody: "33554432", DrainTimeout: "30s",
+	}
+}
+
+// TestBadSettingsAreNamed: one line that names the variable, for each.
+func TestBadSettingsAreNamed(t *testing.T) {
+	if _, err := plain(t).parse(); err != nil {
+		t.Fatalf("the defaults are refused: %v", err)
+	}
+	for _, c := range []struct {
+		name string
+		set  func(*settings)
+	}{
+		{"PORT", func(s *settings) { s.Port = "abc" }},
+		{"PORT", func(s *settings) { s.Port = "70000" }},
+		{"TOKEN_TTL_SECONDS", func(s *settings) { s.TokenTTL = "" }},
+		{"TOKEN_TTL_SECONDS", func(s *settings) { s.TokenTTL = "0" }},
+		{"TOKEN_TTL_SECONDS", func(s *settings) { s.TokenTTL = "1.5" }},
+		{"JWT_SECRET", func(s *settings) { s.JWTSecret = strings.Repeat("x", 31) }},
+		{"AIPASSPORT_OWNER_TOKEN", func(s *settings) { s.OwnerToken = "short" }},
+		{"AIPASSPORT_LISTEN", func(s *settings) { s.Listen = "0.0.0.0:3001" }},
+		{"AIPASSPORT_LISTEN", func(s *settings) { s.Listen = ":3001" }},
+		{"AIPASSPORT_LISTEN", func(s *settings) { s.Listen = "nonsense" }},
+		{"AIPASSPORT_PUBLIC_URL", func(s *settings) { s.PublicURL = "http://broker.example" }},
+		{"AIPASSPORT_PUBLIC_URL", func(s *settings) { s.PublicURL = "https://broker.example/path" }},
+		{"OPENAI_BASE_URL", func(s *settings) { s.OpenAIBase = "ftp://x" }},
+		{"GOOGLE_BASE_URL", func(s *settings) { s.GoogleBase = "https://user:pass@x" }},
+		{"AIPASSPORT_MAX_BODY", func(s *settings) { s.MaxBody = "-1" }},
+		{"AIPASSPORT_STREAM_IDLE_TIMEOUT", func(s *settings) { s.IdleTimeout = "5" }},
+		{"AIPASSPORT_TLS_CERT", func(s *settings) { s.TLSCert = "/nonexistent" }},
+		{"AIPASSPORT_BEHIND_PROXY", func(s *settings) { s.BehindProxy = "10.0.0.1" }},
+		{"AIPASSPORT_KEK_FILE", func(s *settings) { s.KEKFile = filepath.Join(s.Data, "kek") }},
+		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://x" }},
+	} {
+		s := plain(t)
+		c.set(&s)
+		_, err := s.parse()
+		if err == nil || !strings.Contains(err.Error(), c.name) {
+			t.Errorf("%s: got %v, want an error that names it", c.name, err)
+		}
+	}
+}
+
+func TestOpenAIBaseGetsItsVersion(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://127.0.0.1:3190": "/v1", "http://127.0.0.1:3190/": "/v1", "http://127.0.0.1:3190/v1": "/v1", "http://127.0.0.1:3190/api/v9": "/api/v9"} {
+		s := plain(t)
+		s.OpenAIBase = text
+		c, err := s.parse()
+		if err != nil || c.bases["openai"].Path != want {
+			t.Errorf("%s: got path %q, %v; want %q", text, c.bases["openai"].Path, err, want)
+		}
+	}
+}
+
+func TestOwnBaseIsRefused(t *testing.T) {
+	for text, own := range map[string]bool{
+		"http://localhost:3001/v1": true, "http://127.0.0.1:3001": true, "https://broker.example/v1": true, "http://127.0.0.1:3002": false, "https://api.openai.com/v1": false} {
+		s := plain(t)
+		s.OpenAIBase = text
+		c, err := s.parse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		public := &url.URL{Scheme: "https", Host: "broker.example"}
+		err = c.ownBase(public, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001})
+		if (err != nil) != own {
+			t.Errorf("%s: got %v, want refused %v", text, err, own)
+		}
+	}
+}
+
+func TestSettingsFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "settings")
+	t.Setenv("PORT", "4001")
+	t.Setenv("AIPASSPORT_MAX_BODY", "")
+	os.Unsetenv("AIPASSPORT_MAX_BODY")
+	if err := os.WriteFile(file, []byte("# a comment\n\nPORT=5001\nAIPASSPORT_MAX_BODY = 2048\nOPENAI_API_KEY=\"k\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("OPENAI_API_KEY", "from the environment")
+	if err := applyFile([]string{"serve", "--config", file}, ""); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"PORT": "4001", "AIPASSPORT_MAX_BODY": "2048", "OPENAI_API_KEY": "from the environment"} {
+		if got := os.Getenv(name); got != want {
+			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+	if err := os.WriteFile(file, []byte("PROT=5001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := applyFile(nil, file); err == nil || !strings.Contains(err.Error(), "PROT") || !strings.Contains(err.Error(), "line 1") {
+		t.Errorf("got %v, want an error that names the unknown setting and its line", err)
+	}
+}
+
+func TestOneBrokerADataDirectory(t *testing.T) {
+	dir := t.TempDir()
+	first, err := lockData(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := lockData(dir); err == nil {
+		second.Close()
+		t.Error("a second broker may run on the same data")
+	}
+	first.Close()
+	again, err := lockData(dir)
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	again.Close()
+}
