@@ -94,12 +94,11 @@ func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialec
 		return err
 	}
 	rest, usage := tap.End()
-	c.finish(usage)
-	c.settle()
-	if len(rest) > 0 {
-		return c.send(rest)
+	if !c.charged {
+		c.finish(usage)
+		c.settle()
 	}
-	return nil
+	return c.send(rest)
 }
 
 // relayWhole sends a JSON answer. A usual one fits in one piece and tells its cost; a larger one goes out as it comes.
@@ -150,6 +149,10 @@ func (c *call) copy(ctx context.Context, body io.Reader, tap dialect.Tap) error 
 			out, tapErr := tap.Pass(piece[:n])
 			if tapErr != nil {
 				return tapErr
+			}
+			if u, over := tap.Over(); over && !c.charged {
+				c.finish(u)
+				c.settle() // queued before the client can ask what it has left
 			}
 			if err := c.send(out); err != nil {
 				return err

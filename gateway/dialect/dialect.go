@@ -34,6 +34,9 @@ type Tap interface {
 	// Pass takes the next bytes from the provider and returns those that go to the client now; they are valid until the next
 	// call. Error: UpstreamFailed if an event is longer than MaxEvent or what came is no answer.
 	Pass(p []byte) ([]byte, error)
+	// Over returns the usage as soon as a stream's end mark has passed, so that a call is settled before its client can see that
+	// it is over. Not ok: no end mark yet, or the dialect has none.
+	Over() (u passport.Usage, ok bool)
 	// End is called once, when the provider's answer has ended well. It returns what was held back, and the usage: not Known if
 	// the answer did not say, was cut short before its end mark, or said something that cannot be.
 	End() (rest []byte, u passport.Usage)

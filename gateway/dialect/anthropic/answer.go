@@ -197,3 +197,6 @@ func (u usage) passport() passport.Usage {
 		Output: u.output, Reasoning: u.reasoning,
 	}
 }
+
+// Ended says whether message_stop has passed.
+func (a *answer) Ended() bool { return a.done }

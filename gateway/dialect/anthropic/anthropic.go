@@ -45,12 +45,12 @@ func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 			return nil, problem.New(problem.Invalid, "this endpoint takes no query parameters").In(dialect.Clean(name, dialect.MaxWord))
 		}
 	}
-	header, err := headers(in.Header)
-	if err != nil {
+	r := &request{}
+	if err := strict.Read(in.Body, r.read); err != nil { // before the headers: a thread has an error of its own
 		return nil, err
 	}
-	r := &request{}
-	if err := strict.Read(in.Body, r.read); err != nil {
+	header, err := headers(in.Header)
+	if err != nil {
 		return nil, err
 	}
 	if err := r.check(); err != nil {
@@ -86,6 +86,10 @@ var betas = map[string]bool{
 	"structured-outputs-2025-11-13":            true,
 }
 
+// threads begins the beta of message threads. It is left out, not refused: clients go on sending it after a thread was refused,
+// and without a thread it does nothing.
+const threads = "message-threads-"
+
 // headers is what goes on of the caller's headers: the API's version, and betas from the list.
 func headers(h http.Header) (http.Header, error) {
 	version := h.Get("Anthropic-Version")
@@ -100,7 +104,7 @@ func headers(h http.Header) (http.Header, error) {
 	for _, line := range h.Values("Anthropic-Beta") {
 		for b := range strings.SplitSeq(line, ",") {
 			b = strings.TrimSpace(b)
-			if b == "" {
+			if b == "" || strings.HasPrefix(b, threads) {
 				continue
 			}
 			if !betas[b] {

@@ -128,3 +128,6 @@ func (u usage) passport() passport.Usage {
 	}
 	return passport.Usage{Known: true, Input: u.prompt, CacheRead: u.cached, CacheWrite: u.written, Output: u.completion, Reasoning: u.reasoning}
 }
+
+// Ended says whether [DONE] has passed.
+func (a *answer) Ended() bool { return a.done }

@@ -27,6 +27,12 @@ type Reader interface {
 	Usage() passport.Usage
 }
 
+// Ender is a Reader whose streams have an end mark of their own.
+type Ender interface {
+	// Ended says whether the end mark has passed: nothing that costs comes after it.
+	Ended() bool
+}
+
 // form is what an answer turned out to be, by its first byte that is not space.
 type form int
 
@@ -79,6 +85,16 @@ func (t *Tap) Pass(p []byte) ([]byte, error) {
 		return nil, t.fault
 	}
 	return out, nil
+}
+
+// Over returns the usage of a stream as soon as its end mark has passed.
+func (t *Tap) Over() (passport.Usage, bool) {
+	e, ok := t.r.(Ender)
+	if !ok || t.fault != nil || t.form != events || !e.Ended() {
+		return passport.Usage{}, false
+	}
+	u := t.r.Usage()
+	return u, u.Sane()
 }
 
 // End returns what was held back and the usage.
