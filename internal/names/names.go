@@ -208,8 +208,11 @@ var folds = strings.NewReplacer("rn", "m", "vv", "w", "i", "l", "1", "l", "|", "
 // plainOf is lookalikes turned round.
 var plainOf = turned()
 
+// Cyrillic letters that pass for Latin ones inside a word, though the Unicode file does not list them so.
+var cyrillic = map[rune]string{'в': "b", 'и': "u", 'к': "k", 'м': "m", 'н': "h", 'п': "n", 'т': "t", 'я': "r"}
+
 func turned() map[rune]string {
-	m := map[rune]string{}
+	m := maps.Clone(cyrillic)
 	for _, plain := range slices.Sorted(maps.Keys(lookalikes)) {
 		for _, r := range lookalikes[plain] {
 			if _, taken := m[r]; !taken {

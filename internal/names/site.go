@@ -45,7 +45,7 @@ func Address(raw string) (Site, bool) {
 		return s.ip(ip.WithZone("").Unmap()), true
 	}
 	host, err = idna.Lookup.ToASCII(strings.TrimSuffix(host, "."))
-	if err != nil || host == "" || len(host) > 253 || numeric(host) {
+	if err != nil || !lengths(host) || numeric(host) {
 		return Site{}, false
 	}
 	s.Host = strings.ToLower(host)
@@ -68,6 +68,16 @@ func (s Site) ip(ip netip.Addr) Site {
 		s.Registrable = "[" + ip.String() + "]"
 	}
 	return s
+}
+
+// lengths says whether a host keeps to the sizes of RFC 1035 §2.3.4.
+func lengths(host string) bool {
+	for l := range strings.SplitSeq(host, ".") {
+		if l == "" || len(l) > 63 {
+			return false
+		}
+	}
+	return len(host) <= 253
 }
 
 // numeric says whether a browser would read a host as an IPv4 address in disguise: its last label is a number, decimal or
