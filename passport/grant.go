@@ -137,7 +137,7 @@ func (g Grant) Approve(a Approval, now time.Time) (Grant, error) {
 			}
 		}
 		given = given.fill(a.Defaults)
-		if e, ok := given.ExpiresAt.Get(); ok && e < next.ExpiresAt.Unix() {
+		if e, ok := given.ExpiresAt.Get(); ok && time.Unix(e, 0).Before(next.ExpiresAt) {
 			next.ExpiresAt = time.Unix(e, 0).UTC()
 		}
 		next.Details = append(next.Details, given)

@@ -89,5 +89,5 @@ func (m Money) CentsUp() int64 {
 	if m <= 0 {
 		return 0
 	}
-	return (int64(m) + int64(Cent) - 1) / int64(Cent)
+	return int64((m-1)/Cent) + 1
 }
