@@ -240,6 +240,13 @@ func TestApproveRefuses(t *testing.T) {
 
 // The grant ends with the earliest of its details and never after its lifetime, to the fraction of a second.
 func TestApproveEndsWithItsDetails(t *testing.T) {
+	half, end := noon.Add(time.Second/2), noon.Add(2*time.Second)
+	one := openai
+	one.ExpiresAt = passport.LimitOf(end.Unix()) // half a second before the lifetime is over
+	got, err := pending(one).Approve(passport.Approval{Owner: "p1", Lifetime: 2 * time.Second, Defaults: defaults}, half)
+	if err != nil || !got.ExpiresAt.Equal(end) {
+		t.Errorf("got %v, %v; want %v", got.ExpiresAt, err, end)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		now := noon.Add(time.Duration(rapid.Int64Range(0, 999_999_999).Draw(t, "now")))
 		life := time.Duration(rapid.Int64Range(int64(passport.MinLifetime), int64(10*time.Second)).Draw(t, "life"))

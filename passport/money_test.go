@@ -65,6 +65,7 @@ func TestCostOfKnownCalls(t *testing.T) {
 		{1_000_000, 1, 1}, {1_000_001, 1, 2}, {999_999, 1, 1},
 		{1_000_000, passport.Price(passport.MaxMoney), passport.MaxMoney},
 		{1_000_001, passport.Price(passport.MaxMoney), passport.MaxMoney + 1},
+		{1_000_000, passport.Price(passport.MaxMoney) + 3, passport.MaxMoney + 1},
 		{math.MaxInt64, math.MaxInt64, passport.MaxMoney + 1},
 	} {
 		if got := (passport.Cost{}).Add(r.tokens, r.price).Money(); got != r.want {
@@ -83,7 +84,7 @@ func TestCostThatCannotBeIsTheLargest(t *testing.T) {
 		if got := c.Money(); got != most {
 			t.Errorf("%s: got %d, want %d", name, got, most)
 		}
-		if got := c.Add(1<<40, 1<<40).Add(0, 0).Money(); got != most {
+		if got := c.Add(1, 1).Add(0, 0).Money(); got != most {
 			t.Errorf("%s, and more: got %d, want %d", name, got, most)
 		}
 	}
