@@ -6,44 +6,11 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/respond"
 )
 
-// statusClientGone is what is logged when nobody reads the answer; nginx made the number common.
-const statusClientGone = 499
-
-// Status is the HTTP status that answers a problem at the gateway, whatever the dialect. What is not listed is 500.
-func Status(k problem.Kind) int {
-	switch k {
-	case problem.Invalid, problem.Unpriced:
-		return http.StatusBadRequest
-	case problem.Unauthenticated, problem.GrantEnded:
-		return http.StatusUnauthorized
-	case problem.Forbidden, problem.ModelNotGranted, problem.CapabilityNotGranted, problem.GrantPaused:
-		return http.StatusForbidden
-	case problem.NotFound:
-		return http.StatusNotFound
-	case problem.MethodNotAllowed:
-		return http.StatusMethodNotAllowed
-	case problem.Conflict:
-		return http.StatusConflict
-	case problem.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case problem.UnsupportedMedia:
-		return http.StatusUnsupportedMediaType
-	case problem.BudgetSpent, problem.CallsSpent, problem.RateExceeded, problem.Busy:
-		return http.StatusTooManyRequests
-	case problem.CredentialMissing, problem.CredentialRefused, problem.UpstreamFailed:
-		return http.StatusBadGateway
-	case problem.UpstreamTimeout:
-		return http.StatusGatewayTimeout
-	case problem.Unavailable:
-		return http.StatusServiceUnavailable
-	case problem.ClientGone:
-		return statusClientGone
-	default:
-		return http.StatusInternalServerError
-	}
-}
+// Status is the HTTP status that answers a problem at the gateway, whatever the dialect: the one table of internal/respond.
+func Status(k problem.Kind) int { return respond.Status(k) }
 
 // Code is our own word for a problem, where a dialect has none of its own.
 func Code(k problem.Kind) string {

@@ -27,7 +27,8 @@ var statuses = map[problem.Kind]int{
 	problem.Forbidden: 403, problem.ModelNotGranted: 403, problem.CapabilityNotGranted: 403, problem.GrantPaused: 403,
 	problem.NotFound: 404, problem.MethodNotAllowed: 405, problem.Conflict: 409, problem.TooLarge: 413, problem.UnsupportedMedia: 415,
 	problem.BudgetSpent: 429, problem.CallsSpent: 429, problem.RateExceeded: 429, problem.Busy: 429,
-	problem.ClientGone: 499, problem.Internal: 500, problem.Unavailable: 503,
+	problem.ClientGone: 499, // nobody reads it; nginx made the number common
+	problem.Internal:   500, problem.Unavailable: 503,
 	problem.CredentialMissing: 502, problem.CredentialRefused: 502, problem.UpstreamFailed: 502, problem.UpstreamTimeout: 504,
 }
 
