@@ -1,10 +1,18 @@
 package openai_test
 
 import (
+	"encoding/json"
+	"net/url"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/dialecttest"
 	"github.com/devrelopers/aipassport/gateway/dialect/openai"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
 )
 
 const hello = `"messages":[{"role":"user","content":"hi"}]`
@@ -47,4 +55,186 @@ func TestWhatGoesUpstream(t *testing.T) {
 			}
 		})
 	}
+}
+
+func in(body string) dialect.Input { return dialect.Input{Body: []byte(body)} }
+
+// full is a body with every field that may go through.
+const full = `{"model":"gpt-4o","messages":[
+ {"role":"system","content":"s"},{"role":"developer","content":[{"type":"text","text":"t","prompt_cache_breakpoint":{"mode":"explicit","ttl":"30m"}}],"name":"n"},
+ {"role":"user","content":"hi"},
+ {"role":"assistant","content":null,"refusal":null,"audio":null,"tool_calls":[{"id":"c","type":"function","index":0,"function":{"name":"f","arguments":"{}"}},{"id":"d","type":"custom","custom":{"name":"g","input":"x"}}]},
+ {"role":"tool","tool_call_id":"c","content":"r"},{"role":"assistant","content":[{"type":"refusal","refusal":"no"}],"function_call":{"name":"f","arguments":"{}"}},
+ {"role":"function","name":"f","content":"r"}],
+ "max_completion_tokens":900,"temperature":1e0,"top_p":0.5,"n":3,"stop":["a","b"],"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false},
+ "presence_penalty":-1,"frequency_penalty":2,"logit_bias":{"50256":-100},"logprobs":true,"top_logprobs":20,"seed":-9223372036854775808,
+ "tools":[{"type":"function","function":{"name":"f","description":"d","strict":true,"parameters":{"type":"object","properties":{"Model":{},"model":{"\u0061":1}}}}},{"type":"custom","custom":{"name":"g","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"x"}}}}],
+ "tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false,"functions":[{"name":"f","parameters":null,"description":null}],"function_call":{"name":"f"},
+ "response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"a":1},"strict":null}},"reasoning_effort":"low","verbosity":"low","user":"u","metadata":{"k":"v"},
+ "safety_identifier":"s","prompt_cache_key":"k","prompt_cache_retention":"24h","prompt_cache_options":{"mode":"implicit","ttl":"30m"},"modalities":["text"],"store":false,"service_tier":"default"}`
+
+func TestEveryAllowedFieldIsRead(t *testing.T) {
+	body := full
+	r, err := openai.New().Read(in(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := passport.Call{Provider: passport.OpenAI, Model: "gpt-4o", Uses: []passport.Capability{passport.Chat}, Stream: true,
+		BodyBytes: int64(len(body)), Parts: 10, MaxOutput: passport.LimitOf(900), Choices: 3}
+	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
+		t.Error(d)
+	}
+	if got := string(r.Body(77)); got != body {
+		t.Errorf("the body was changed to\n%s", got)
+	}
+	if r.Path != "/v1/chat/completions" || len(r.Header) != 0 {
+		t.Errorf("got %q %v", r.Path, r.Header)
+	}
+}
+
+func TestNullIsAsGoodAsNothing(t *testing.T) {
+	for _, name := range []string{"max_tokens", "max_completion_tokens", "temperature", "top_p", "n", "stop", "stream", "stream_options", "presence_penalty",
+		"frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "seed", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call",
+		"response_format", "reasoning_effort", "verbosity", "user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+		"prompt_cache_options", "modalities", "store", "service_tier"} {
+		r, err := openai.New().Read(in(`{"model":"gpt-4o",` + hello + `,"` + name + `":null}`))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !json.Valid(r.Body(5)) || r.Call.Choices != 1 || r.Call.Stream || !r.Call.MaxOutput.IsZero() {
+			t.Errorf("%s: got %+v", name, r.Call)
+		}
+	}
+}
+
+// TestWhatCostsExtraIsRefusedByName: one case for each parameter that costs more than the call says (THREATS row 4).
+func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
+	for _, c := range []struct{ member, field, words string }{
+		{`"service_tier":"priority"`, "service_tier", "default"},
+		{`"service_tier":"fast"`, "service_tier", "default"},
+		{`"service_tier":"flex"`, "service_tier", "default"},
+		{`"service_tier":"auto"`, "service_tier", "default"},
+		{`"service_tier":1`, "service_tier", "expected string"},
+		{`"store":true`, "store", "only false"},
+		{`"web_search_options":{}`, "web_search_options", "hosted tools"},
+		{`"web_search_options":null`, "web_search_options", "hosted tools"},
+		{`"audio":{"voice":"a","format":"wav"}`, "audio", "not priced"},
+		{`"modalities":["text","audio"]`, "modalities[1]", "text"},
+		{`"prediction":{"type":"content","content":"x"}`, "prediction", "predicted"},
+		{`"moderation":{"model":"m"}`, "moderation", "not allowed"},
+		{`"background":true`, "background", "not allowed"},
+		{`"best_of":5`, "best_of", "use n"},
+		{`"previous_response_id":"r"`, "previous_response_id", "unknown or not allowed"},
+		{`"conversation":"c"`, "conversation", "unknown or not allowed"},
+		{`"extra_body":{}`, "extra_body", "unknown or not allowed"},
+		{`"anything":null`, "anything", "unknown or not allowed"},
+		{`"n":17`, "n", "from 1 to 16"},
+		{`"n":0`, "n", "from 1 to 16"},
+		{`"n":-1`, "n", "from 1 to 16"},
+		{`"n":2.0`, "n", "digits only"},
+		{`"n":1e1`, "n", "digits only"},
+		{`"n":"3"`, "n", "expected number, received string"},
+		{`"max_tokens":0`, "max_tokens", "from 1"},
+		{`"max_tokens":-0`, "max_tokens", "from 1"},
+		{`"max_tokens":-5`, "max_tokens", "from 1"},
+		{`"max_tokens":1.0`, "max_tokens", "digits only"},
+		{`"max_completion_tokens":1e3`, "max_completion_tokens", "digits only"},
+		{`"max_tokens":1000000001`, "max_tokens", "from 1 to 1000000000"},
+		{`"max_tokens":99999999999999999999999`, "max_tokens", "from 1"},
+		{`"max_tokens":"5"`, "max_tokens", "expected number, received string"},
+		{`"max_tokens":5,"max_completion_tokens":5`, "max_completion_tokens", "both"},
+		{`"max_completion_tokens":5,"max_tokens":5`, "max_tokens", "both"},
+		{`"stream":1`, "stream", "expected boolean, received number"},
+		{`"stream":"true"`, "stream", "expected boolean, received string"},
+		{`"stream_options":{"x":1}`, "stream_options.x", "unknown or not allowed"},
+		{`"stream_options":{"include_usage":"no"}`, "stream_options.include_usage", "expected boolean"},
+		{`"tools":[{"type":"web_search"}]`, "tools[0].type", "function, custom"},
+		{`"tools":[{"type":"function","function":{"name":"f","x":1}}]`, "tools[0].function.x", "unknown or not allowed"},
+		{`"tools":[{}]`, "tools[0].type", "has a type"},
+		{`"tool_choice":{"type":"mcp"}`, "tool_choice.type", "one of"},
+		{`"response_format":{"type":"grammar"}`, "response_format.type", "one of"},
+		{`"prompt_cache_options":{"ttl":"12h"}`, "prompt_cache_options.ttl", "30m"},
+		{`"prompt_cache_retention":"forever"`, "prompt_cache_retention", "one of"},
+		{`"temperature":"1"`, "temperature", "expected number"},
+		{`"stop":[1]`, "stop[0]", "expected string"},
+	} {
+		dialecttest.Refused(t, openai.New(), in(`{"model":"gpt-4o",`+hello+`,`+c.member+`}`), c.field, c.words)
+	}
+	for _, c := range []struct{ message, field, words string }{
+		{`{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y.png"}}]}`, "messages[0].content[0].type", "not priced yet"},
+		{`{"role":"user","content":[{"image_url":{"url":"x"},"type":"text"}]}`, "messages[0].content[0].image_url", "not priced yet"},
+		{`{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}`, "messages[0].content[0].type", "not priced yet"},
+		{`{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}`, "messages[0].content[0].type", "not priced yet"},
+		{`{"role":"user","content":[{"type":"video"}]}`, "messages[0].content[0].type", "only text"},
+		{`{"role":"user","content":[{"text":"x"}]}`, "messages[0].content[0].type", "has a type"},
+		{`{"role":"user","content":[{"type":"text","text":"x","prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}]}`, "messages[0].content[0].prompt_cache_breakpoint.ttl", "30m"},
+		{`{"role":"user","content":5}`, "messages[0].content", "expected string, received number"},
+		{`{"role":"assistant","audio":{"id":"a"}}`, "messages[0].audio", "not priced yet"},
+		{`{"role":"root","content":"x"}`, "messages[0].role", "one of"},
+		{`{"content":"x"}`, "messages[0].role", "has a role"},
+		{`{"role":"user","content":"x","Content":"y"}`, "messages[0].Content", "unknown or not allowed"},
+		{`"x"`, "messages[0]", "expected object, received string"},
+	} {
+		dialecttest.Refused(t, openai.New(), in(`{"model":"gpt-4o","messages":[`+c.message+`]}`), c.field, c.words)
+	}
+	for body, field := range map[string]string{
+		`{` + hello + `}`: "model", `{"model":"",` + hello + `}`: "model", `{"model":"a b",` + hello + `}`: "model", `{"model":"` + strings.Repeat("m", 201) + `",` + hello + `}`: "model",
+		`{"model":null,` + hello + `}`: "model", `{"model":["m"],` + hello + `}`: "model", `{"model":"m"}`: "messages", `{"model":"m","messages":null}`: "messages", `{"model":"m","messages":{}}`: "messages",
+	} {
+		dialecttest.Refused(t, openai.New(), in(body), field, "")
+	}
+	q := in(`{"model":"m",` + hello + `}`)
+	q.Query = url.Values{"x": {"1"}}
+	dialecttest.Refused(t, openai.New(), q, "", "query")
+}
+
+func TestReadersCannotBeMadeToDiffer(t *testing.T) {
+	dialecttest.Attacks(t, openai.New(), in, `{"model":"gpt-4o",`+hello+`,"max_tokens":5,"n":2,"stream":false,"service_tier":"default","store":false}`,
+		"model", "messages", "max_tokens", "n", "stream", "service_tier", "store")
+}
+
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{full, `{"model":"gpt-4o",` + hello + `}`, `{"model":"o3",` + hello + `,"max_tokens":5,"max_completion_tokens":null}`,
+		`{"stream":true,"stream_options":{},"model":"m","messages":[],"store":null,"service_tier":null,"max_tokens":null}`,
+		`{"model":"a","Model":"b",` + hello + `}`, `{"mode\u006c":"a",` + hello + `}`, `{"model":"a","ſtream":true,` + hello + `}`} {
+		f.Add([]byte(s), int64(7))
+	}
+	f.Fuzz(func(t *testing.T, body []byte, n int64) {
+		r, err := openai.New().Read(dialect.Input{Body: body})
+		if err != nil {
+			if problem.KindOf(err) != problem.Invalid {
+				t.Fatalf("%q: %v is not Invalid", body, err)
+			}
+			return
+		}
+		n = 1 + (n&0x7fffffff)%1000
+		sent := r.Body(n)
+		if !json.Valid(sent) {
+			t.Fatalf("%q is sent as %q, which is no JSON", body, sent)
+		}
+		if r.Call.BodyBytes > int64(len(sent)+len("null")) || r.Call.BodyBytes < int64(len(sent))-64 || r.Call.Choices < 1 {
+			t.Fatalf("%q: %+v, sent %d", body, r.Call, len(sent))
+		}
+		dialecttest.Agree(t, sent, r.Call.Model, "model")
+		dialecttest.Agree(t, sent, "default", "service_tier")
+		dialecttest.Agree(t, sent, false, "store")
+		caps := 0
+		for _, name := range []string{"max_tokens", "max_completion_tokens"} {
+			if v := dialecttest.Seen(sent, name)["last, any case"]; v != "" && v != "null" {
+				dialecttest.Agree(t, sent, r.Call.MaxOutput.Or(n), name)
+				caps++
+			}
+		}
+		if caps != 1 {
+			t.Fatalf("%q is sent as %q with %d caps", body, sent, caps)
+		}
+		if r.Call.Stream {
+			dialecttest.Agree(t, sent, true, "stream")
+			dialecttest.Agree(t, sent, true, "stream_options", "include_usage")
+		}
+		if r.Call.Choices > 1 {
+			dialecttest.Agree(t, sent, r.Call.Choices, "n")
+		}
+	})
 }

@@ -101,7 +101,20 @@ func (r *Reader) want(k jsontext.Kind, name string) error {
 		_, err := r.d.ReadToken()
 		return r.syntax(err)
 	}
-	return r.Refuse("expected %s, received %s", name, kindName(got))
+	return problem.New(problem.Invalid, "expected %s, received %s", name, kindName(got)).In(r.next())
+}
+
+// next is the name of the value that comes next.
+func (r *Reader) next() string {
+	at := r.d.StackPointer()
+	kind, n := r.d.StackIndex(r.d.StackDepth())
+	if kind != jsontext.KindBeginArray {
+		return Field(at)
+	}
+	if n > 0 {
+		at = at.Parent()
+	}
+	return Field(at.AppendToken(strconv.FormatInt(n, 10)))
 }
 
 // Next is the kind of the next value: one of n f t " 0 { [; anything else is the end or an error that the next read tells.
