@@ -17,7 +17,7 @@ const (
 // runs that mix cases and digits, and long runs of hex, look like one. Names of models have no upper case and stay.
 var (
 	keyed  = regexp.MustCompile(`(?i)\b(bearer\s+|basic\s+|api[-_ ]?key[=:]\s*|key=)[^\s"',;&]+`)
-	marked = regexp.MustCompile(`\b(sk-|pk-|AIza|AQ\.|ya29\.|eyJ|gsk_|xai-)[A-Za-z0-9_.*~+/=-]{4,}`)
+	marked = regexp.MustCompile(`\b(sk-|pk-|AIza|AQ\.|ya29\.|eyJ|gsk_|xai-)[A-Za-z0-9_.*~+/=-]{3,}[A-Za-z0-9_*~+/=-]`)
 	long   = regexp.MustCompile(`[A-Za-z0-9_+/=*-]{24,}`)
 	hex    = regexp.MustCompile(`(?i)^[0-9a-f]{32,}$`)
 )

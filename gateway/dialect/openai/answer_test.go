@@ -204,7 +204,7 @@ func TestUpstreamErrors(t *testing.T) {
 	d := openai.New()
 	u := d.ReadError(401, []byte(file(t, "error.json")))
 	want := dialect.Upstream{Status: 401, Type: "invalid_request_error", Code: "invalid_api_key",
-		Message: "Incorrect API key provided: [redacted] You can find your API key at https://platform.openai.com/account/api-keys."}
+		Message: "Incorrect API key provided: [redacted]. You can find your API key at https://platform.openai.com/account/api-keys."}
 	if u != want {
 		t.Errorf("got %+v, want %+v", u, want)
 	}
