@@ -154,6 +154,9 @@ func (a *Admin) render(w http.ResponseWriter, r *http.Request, status int, page 
 // said is what was just done, with numbers, from a closed set of words.
 func said(word string, n int) string {
 	ended := web.Count(int64(n), "running call ended", "running calls ended") + "."
+	if n == 0 {
+		ended = "no call was running."
+	}
 	switch word {
 	case "welcome":
 		return "You are the owner. Now add a provider key: without one, apps get an error and nothing is spent."
