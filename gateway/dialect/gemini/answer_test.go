@@ -55,6 +55,7 @@ func TestRecordedAnswers(t *testing.T) {
 		{"array cut before its end", cut(array, "]"), passport.Usage{}},
 		{"array with more behind", array + "{}", passport.Usage{}},
 		{"array of something else", strings.Replace(array, "[", "[1,", 1), passport.Usage{}},
+		{"array with quotes and brackets in texts", `[{"x":"\\\"}]{ \\\\","candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"totalTokenCount":2}}]`, passport.Usage{Known: true, Input: 1, Output: 1}},
 		{"array that is empty", "[]", passport.Usage{}},
 		{"stream without its last chunk", cut(stream, "data:"), passport.Usage{}},
 		{"array without its last chunk", cut(array, "\n,") + "]", passport.Usage{}},
