@@ -48,6 +48,7 @@ type call struct {
 	charged bool // settled already
 	started bool // the answer's status line is out
 	stream  bool // the answer is a stream of events
+	flush   bool // each piece goes out at once: a stream of events, or Google's array of answers
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *call {
@@ -143,6 +144,9 @@ func (c *call) refuse(err error) {
 		c.w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3
 	}
 	if c.e.dialect == nil {
+		if p.Kind == problem.BudgetSpent || p.Kind == problem.CallsSpent {
+			c.w.Header().Set("X-Should-Retry", "false")
+		}
 		respond.Error(c.w, err)
 		return
 	}

@@ -47,7 +47,8 @@ func (c *call) exchange(ctx context.Context, req *dialect.Request, key secret.Te
 		c.why = passport.NoUsage
 		return problem.New(problem.UpstreamFailed, "the provider answered with %.60q instead of JSON", ct)
 	}
-	if c.stream {
+	c.flush = c.stream || req.Call.Stream
+	if c.flush {
 		return c.relayStream(ctx, ans, req.Tap())
 	}
 	return c.relayWhole(ctx, ans, req.Tap())
@@ -80,11 +81,14 @@ func (c *call) refusedUpstream(ans *upstream.Answer) error {
 	return nil
 }
 
-// relayStream copies events as they come. Each piece goes out at once.
+// relayStream copies an answer as it comes. Each piece goes out at once.
 func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialect.Tap) error {
 	c.head(ans)
 	h := c.w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Content-Type", "application/json")
+	if c.stream {
+		h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	}
 	h.Set("X-Accel-Buffering", "no") // reverse proxies must not gather the events
 	c.start(http.StatusOK)
 	if err := http.NewResponseController(c.w).Flush(); err != nil {
@@ -178,7 +182,7 @@ func (c *call) send(p []byte) error {
 	if _, err := c.w.Write(p); err != nil {
 		return clientGone(err)
 	}
-	if !c.stream {
+	if !c.flush {
 		return nil
 	}
 	if err := rc.Flush(); err != nil {
