@@ -20,8 +20,8 @@ func (a *answer) Event(data []byte) bool {
 		a.done = true
 		return false
 	}
-	if !bytes.Contains(data, []byte(`"usage"`)) {
-		return false
+	if bytes.Count(data, []byte(`"usage"`)) == bytes.Count(data, []byte(`"usage":null`)) {
+		return false // most chunks: not worth a parse
 	}
 	var c chunk
 	if strict.Read(data, c.read) != nil || !c.use.there {
