@@ -89,8 +89,9 @@ func (c *call) body() ([]byte, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.w.Header().Set("Connection", "close")
 		return nil, problem.New(problem.Invalid, "the body did not arrive within %s", c.g.BodyTimeout)
-	default:
-		return nil, problem.Wrap(err, problem.ClientGone, "the body broke off")
+	default: // the client left, or its framing is wrong
+		c.w.Header().Set("Connection", "close")
+		return nil, problem.Wrap(err, problem.Invalid, "the body broke off")
 	}
 	if body == nil {
 		body = []byte{}
