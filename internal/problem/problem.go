@@ -40,6 +40,41 @@ const (
 	ClientGone                // the caller hung up; nobody reads the answer
 )
 
+var kindNames = [...]string{
+	Internal:             "internal",
+	Invalid:              "invalid",
+	Unauthenticated:      "unauthenticated",
+	Forbidden:            "forbidden",
+	NotFound:             "not_found",
+	MethodNotAllowed:     "method_not_allowed",
+	Conflict:             "conflict",
+	TooLarge:             "too_large",
+	UnsupportedMedia:     "unsupported_media",
+	ModelNotGranted:      "model_not_granted",
+	CapabilityNotGranted: "capability_not_granted",
+	GrantEnded:           "grant_ended",
+	GrantPaused:          "grant_paused",
+	BudgetSpent:          "budget_spent",
+	CallsSpent:           "calls_spent",
+	RateExceeded:         "rate_exceeded",
+	Busy:                 "busy",
+	Unpriced:             "unpriced",
+	CredentialMissing:    "credential_missing",
+	CredentialRefused:    "credential_refused",
+	UpstreamFailed:       "upstream_failed",
+	UpstreamTimeout:      "upstream_timeout",
+	Unavailable:          "unavailable",
+	ClientGone:           "client_gone",
+}
+
+// String is the kind's name, for the log.
+func (k Kind) String() string {
+	if k < 0 || int(k) >= len(kindNames) {
+		return "unknown"
+	}
+	return kindNames[k]
+}
+
 // Error is an error that is safe to show: Detail is for the caller, Cause for the log only.
 type Error struct {
 	Kind       Kind

@@ -4,9 +4,11 @@ package record
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
 
@@ -62,9 +64,31 @@ func (r *Record) Attrs(now time.Time) []slog.Attr {
 		as = append(as, slog.Bool("stream", r.Stream), slog.Int64("held_micro_usd", int64(r.Held)), slog.Int64("charged_micro_usd", int64(r.Charged)))
 	}
 	if r.Err != nil {
-		as = append(as, slog.String("error", clip(r.Err.Error())))
+		as = append(as, slog.String("error", clip(say(r.Err))))
 	}
 	return as
+}
+
+// say is what the log hears of an error: its kind, field and cause. Not its detail where that may quote what the caller sent,
+// which may be a part of a prompt.
+func say(err error) string {
+	p, ok := errors.AsType[*problem.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	s := p.Kind.String()
+	if p.Field != "" {
+		s += " in " + p.Field
+	}
+	switch p.Kind {
+	case problem.Internal, problem.Unavailable, problem.BudgetSpent, problem.CallsSpent, problem.RateExceeded, problem.Busy, problem.GrantEnded,
+		problem.GrantPaused, problem.CredentialMissing, problem.CredentialRefused, problem.UpstreamFailed, problem.UpstreamTimeout, problem.ClientGone:
+		s += ": " + p.Detail
+	}
+	if p.Cause != nil {
+		s += ": " + p.Cause.Error()
+	}
+	return s
 }
 
 // clip bounds an error's text: it may quote a peer.

@@ -172,7 +172,7 @@ func TestEveryFailureAtOnceInTheSeedsWords(t *testing.T) {
 			"messages": {"Expected object, received number", "Required", "Required", "Required", "Expected string, received number", "Expected string, received number", "Expected string, received null"}}},
 		{"an image", `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]}`, passport.OpenAI, nil, map[string][]string{
 			"messages": {"Invalid enum value. Expected 'text', received 'image_url'"}}},
-		{"role", `{"model":"m","messages":[{"role":"root","content":"x"}]}`, passport.OpenAI, nil, map[string][]string{"messages": {"The role 'root' is not known"}}},
+		{"role", `{"model":"m","messages":[{"role":"root","content":"x"}]}`, passport.OpenAI, nil, map[string][]string{"messages": {"A role is not known"}}},
 		{"tool without id", `{"model":"m","messages":[{"role":"tool","content":"x"}]}`, passport.OpenAI, nil, map[string][]string{"messages": {"A tool's message needs tool_call_id"}}},
 		{"user calls", `{"model":"m","messages":[{"role":"user","content":"x","tool_calls":[{"id":"i","type":"function","function":{"name":"f","arguments":""}}]}]}`, passport.OpenAI, nil,
 			map[string][]string{"messages": {"Only an assistant calls tools"}}},

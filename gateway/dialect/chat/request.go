@@ -111,7 +111,7 @@ func readTurn(m *fields.Object) turn {
 	case "system", "developer", "user", "assistant", "tool":
 	default:
 		if m.Raw("role").Kind() == jsontext.KindString {
-			m.Fail("role", "The role '%s' is not known", t.role)
+			m.Fail("role", "A role is not known")
 		}
 	}
 	if given(m, "tool_calls") {
