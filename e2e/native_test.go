@@ -36,7 +36,15 @@ func TestNativeUnary(t *testing.T) {
 	}
 }
 
-func itoa(n int64) string { b, _ := json.Marshal(n); return string(b) }
+func itoa(n int64) string { return string(mustJSON(n)) }
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
 
 // TestNativeAliases: the paths and credentials that official SDKs use.
 func TestNativeAliases(t *testing.T) {
