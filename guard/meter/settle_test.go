@@ -205,8 +205,7 @@ func (c contextual) Settle(ctx context.Context, s passport.Settlement) error {
 }
 
 func TestSettlingDoesNotFailWithItsCaller(t *testing.T) {
-	var d *desk
-	d = open(t, func(c *meter.Config, _ *passport.Detail) { c.Ledger = contextual{c.Ledger.(*spy)} })
+	d := open(t, func(c *meter.Config, _ *passport.Detail) { c.Ledger = contextual{c.Ledger.(*spy)} })
 	r := d.mustReserve(ask(passport.LimitOf(460)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
