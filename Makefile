@@ -14,7 +14,7 @@ RACE := ./guard/... ./gateway/... ./authority/... ./server/... ./store/... ./int
 .PHONY: help demo dev build test unit race e2e browser check fmt vet staticcheck vuln fuzz bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 demo: ## Tell the whole story with a built-in sandbox provider, then stay up to look around
 	$(GO) run ./cmd/aipassport demo

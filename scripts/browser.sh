@@ -22,6 +22,5 @@ fi
 
 mkdir -p bin
 CGO_ENABLED=0 go build -o bin/aipassport ./cmd/aipassport
-CGO_ENABLED=0 go build -o bin/sandbox ./e2e/browser/sandbox
 npm --prefix e2e/browser ci --no-audit --no-fund --loglevel=error
-CHROMIUM=$browser AIPASSPORT_BIN=$PWD/bin/aipassport SANDBOX_BIN=$PWD/bin/sandbox node --test e2e/browser/*.test.mjs
+CHROMIUM=$browser AIPASSPORT_BIN=$PWD/bin/aipassport node --test --test-reporter=spec e2e/browser/*.test.mjs

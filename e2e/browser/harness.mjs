@@ -1,0 +1,116 @@
+// What the browser tests share: a fake OpenAI on loopback, the built broker, a page that reports what its console says.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+
+export const ownerToken = 'owner-token-for-browser-tests'
+export const providerKey = 'sk-browser-canary-0123456789abcdef'
+export const password = 'correct horse battery staple'
+
+/** A provider that lists models and streams words until its caller goes. `live` counts the streams that run. */
+export async function startProvider() {
+  const state = { live: 0 }
+  const server = createServer((req, res) => {
+    if (req.headers.authorization !== `Bearer ${providerKey}`) {
+      res.writeHead(401, { 'content-type': 'application/json' })
+      res.end('{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}')
+      return
+    }
+    if (req.method === 'GET') {
+      res.writeHead(200, { 'content-type': 'application/json' })
+      res.end('{"object":"list","data":[{"id":"gpt-4o-mini","object":"model","created":1,"owned_by":"system"}]}')
+      return
+    }
+    req.resume().on('end', () => {
+      state.live++
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      const tick = setInterval(() => {
+        res.write('data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}\n\n')
+      }, 50)
+      res.on('close', () => { clearInterval(tick); state.live-- })
+    })
+  })
+  await new Promise(done => server.listen(0, '127.0.0.1', done))
+  state.origin = `http://127.0.0.1:${server.address().port}`
+  state.stop = () => { server.closeAllConnections(); server.close() }
+  return state
+}
+
+/** The built broker on a free port with a data directory of its own. */
+export async function startBroker(provider, env = {}) {
+  const dir = mkdtempSync(join(tmpdir(), 'aipassport-browser-'))
+  const child = spawn(process.env.AIPASSPORT_BIN, ['serve'], {
+    env: {
+      PATH: process.env.PATH, HOME: dir, AIPASSPORT_DATA: join(dir, 'data'), AIPASSPORT_KEK_FILE: join(dir, 'kek'),
+      AIPASSPORT_LISTEN: '127.0.0.1:0', AIPASSPORT_OWNER_TOKEN: ownerToken, OPENAI_BASE_URL: provider.origin, ...env,
+    },
+  })
+  let log = ''
+  const link = await new Promise((done, failed) => {
+    const look = text => {
+      log += text
+      const found = /https?:\/\/\S+\/setup\?token=\S+/.exec(log)
+      if (found) done(found[0])
+    }
+    child.stderr.on('data', look)
+    child.stdout.on('data', look)
+    child.on('exit', code => failed(new Error(`the broker ended with ${code}:\n${log}`)))
+  })
+  const url = new URL(link).origin
+  const call = async (method, path, body, token) => {
+    const res = await fetch(url + path, {
+      method, body: body && JSON.stringify(body),
+      headers: { ...(body && { 'content-type': 'application/json' }), ...(token && { authorization: `Bearer ${token}` }) },
+    })
+    return { status: res.status, body: await res.json() }
+  }
+  const ended = new Promise(done => child.on('exit', done))
+  return {
+    url, link, call,
+    log: () => log,
+    owner: (method, path, body) => call(method, path, body, ownerToken),
+    /** An app asks; it gets back what an app gets. */
+    ask: async (more = {}) => {
+      const { status, body } = await call('POST', '/grant-requests', {
+        appName: 'Notes', appUrl: 'https://notes.example.com', reason: 'To summarise what you write down during the week.',
+        scope: { provider: 'openai', models: ['gpt-4o-mini', 'gpt-4o'], capabilities: ['chat', 'images'], maxBudgetCents: 80, maxRequests: 200, rateLimit: 60 },
+        ...more,
+      })
+      if (status !== 201) throw new Error(JSON.stringify(body))
+      return { id: body.grant.id, secret: body.grantSecret, consent: body.consentUrl }
+    },
+    stop: async () => { child.kill('SIGTERM'); await ended; rmSync(dir, { recursive: true, force: true }) },
+  }
+}
+
+export const launch = () => chromium.launch({
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
+})
+
+/** A page whose console and failed requests are kept in `complaints`. */
+export async function openPage(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  const page = await context.newPage()
+  page.complaints = []
+  page.setDefaultTimeout(20_000)
+  page.on('console', m => { if (['error', 'warning'].includes(m.type())) page.complaints.push(m.text()) })
+  page.on('pageerror', e => page.complaints.push(String(e)))
+  page.on('requestfailed', r => { if (r.failure()?.errorText !== 'net::ERR_ABORTED') page.complaints.push(`${r.url()}: ${r.failure()?.errorText}`) })
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', e => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))
+  })
+  return page
+}
+
+/** Waits until something holds, asking again every 50 ms, at most 20 s. */
+export async function until(what, holds) {
+  const end = Date.now() + 20_000
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`in vain: ${what}`)
+    await new Promise(next => setTimeout(next, 50))
+  }
+}

@@ -1,0 +1,195 @@
+// The person's pages in a real browser: setup, sign-in, consent, apps, keys. They run in this order on one broker.
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { launch, openPage, password, providerKey, startBroker, startProvider, until } from './harness.mjs'
+
+const shots = new URL('./shots/', import.meta.url).pathname
+let provider, broker, browser, page
+
+before(async () => {
+  mkdirSync(shots, { recursive: true })
+  provider = await startProvider()
+  broker = await startBroker(provider)
+  browser = await launch()
+  page = await openPage(browser)
+})
+
+after(async () => {
+  await browser?.close()
+  await broker?.stop()
+  provider?.stop()
+})
+
+/** Pictures of the open page: two widths, light and dark. */
+async function picture(name) {
+  for (const width of [1280, 360]) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.setViewportSize({ width, height: 900 })
+      await page.emulateMedia({ colorScheme })
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      assert.ok(wide <= 0, `${name} at ${width} scrolls sideways by ${wide} px`)
+      await page.screenshot({ path: `${shots}${name}-${width}-${colorScheme}.png`, fullPage: true })
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 900 })
+  await page.emulateMedia({ colorScheme: 'light' })
+}
+
+const quiet = () => assert.deepEqual(page.complaints.splice(0), [], 'the console is quiet')
+const status = async id => (await broker.owner('GET', `/grants/${id}`)).body.status
+
+async function signIn() {
+  await page.getByLabel('Sign-in name or email').fill('ada')
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+test('the setup link makes the owner, once', async () => {
+  await page.goto(broker.link)
+  await picture('setup')
+  await page.getByLabel('Your name').fill('Ada')
+  await page.getByLabel('Sign-in name or email').fill('ada')
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Become the owner' }).click()
+  await page.waitForURL('**/keys')
+  quiet()
+  const again = await page.request.get(broker.link)
+  assert.equal(again.status(), 404)
+})
+
+test('a key is tested, kept and never shown', async () => {
+  const add = async key => {
+    await page.getByLabel('Provider').selectOption('openai')
+    await page.getByLabel('Your name for it').fill('for apps')
+    await page.getByLabel('Key', { exact: true }).fill(key)
+    await page.getByRole('button', { name: 'Test and keep' }).click()
+    await page.waitForLoadState()
+  }
+  await page.goto(broker.url + '/keys')
+  await add('sk-refused-by-the-provider-000000')
+  await page.getByRole('alert').waitFor()
+  assert.equal(await page.getByRole('listitem').filter({ hasText: 'for apps' }).count(), 0, 'a refused key is not kept')
+  page.complaints.length = 0 // the status of the refusal is shown in the console
+  await add(providerKey)
+  await page.getByRole('listitem').filter({ hasText: 'for apps' }).waitFor()
+  assert.ok(!(await page.content()).includes(providerKey), 'the key is not on the page')
+  await picture('keys')
+  quiet()
+})
+
+test('a signed-out person signs in first and comes back to the request', async () => {
+  const asked = await broker.ask()
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.waitForURL('**/login*')
+  await page.goto(asked.consent)
+  await page.waitForURL('**/login*')
+  await picture('login')
+  await signIn()
+  await page.waitForURL(`**/consent/${asked.id}`)
+  quiet()
+})
+
+test('consent shows the facts, narrows, and needs its statement', async () => {
+  const asked = await broker.ask()
+  await page.goto(asked.consent)
+  for (const fact of ['notes.example.com', 'Not checked', 'Notes', 'To summarise what you write down', 'gpt-4o-mini', '$0.80']) {
+    assert.ok((await page.locator('main').innerText()).includes(fact), `${fact} is shown`)
+  }
+  assert.equal(await page.getByLabel(/I started this myself/).isChecked(), false, 'the statement is not ticked')
+  assert.equal(await page.getByLabel(/Make pictures/).isChecked(), false, 'nothing risky is ticked')
+  await picture('consent')
+
+  await page.getByRole('spinbutton', { name: 'Money', exact: true }).fill('0.25')
+  await page.getByLabel(/^gpt-4o\b(?!-)/).uncheck()
+  await page.getByRole('spinbutton', { name: 'Money', exact: true }).blur()
+  await until('the summary follows', async () => (await page.locator('aside').innerText()).includes('$0.25'))
+  await page.getByRole('spinbutton', { name: 'Money', exact: true }).press('Enter')
+  await page.waitForLoadState()
+  assert.equal(await status(asked.id), 'pending', 'Enter in a field does not approve')
+
+  const approve = page.getByRole('button', { name: /^Approve/ })
+  await approve.click()
+  assert.equal(await status(asked.id), 'pending', 'not without the statement')
+  await page.getByLabel(/I started this myself/).check()
+  await approve.click()
+  await until('it is approved', async () => (await status(asked.id)) === 'approved')
+  const { body } = await broker.owner('GET', `/grants/${asked.id}`)
+  assert.deepEqual({ models: body.scope.models, capabilities: body.scope.capabilities, cents: body.scope.maxBudgetCents }, { models: ['gpt-4o-mini'], capabilities: ['chat'], cents: 25 })
+  await page.getByText('Approved').first().waitFor()
+  quiet()
+})
+
+test('deny is one press', async () => {
+  const asked = await broker.ask()
+  await page.goto(asked.consent)
+  await page.getByRole('button', { name: /^Deny\b.*give nothing/s }).click()
+  await until('it is denied', async () => (await status(asked.id)) === 'denied')
+  await page.getByText('Denied').first().waitFor()
+  quiet()
+})
+
+test('revoke ends a running stream', async () => {
+  const asked = await broker.ask()
+  await broker.owner('POST', `/grants/${asked.id}/approve`, {})
+  const { body } = await broker.call('POST', '/tokens', { grantId: asked.id, grantSecret: asked.secret })
+  const res = await fetch(broker.url + '/v1/chat/completions', {
+    method: 'POST', headers: { authorization: `Bearer ${body.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'gpt-4o-mini', stream: true, max_tokens: 50, messages: [{ role: 'user', content: 'hello' }] }),
+  })
+  assert.equal(res.status, 200)
+  const reader = res.body.getReader()
+  await reader.read()
+  await page.goto(broker.url + '/grants')
+  await page.getByText('1 running call').first().waitFor()
+  await picture('grants')
+  await page.goto(broker.url + `/grants/${asked.id}`)
+  await picture('grant')
+  await page.getByRole('link', { name: 'Revoke' }).click()
+  const question = page.getByRole('button', { name: /^Revoke now/ })
+  await question.waitFor()
+  await picture('revoke')
+  await question.click()
+  const pressed = Date.now()
+  let text = ''
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    text += new TextDecoder().decode(value)
+  }
+  await until('the upstream call ends', () => provider.live === 0)
+  assert.ok(Date.now() - pressed < 2000, `it took ${Date.now() - pressed} ms`)
+  assert.ok(!text.includes('[DONE]'), 'a cut stream does not look whole')
+  assert.equal(await status(asked.id), 'revoked')
+  await page.getByText(/Revoked/).first().waitFor()
+  quiet()
+})
+
+test('without scripts everything still works', async () => {
+  const asked = await broker.ask()
+  const state = await page.context().storageState()
+  const plain = await openPage(browser, { javaScriptEnabled: false, storageState: state })
+  await plain.goto(asked.consent)
+  const shown = Date.now()
+  await plain.getByLabel(/I started this myself/).check()
+  await plain.waitForTimeout(Math.max(0, 3100 - (Date.now() - shown))) // nobody reads faster, and the page says so
+  await plain.getByRole('button', { name: /^Approve/ }).click()
+  await until('it is approved', async () => (await status(asked.id)) === 'approved')
+  await plain.goto(broker.url + `/grants/${asked.id}/revoke`)
+  await plain.getByRole('button', { name: /^Revoke now/ }).click()
+  await until('it is revoked', async () => (await status(asked.id)) === 'revoked')
+  assert.deepEqual(plain.complaints, [])
+  await plain.context().close()
+})
+
+test('the consent page cannot be framed', async () => {
+  const asked = await broker.ask()
+  const evil = await openPage(browser)
+  await evil.route('https://evil.example/', r => r.fulfill({ contentType: 'text/html', body: `<iframe src="${asked.consent}"></iframe>` }))
+  await evil.goto('https://evil.example/')
+  await until('the frame is refused', async () => evil.complaints.some(c => /frame|ERR_BLOCKED|denied/i.test(c)))
+  assert.equal(await evil.frames().at(-1).getByRole('button', { name: /^Approve/ }).count(), 0)
+  await evil.context().close()
+})
+
+test('the log holds no key', () => assert.ok(!broker.log().includes(providerKey)))
