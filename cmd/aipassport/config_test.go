@@ -129,3 +129,33 @@ func TestOneBrokerADataDirectory(t *testing.T) {
 	}
 	again.Close()
 }
+
+// TestDataDirectoryIsClosedToOthers: made so, or made so where it is ours; somebody else's is left alone and refused.
+func TestDataDirectoryIsClosedToOthers(t *testing.T) {
+	open := func(files ...string) string {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	for name, c := range map[string]struct {
+		dir  string
+		want os.FileMode
+		ok   bool
+	}{
+		"new":   {filepath.Join(t.TempDir(), "a", "b"), 0o700, true},
+		"empty": {open(), 0o700, true}, "ours": {open(database, "x"), 0o700, true}, "another's": {open("x"), 0o755, false},
+	} {
+		err := makeData(c.dir)
+		info, serr := os.Stat(c.dir)
+		if serr != nil || (err == nil) != c.ok || info.Mode().Perm() != c.want {
+			t.Errorf("%s: got %v, mode %v; want ok %v, mode %v", name, err, info.Mode().Perm(), c.ok, c.want)
+		}
+	}
+}

@@ -8,12 +8,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/problem"
 )
+
+// database is the name of the file that all state is in.
+const database = "aipassport.db"
 
 type serveCmd struct {
 	settings
@@ -101,12 +105,13 @@ func listen(addr string) (net.Listener, error) {
 	}
 }
 
-// makeData makes the data directory, readable by its owner alone, and tries that it can be written.
+// makeData makes the data directory, readable by its owner alone, and tries that it can be written. One that is there and
+// that others can read is closed to them only if it is ours or empty: /tmp given by mistake stays as it is.
 func makeData(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("AIPASSPORT_DATA: %w", err)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := closeToOthers(dir); err != nil {
 		return fmt.Errorf("AIPASSPORT_DATA: %w", err)
 	}
 	f, err := os.CreateTemp(dir, ".writable-*")
@@ -115,6 +120,22 @@ func makeData(dir string) error {
 	}
 	f.Close()
 	return os.Remove(f.Name())
+}
+
+func closeToOthers(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	ours := slices.ContainsFunc(files, func(f os.DirEntry) bool { return f.Name() == database })
+	if len(files) > 0 && !ours {
+		return fmt.Errorf("%s holds other things and can be read by others: name a directory of its own", dir)
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 func environment() map[string]string {

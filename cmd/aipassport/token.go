@@ -33,7 +33,7 @@ func (c *tokenCreateCmd) Run(ctx context.Context) error {
 	if err := makeData(cfg.data); err != nil {
 		return err
 	}
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, "aipassport.db")})
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, database)})
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

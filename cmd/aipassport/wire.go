@@ -100,7 +100,7 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if err := cfg.ownBase(b.public, b.listener.Addr()); err != nil {
 		return nil, err
 	}
-	if b.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, "aipassport.db"), Log: log}); err != nil {
+	if b.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, database), Log: log}); err != nil {
 		return nil, fmt.Errorf("AIPASSPORT_DATA: open the database: %w", err)
 	}
 	if err := b.recover(ctx); err != nil {
