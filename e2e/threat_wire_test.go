@@ -84,14 +84,15 @@ func TestThreat22FramingTricks(t *testing.T) {
 			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body)-3, body),
 		"chunk size overflow": "POST /v1/chat/completions HTTP/1.1\r\n" + auth + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nx\r\n0\r\n\r\n",
 	} {
+		before := len(b.fake.Requests())
 		statuses, all := b.exchange(data)
 		for _, s := range statuses {
 			if s < 400 {
 				t.Errorf("%s: answered %v: %.300s", name, statuses, all)
 			}
 		}
-		if n := len(b.fake.With("smuggled")); n != 0 {
-			t.Fatalf("%s: %d hidden calls went upstream: %.300s", name, n, all)
+		if n := len(b.fake.Requests()) - before; n != 0 {
+			t.Errorf("%s: %d hidden calls went upstream: %.300s", name, n, all)
 		}
 	}
 	// An upgrade to h2c is not taken up: the answer is HTTP/1.1.
