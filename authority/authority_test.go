@@ -131,6 +131,43 @@ func TestRevokeWins(t *testing.T) {
 	}
 }
 
+// busy is a store in which somebody else changes the grant just before each of the first changes.
+type busy struct {
+	*storetest.Memory
+	left int
+	mine func()
+}
+
+func (b *busy) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
+	if b.left > 0 {
+		b.left--
+		b.mine()
+	}
+	return b.Memory.ChangeGrant(ctx, g, ev)
+}
+
+// TestRevokeStartsOverWhenOvertaken: the change that came in between is not undone, and the revoke is not lost.
+func TestRevokeStartsOverWhenOvertaken(t *testing.T) {
+	d := newDesk()
+	ctx := context.Background()
+	g := d.approved(t)
+	other := *d.Control
+	b := &busy{Memory: d.store, left: 3}
+	b.mine = func() {
+		if _, _, err := other.Pause(ctx, g.ID, "x"); err != nil {
+			other.Resume(ctx, g.ID, "x")
+		}
+	}
+	d.Store = b
+	if _, _, err := d.Revoke(ctx, g.ID, "x"); err != nil || b.left != 0 {
+		t.Fatalf("got %v with %d changes left", err, b.left)
+	}
+	b.left = 1000
+	if _, _, err := d.Revoke(ctx, g.ID, "x"); err != nil { // nobody can overtake a revoked grant: pause and resume are refused
+		t.Errorf("again: %v", err)
+	}
+}
+
 // TestRevokeOfUnknownOutcome: the disk said no but did it; the calls are ended all the same and the caller hears of the failure.
 func TestRevokeOfUnknownOutcome(t *testing.T) {
 	for _, when := range []storetest.When{storetest.Before, storetest.After} {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/gateway"
+	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/gateway/dialect/anthropic"
 	"github.com/devrelopers/aipassport/gateway/dialect/gemini"
 	"github.com/devrelopers/aipassport/gateway/dialect/openai"
@@ -269,6 +270,41 @@ func TestUnusualAnswers(t *testing.T) {
 				t.Errorf("balance %+v, want free %v, nothing held, one call", b, c.free)
 			}
 		})
+	}
+}
+
+// bad is a dialect with a bug of ours in its tap.
+type bad struct{ dialect.Dialect }
+
+func (b bad) Read(in dialect.Input) (*dialect.Request, error) {
+	r, err := b.Dialect.Read(in)
+	if err == nil {
+		r.Tap = func() dialect.Tap { panic("our bug") }
+	}
+	return r, err
+}
+
+// TestPanicIsCharged: whatever happens after the call has left, the reservation is settled, and not for nothing.
+func TestPanicIsCharged(t *testing.T) {
+	d := open(t, false)
+	d.gw.OpenAI = bad{d.gw.OpenAI}
+	mux := http.NewServeMux()
+	for _, rt := range d.gw.Routes() {
+		mux.HandleFunc(rt.Pattern, rt.Handler)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer x")
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		mux.ServeHTTP(w, r)
+	}()
+	if b := d.balance(t); b.Held != 0 || b.Settled == 0 {
+		t.Errorf("balance %+v, want nothing held and the hold charged", b)
 	}
 }
 

@@ -58,7 +58,7 @@ func oddPath(r *http.Request) string {
 	switch {
 	case r.RequestURI == "*" || !strings.HasPrefix(r.RequestURI, "/"):
 		return "the request target must be a path"
-	case r.URL.RawPath != "" || strings.Contains(strings.SplitN(r.RequestURI, "?", 2)[0], "%"):
+	case strings.Contains(strings.SplitN(r.RequestURI, "?", 2)[0], "%"):
 		return "the path must not be escaped"
 	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/":
 		return "the path must not have empty or dot segments"

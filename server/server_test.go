@@ -71,6 +71,7 @@ func TestCORSOnlyWhereARouteSaysSo(t *testing.T) {
 	h := newServer(io.Discard,
 		server.Route{Pattern: "POST /tokens", CORS: true, Handler: say("")},
 		server.Route{Pattern: "GET /grants/{id}", CORS: true, Handler: say("")},
+		server.Route{Pattern: "POST /grants/{id}", Handler: say("")},
 		server.Route{Pattern: "POST /grants/{id}/approve", Handler: say("")},
 		server.Route{Pattern: "GET /grants", Handler: say("")})
 	for _, c := range []struct {
@@ -78,7 +79,7 @@ func TestCORSOnlyWhereARouteSaysSo(t *testing.T) {
 		code         int
 		open         bool
 	}{
-		{"OPTIONS", "/tokens", 204, true}, {"POST", "/tokens", 200, true}, {"GET", "/grants/1", 200, true}, {"OPTIONS", "/grants/1", 204, true},
+		{"OPTIONS", "/tokens", 204, true}, {"POST", "/tokens", 200, true}, {"GET", "/grants/1", 200, true}, {"OPTIONS", "/grants/1", 204, true}, {"POST", "/grants/1", 200, false},
 		{"OPTIONS", "/grants/1/approve", 405, false}, {"POST", "/grants/1/approve", 200, false}, {"GET", "/grants", 200, false}, {"OPTIONS", "/grants", 405, false},
 	} {
 		r := httptest.NewRequest(c.method, c.path, nil)
