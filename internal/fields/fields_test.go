@@ -44,7 +44,10 @@ func TestEveryFailureAtOnceInTheSeedsWords(t *testing.T) {
 				"Expected string, received number", "Expected string, received boolean", "Expected 'chat' | 'code', received number",
 				"Invalid enum value. Expected 'chat' | 'code', received 'fly'", "Number must be greater than or equal to 0"}}},
 		{"fraction", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":1.5}}`, nil, map[string][]string{"scope": {"Expected integer, received float"}}},
-		{"exponent", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":1e3}}`, nil, map[string][]string{"scope": {"Expected integer, received float"}}},
+		{"exponent", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":1e3}}`, nil, nil},
+		{"negative fraction", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":-0.5}}`, nil, map[string][]string{"scope": {"Expected integer, received float", "Number must be greater than or equal to 0"}}},
+		{"huge exponent", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":1e308}}`, nil, map[string][]string{"scope": {"Number must be less than or equal to 9007199254740991"}}},
+		{"infinite", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":1e400}}`, nil, map[string][]string{"scope": {"Expected integer, received float"}}},
 		{"huge", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":9007199254740992}}`, nil, map[string][]string{"scope": {"Number must be less than or equal to 9007199254740991"}}},
 		{"past int64", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":99999999999999999999}}`, nil, map[string][]string{"scope": {"Number must be less than or equal to 9007199254740991"}}},
 		{"null number", `{"appName":"a","reason":"r","scope":{` + good + `,"maxBudgetCents":null}}`, nil, map[string][]string{"scope": {"Expected number, received null"}}},
@@ -117,6 +120,44 @@ func TestValuesComeBack(t *testing.T) {
 	}
 	if err := o.Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWholeNumbersHoweverTheyAreWritten: the number counts, not its spelling, and no digit is lost on the way.
+func TestWholeNumbersHoweverTheyAreWritten(t *testing.T) {
+	const most = 1<<53 - 1
+	for text, want := range map[string]int64{
+		"0": 0, "-0": 0, "-0.0": 0, "0e9999999999999999999": 0, "0.000e-5": 0, "1000": 1000, "1e3": 1000, "1E+3": 1000, "1000.0": 1000, "10000e-1": 1000,
+		"0.001e6": 1000, "1.2345e4": 12345, "9007199254740991": most, "9.007199254740991e15": most, "90071992547409910000e-4": most, "-12.0": -12, "-1.2e1": -12,
+	} {
+		o, err := fields.Read([]byte(`{"n":` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, ok := o.OptInt("n", -20); n != want || !ok || o.Err() != nil {
+			t.Errorf("%s: got %d %v %v, want %d", text, n, ok, o.Err(), want)
+		}
+	}
+	const fraction, low, high = "Expected integer, received float", "Number must be greater than or equal to -20", "Number must be less than or equal to 9007199254740991"
+	for text, want := range map[string][]string{
+		"1e-1": {fraction}, "0.5": {fraction}, "-0.5": {fraction}, "-19.5": {fraction}, "-20.5": {fraction, low}, "-20.0": nil, "-21": {low}, "-1e1": nil, "-1e18": {low},
+		"1e-99999999999999999999": {fraction}, "-1e-99999999999999999999": {fraction}, "9007199254740992": {high}, "1e16": {high}, "9e307": {high}, "1e309": {fraction},
+		"9007199254740991.5": {fraction}, "123456789012345678901234567890.5": {fraction}, "-123456789012345678901234567890.5": {fraction, low},
+		"1e99999999999999999999": {fraction}, "-1e99999999999999999999": {fraction, low}, "-9223372036854775808": {low}, "9223372036854775807": {high},
+	} {
+		o, err := fields.Read([]byte(`{"n":` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ok := o.OptInt("n", -20)
+		e, _ := errors.AsType[*fields.Error](o.Err())
+		var got []string
+		if e != nil {
+			got = e.Fields["n"]
+		}
+		if d := cmp.Diff(want, got); d != "" || ok != (want == nil) {
+			t.Errorf("%s: %v %s", text, ok, d)
+		}
 	}
 }
 

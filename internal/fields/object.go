@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -94,18 +93,19 @@ func (o *Object) OptInt(name string, min int64) (n int64, ok bool) {
 	return o.integer(name, v, min)
 }
 
+// integer is a whole number, however it is written: 1000, 1e3 and 1000.0 are one. All that is wrong with it is reported.
 func (o *Object) integer(name string, v jsontext.Value, min int64) (int64, bool) {
-	if strings.ContainsAny(string(v), ".eE") {
+	n, whole := floor(string(v))
+	if !whole {
 		o.Fail(name, "Expected integer, received float")
-		return 0, false
 	}
-	n, err := strconv.ParseInt(string(v), 10, 64)
-	if err == nil && n < min || err != nil && v[0] == '-' {
+	if n < min {
 		o.Fail(name, "Number must be greater than or equal to %d", min)
-		return 0, false
 	}
-	if err != nil || n > maxInteger {
+	if whole && n > maxInteger {
 		o.Fail(name, "Number must be less than or equal to %d", int64(maxInteger))
+	}
+	if !whole || n < min || n > maxInteger {
 		return 0, false
 	}
 	return n, true
