@@ -93,15 +93,20 @@ func (g *Gateway) compatible(grant passport.Grant, model string) passport.Provid
 	return passport.OpenAI
 }
 
-// readSeed reads /proxy/chat as far as it goes without knowing the grant. A body of another type is seen as {}.
+// readSeed reads /proxy/chat as far as it goes without knowing the grant. A missing body and one of another type are seen as {}, as in
+// the seed; the latter is not read.
 func (c *call) readSeed() error {
-	body, err := c.body()
-	if err != nil {
-		return err
+	body := []byte("{}")
+	if isJSON(c.r.Header.Get("Content-Type")) {
+		sent, err := c.body()
+		if err != nil {
+			return err
+		}
+		if len(sent) > 0 {
+			body = sent
+		}
 	}
-	if !isJSON(c.r.Header.Get("Content-Type")) {
-		body = []byte("{}")
-	}
+	var err error
 	c.seed = body
 	c.model, err = chat.Check(body)
 	return err
@@ -113,6 +118,10 @@ func (c *call) translateSeed() (*dialect.Request, error) {
 	c.native = c.g.native(p)
 	if c.native == nil {
 		return nil, problem.New(problem.ModelNotGranted, "this grant covers no provider")
+	}
+	// The seed refuses by calls, key, model and capability before it hands the messages to the provider.
+	if _, err := c.g.permit(c.standing, passport.Call{Provider: p, Model: c.model, Uses: []passport.Capability{passport.Chat}}); err != nil {
+		return nil, err
 	}
 	in, err := chat.Read(c.native.Provider(), c.seed)
 	if err != nil {

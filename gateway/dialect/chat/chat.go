@@ -3,7 +3,7 @@
 // no clock, no store, no money.
 //
 // Members that the seed does not know are dropped silently, as the seed does. What is known and cannot be carried to a provider
-// is refused by name.
+// is refused by name: not by Check, which takes what the seed takes, but by Read, once the call is known to be permitted.
 package chat
 
 import (
@@ -27,6 +27,7 @@ func Read(p passport.Provider, body []byte) (dialect.Input, error) {
 		return dialect.Input{}, err
 	}
 	r := readRequest(o)
+	r.check(o)
 	var in dialect.Input
 	switch p {
 	case passport.OpenAI:

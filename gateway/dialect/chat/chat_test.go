@@ -113,12 +113,28 @@ func TestSeedsOwnBody(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	in, err = chat.Read(passport.OpenAI, []byte(`{"model":"","messages":[]}`))
-	if err != nil {
-		t.Fatalf("an empty model is the seed's to take: %v", err)
-	}
-	if _, err := openai.New().Read(in); problem.KindOf(err) != problem.Invalid || problem.From(err).Field != "model" {
-		t.Errorf("got %v, want Invalid at model", err)
+}
+
+// TestCheckSaysWhatTheSeedSays, once each, and nothing about what only a provider cannot take.
+func TestCheckSaysWhatTheSeedSays(t *testing.T) {
+	for body, want := range map[string]map[string][]string{
+		`{"model":5,"messages":[]}`:                                          {"model": {"Expected string, received number"}},
+		`{"model":null,"messages":null}`:                                     {"model": {"Expected string, received null"}, "messages": {"Expected array, received null"}},
+		`{"model":"","messages":[]}`:                                         nil,
+		`{"model":"m","messages":[{"role":"tool","content":"x"}]}`:           nil,
+		`{"model":"m","messages":[{"role":"root","content":"x"}]}`:           nil,
+		`{"model":"m","messages":[{"role":"","content":"x"}]}`:               nil,
+		`{"model":"m","messages":[{"role":"user","content":"","name":"n"}]}`: nil,
+		`{"model":"m","messages":[{"role":"user","content":5}],"x":1}`:       {"messages": {"Expected string, received number"}},
+	} {
+		model, err := chat.Check([]byte(body))
+		e, _ := errors.AsType[*fields.Error](err)
+		if (e == nil) != (want == nil) || e != nil && !cmp.Equal(e.Fields, want) {
+			t.Errorf("%s: got %v, want %v", body, err, want)
+		}
+		if want == nil && !strings.Contains(body, `"model":"`+model+`"`) {
+			t.Errorf("%s: the model is %q", body, model)
+		}
 	}
 }
 
@@ -154,6 +170,8 @@ func TestToolChoices(t *testing.T) {
 	}
 }
 
+const anyRole = "Invalid enum value. Expected 'system' | 'developer' | 'user' | 'assistant' | 'tool', received "
+
 func TestEveryFailureAtOnceInTheSeedsWords(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
@@ -172,7 +190,9 @@ func TestEveryFailureAtOnceInTheSeedsWords(t *testing.T) {
 			"messages": {"Expected object, received number", "Required", "Required", "Required", "Expected string, received number", "Expected string, received number", "Expected string, received null"}}},
 		{"an image", `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]}`, passport.OpenAI, nil, map[string][]string{
 			"messages": {"Invalid enum value. Expected 'text', received 'image_url'"}}},
-		{"role", `{"model":"m","messages":[{"role":"root","content":"x"}]}`, passport.OpenAI, nil, map[string][]string{"messages": {"A role is not known"}}},
+		{"roles", `{"model":"m","messages":[{"role":"root","content":"x"},{"role":"","content":"x"},{"role":"User","content":5}]}`, passport.Google, nil, map[string][]string{"messages": {
+			"Expected string, received number", anyRole + "'root'", anyRole + "''", anyRole + "'User'"}}},
+		{"no model", `{"model":"","messages":[]}`, passport.OpenAI, nil, map[string][]string{"model": {"String must contain at least 1 character(s)"}}},
 		{"tool without id", `{"model":"m","messages":[{"role":"tool","content":"x"}]}`, passport.OpenAI, nil, map[string][]string{"messages": {"A tool's message needs tool_call_id"}}},
 		{"user calls", `{"model":"m","messages":[{"role":"user","content":"x","tool_calls":[{"id":"i","type":"function","function":{"name":"f","arguments":""}}]}]}`, passport.OpenAI, nil,
 			map[string][]string{"messages": {"Only an assistant calls tools"}}},

@@ -1,6 +1,13 @@
 package chat
 
-import "github.com/devrelopers/aipassport/internal/fields"
+import (
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/devrelopers/aipassport/internal/fields"
+)
 
 // known are the members of a body that mean something here.
 var known = []string{"model", "messages", "max_tokens", "max_completion_tokens", "stream", "temperature", "top_p", "stop", "system",
@@ -12,7 +19,24 @@ func Check(body []byte) (model string, err error) {
 	if err != nil {
 		return "", err
 	}
-	readRequest(o)
-	model, _ = o.OptString("model")
-	return model, o.Err()
+	return readRequest(o).model, o.Err()
+}
+
+// roles are those that every provider has in some way.
+var roles = []string{"system", "developer", "user", "assistant", "tool"}
+
+// check reports what the seed takes and no provider does.
+func (r request) check(o *fields.Object) {
+	if r.model == "" && o.Raw("model").Kind() == jsontext.KindString {
+		o.Fail("model", "String must contain at least 1 character(s)")
+	}
+	for _, t := range r.turns {
+		switch {
+		case !t.roled:
+		case !slices.Contains(roles, t.role):
+			o.Fail("messages", "Invalid enum value. Expected '%s', received '%s'", strings.Join(roles, "' | '"), t.role)
+		case t.role == "tool" && t.callID == "":
+			o.Fail("messages", "A tool's message needs tool_call_id")
+		}
+	}
 }

@@ -27,6 +27,7 @@ type request struct {
 // turn is one message.
 type turn struct {
 	role   string
+	roled  bool // there is a role
 	texts  []string
 	listed bool // the content was a list of parts
 	calls  []call
@@ -104,16 +105,9 @@ func outputCap(o *fields.Object) int64 {
 	return max
 }
 
-// readTurn reads a message. A role is any string in the seed; those that no provider has are refused.
+// readTurn reads a message. A role is any string here, as in the seed.
 func readTurn(m *fields.Object) turn {
-	t := turn{role: m.String("role", 0)}
-	switch t.role {
-	case "system", "developer", "user", "assistant", "tool":
-	default:
-		if m.Raw("role").Kind() == jsontext.KindString {
-			m.Fail("role", "A role is not known")
-		}
-	}
+	t := turn{role: m.String("role", 0), roled: m.Raw("role").Kind() == jsontext.KindString}
 	if given(m, "tool_calls") {
 		for _, v := range m.OptArray("tool_calls") {
 			t.calls = append(t.calls, readCall(m.Inside("tool_calls", v, "id", "type", "function")))
@@ -127,9 +121,6 @@ func readTurn(m *fields.Object) turn {
 	}
 	if len(t.calls) > 0 && t.role != "assistant" {
 		m.Fail("tool_calls", "Only an assistant calls tools")
-	}
-	if t.role == "tool" && t.callID == "" {
-		m.Fail("tool_call_id", "A tool's message needs tool_call_id")
 	}
 	switch {
 	case m.Raw("content").Kind() == '[':
