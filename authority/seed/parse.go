@@ -1,8 +1,6 @@
 package seed
 
 import (
-	"net/url"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +15,9 @@ const (
 	maxURL    = 2000
 	maxReason = 10_000
 )
+
+// maxExpiry bounds expiresAt of a detail, in seconds since 1970: the bound of passport.Detail.Check.
+const maxExpiry = 1 << 40
 
 var scopeMembers = []string{"provider", "models", "capabilities", "maxBudgetCents", "maxRequests", "rateLimit"}
 
@@ -37,8 +38,7 @@ func (a *API) parseRequest(body []byte) (authority.Request, error) {
 	case o.Has("authorizationDetails"):
 		r.Details = a.parseDetails(o)
 	default:
-		s := o.Object("scope", scopeMembers...)
-		r.Details = []passport.Detail{a.parseScope(o, s, "scope")}
+		r.Details = []passport.Detail{a.parseScope(o.Object("scope", scopeMembers...))}
 	}
 	return r, o.Err()
 }
@@ -52,51 +52,43 @@ func text(o *fields.Object, name string, most int) string {
 	return s
 }
 
-// webURL is appUrl: absolute, http or https, with a host and without user info.
-func webURL(o *fields.Object) string {
-	if o.Has("appUrl") && fields.Kind(o.Raw("appUrl")) == "string" && fields.Text(o.Raw("appUrl")) == "" {
-		o.Fail("appUrl", "Invalid url")
-		return ""
-	}
-	s := text(o, "appUrl", maxURL)
-	if s == "" {
-		return ""
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Hostname() == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.ContainsAny(s, " \t\r\n\\") {
-		o.Fail("appUrl", "Invalid url")
-	}
-	return s
-}
-
-// parseScope reads one scope; what is wrong is listed under top.
-func (a *API) parseScope(o, s *fields.Object, top string) passport.Detail {
+// parseScope reads one scope; what is wrong is listed under the top-level member that it lies in.
+func (a *API) parseScope(s *fields.Object) passport.Detail {
 	d := passport.Detail{
-		Provider: passport.Provider(s.Enum("provider", words(a.Providers)...)),
-		Models:   s.Strings("models"),
+		Provider:     passport.Provider(s.Enum("provider", words(a.Providers)...)),
+		Models:       models(s),
+		Capabilities: []passport.Capability{},
 	}
 	for _, c := range s.Enums("capabilities", words(passport.Capabilities)...) {
 		d.Capabilities = append(d.Capabilities, passport.Capability(c))
 	}
-	if d.Models == nil {
-		d.Models = []string{}
-	}
-	if d.Capabilities == nil {
-		d.Capabilities = []passport.Capability{}
-	}
-	d.MaxBudgetCents, d.MaxRequests, d.RateLimit = limit(s, "maxBudgetCents"), limit(s, "maxRequests"), limit(s, "rateLimit")
-	if o.Err() == nil {
-		if err := d.Check(); err != nil {
-			o.Fail(top, "%s", err.Error())
-		}
-	}
+	d.MaxBudgetCents = limit(s, "maxBudgetCents", passport.MaxCents)
+	d.MaxRequests, d.RateLimit = limit(s, "maxRequests", passport.MaxCalls), limit(s, "rateLimit", passport.MaxRate)
 	return d
 }
 
-func limit(s *fields.Object, name string) passport.Limit {
+// models is a list of names, within bounds that the seed does not have.
+func models(s *fields.Object) []string {
+	list := s.Strings("models")
+	if len(list) > passport.MaxModels {
+		s.Fail("models", "Array must contain at most %d element(s)", passport.MaxModels)
+	}
+	for _, m := range list {
+		if len(m) > passport.MaxModelName {
+			s.Fail("models", "String must contain at most %d character(s)", passport.MaxModelName)
+		}
+	}
+	return append([]string{}, list...)
+}
+
+// limit is a whole number from 0 to most that may be left out.
+func limit(s *fields.Object, name string, most int64) passport.Limit {
 	n, ok := s.OptInt(name, 0)
 	if !ok {
 		return passport.Limit{}
+	}
+	if n > most {
+		s.Fail(name, "Number must be less than or equal to %d", most)
 	}
 	return passport.LimitOf(n)
 }
@@ -130,27 +122,22 @@ func (a *API) parseDetails(o *fields.Object) []passport.Detail {
 			o.Fail(name, "Unknown member '%s'", m)
 		}
 		s.Enum("type", passport.DetailType)
-		d := a.parseScope(o, s, name)
-		d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt"), limit(s, "maxDelegationDepth")
-		if o.Err() == nil && seen[d.Provider] {
+		d := a.parseScope(s)
+		d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt", maxExpiry), limit(s, "maxDelegationDepth", passport.MaxDelegation)
+		if d.Provider != "" && seen[d.Provider] {
 			o.Fail(name, "Names provider '%s' twice", d.Provider)
 		}
 		seen[d.Provider] = true
-		if err := d.Check(); o.Err() == nil && err != nil {
-			o.Fail(name, "%s", err.Error())
-		}
 		out = append(out, d)
 	}
 	return out
 }
 
+var approvalMembers = []string{"expiresInSeconds", "scope", "authorizationDetails"}
+
 // parseApproval reads {expiresInSeconds, scope} or {expiresInSeconds, authorizationDetails}. What is left out inherits; of
 // several details those that are not in the list are not given.
-func parseApproval(body []byte, g passport.Grant) (passport.Approval, error) {
-	o, err := fields.Read(body, "expiresInSeconds", "scope", "authorizationDetails")
-	if err != nil {
-		return passport.Approval{}, err
-	}
+func parseApproval(o *fields.Object, g passport.Grant) (passport.Approval, error) {
 	a := passport.Approval{Lifetime: defaultExpiry * time.Second, Narrowed: make([]passport.Detail, len(g.Asked))}
 	if n, ok := o.OptInt("expiresInSeconds", 1); ok {
 		if n > int64(passport.MaxLifetime/time.Second) {
@@ -197,7 +184,7 @@ func parseNarrowing(s *fields.Object) passport.Detail {
 		d.Provider = passport.Provider(s.String("provider", 1)) // another than the asked one is refused as widening
 	}
 	if s.Has("models") {
-		d.Models = append([]string{}, s.Strings("models")...)
+		d.Models = models(s)
 	}
 	if s.Has("capabilities") {
 		d.Capabilities = []passport.Capability{}
@@ -205,7 +192,8 @@ func parseNarrowing(s *fields.Object) passport.Detail {
 			d.Capabilities = append(d.Capabilities, passport.Capability(c))
 		}
 	}
-	d.MaxBudgetCents, d.MaxRequests, d.RateLimit = limit(s, "maxBudgetCents"), limit(s, "maxRequests"), limit(s, "rateLimit")
-	d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt"), limit(s, "maxDelegationDepth")
+	d.MaxBudgetCents = limit(s, "maxBudgetCents", passport.MaxCents)
+	d.MaxRequests, d.RateLimit = limit(s, "maxRequests", passport.MaxCalls), limit(s, "rateLimit", passport.MaxRate)
+	d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt", maxExpiry), limit(s, "maxDelegationDepth", passport.MaxDelegation)
 	return d
 }

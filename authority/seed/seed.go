@@ -128,11 +128,18 @@ func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return passport.Grant{}, err
 		}
+		o, err := fields.Read(body, approvalMembers...)
+		if err != nil {
+			return passport.Grant{}, err
+		}
 		s, err := a.Control.Standing(ctx, id)
 		if err != nil {
 			return passport.Grant{}, err
 		}
-		approval, err := parseApproval(body, s.Grant)
+		if s.Grant.State != passport.GrantPending { // the seed looks at the state before it looks at the lifetime
+			return passport.Grant{}, problem.New(problem.Conflict, "the grant is not pending")
+		}
+		approval, err := parseApproval(o, s.Grant)
 		if err != nil {
 			return passport.Grant{}, err
 		}
@@ -264,22 +271,34 @@ func (a *API) IssueToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	record.From(r.Context()).Grant = id
-	switch st := s.Grant.State; st {
-	case passport.GrantActive:
-	case passport.GrantExpired:
-		fail(w, r, problem.New(problem.Invalid, "Grant has expired"))
-		return
-	default:
-		fail(w, r, problem.New(problem.Invalid, "Grant is '%s', must be 'approved'", st.Wire()))
-		return
-	}
-	access, t, err := a.Tokens.Issue(r.Context(), s.Grant, "app:"+string(id))
+	access, t, err := a.issue(r.Context(), s.Grant)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
 	respond.JSON(w, http.StatusCreated, map[string]any{
 		"token": access, "grantId": id, "issuedAt": isoTime(t.IssuedAt), "expiresAt": isoTime(t.ExpiresAt)})
+}
+
+// issue makes a token, or says why not in the seed's words.
+func (a *API) issue(ctx context.Context, g passport.Grant) (string, passport.Token, error) {
+	expired := problem.New(problem.Invalid, "Grant has expired")
+	switch g.State {
+	case passport.GrantActive:
+	case passport.GrantExpired:
+		return "", passport.Token{}, expired
+	default:
+		return "", passport.Token{}, problem.New(problem.Invalid, "Grant is '%s', must be 'approved'", g.State.Wire())
+	}
+	access, t, err := a.Tokens.Issue(ctx, g, "app:"+string(g.ID))
+	if problem.KindOf(err) != problem.GrantEnded {
+		return access, t, err
+	}
+	// It ended after it was read: by a revoke, or because less than a second was left.
+	if s, serr := a.Control.Standing(ctx, g.ID); serr == nil && s.Grant.State == passport.GrantRevoked {
+		return "", passport.Token{}, problem.Wrap(err, problem.Invalid, "Grant is 'revoked', must be 'approved'")
+	}
+	return "", passport.Token{}, expired
 }
 
 // Inspect answers GET /tokens/{token}/inspect, always with 200.
@@ -297,8 +316,12 @@ func (a *API) Inspect(w http.ResponseWriter, r *http.Request) {
 	respond.JSON(w, http.StatusOK, map[string]any{"valid": true, "grant": inspectView(s)})
 }
 
-// readBody reads a small JSON body. A missing one and one of another type are seen as {}, as in the seed.
+// readBody reads a small JSON body. A missing one and one of another type are seen as {}, as in the seed; the latter is not read.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(ct), "application/json") {
+		return []byte("{}"), nil
+	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, problem.New(problem.UnsupportedMedia, "an encoded body is not taken: send it plain")
 	}
@@ -309,8 +332,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Invalid, "the body broke off")
 	}
-	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if len(body) == 0 || !strings.EqualFold(strings.TrimSpace(ct), "application/json") {
+	if len(body) == 0 {
 		return []byte("{}"), nil
 	}
 	return body, nil
