@@ -71,9 +71,10 @@ func (s settings) parse() (config, error) {
 	var c config
 	var errs []error
 	check := func(name string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		if err != nil && name != "" {
+			err = fmt.Errorf("%s: %w", name, err)
 		}
+		errs = append(errs, err)
 	}
 	number := func(name, text string, min, max int64) int64 {
 		n, err := strconv.ParseInt(text, 10, 64)
@@ -113,16 +114,16 @@ func (s settings) parse() (config, error) {
 	c.ownerToken, c.jwtSecret = secret.New(s.OwnerToken), secret.New(s.JWTSecret)
 	var err error
 	c.tls, err = loadTLS(s.TLSCert, s.TLSKey)
-	check("AIPASSPORT_TLS_CERT", err)
+	check("", err)
 	c.behindProxy, err = parseCIDRs(s.BehindProxy)
 	check("AIPASSPORT_BEHIND_PROXY", err)
 	c.publicURL, err = parsePublicURL(s.PublicURL)
 	check("AIPASSPORT_PUBLIC_URL", err)
 	check("AIPASSPORT_LISTEN", checkListen(c))
 	c.bases, err = s.parseBases()
-	check("base URL", err)
+	check("", err)
 	c.data, c.kekFile, err = s.places()
-	check("AIPASSPORT_DATA", err)
+	check("", err)
 	return c, errors.Join(errs...)
 }
 
@@ -139,13 +140,20 @@ func checkListen(c config) error {
 	return fmt.Errorf("%s is not loopback: set AIPASSPORT_TLS_CERT and AIPASSPORT_TLS_KEY, or AIPASSPORT_BEHIND_PROXY if a reverse proxy terminates TLS", c.listen)
 }
 
+// loadTLS reads certificate and key. Its error names the setting itself, as those of parseBases and places do.
 func loadTLS(cert, key string) (*tls.Config, error) {
 	if cert == "" && key == "" {
 		return nil, nil
 	}
+	if cert == "" {
+		return nil, errors.New("AIPASSPORT_TLS_CERT: is needed where AIPASSPORT_TLS_KEY is set")
+	}
+	if key == "" {
+		return nil, errors.New("AIPASSPORT_TLS_KEY: is needed where AIPASSPORT_TLS_CERT is set")
+	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		return nil, fmt.Errorf("with AIPASSPORT_TLS_KEY: %w", err)
+		return nil, fmt.Errorf("AIPASSPORT_TLS_CERT and AIPASSPORT_TLS_KEY: %w", err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
@@ -210,6 +218,18 @@ func (s settings) parseBases() (map[passport.Provider]*url.URL, error) {
 	return out, nil
 }
 
+// base is the issuer and the base of links: as set, or localhost with the port that is listened on.
+func (c config) base(port string) *url.URL {
+	if c.publicURL != nil {
+		return c.publicURL
+	}
+	u := &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
+	if c.tls != nil {
+		u.Scheme = "https"
+	}
+	return u
+}
+
 // ownBase says which base URL is the broker itself: calls would go round in circles.
 func (c config) ownBase(public *url.URL, addr net.Addr) error {
 	_, port, _ := net.SplitHostPort(addr.String())
@@ -228,22 +248,22 @@ func (s settings) places() (data, kek string, err error) {
 	if data == "" {
 		base, err := userData()
 		if err != nil {
-			return "", "", fmt.Errorf("no data directory is named, and %w", err)
+			return "", "", fmt.Errorf("AIPASSPORT_DATA: is not set, and %w", err)
 		}
 		data = filepath.Join(base, "aipassport")
 	}
 	if data, err = filepath.Abs(data); err != nil {
-		return "", "", err
+		return "", "", fmt.Errorf("AIPASSPORT_DATA: %w", err)
 	}
 	kek = s.KEKFile
 	if kek == "" {
 		kek = data + ".kek"
 	}
 	if kek, err = filepath.Abs(kek); err != nil {
-		return "", "", err
+		return "", "", fmt.Errorf("AIPASSPORT_KEK_FILE: %w", err)
 	}
 	if rel, err := filepath.Rel(data, kek); err == nil && !strings.HasPrefix(rel, "..") {
-		return "", "", fmt.Errorf("AIPASSPORT_KEK_FILE %s must not lie in the data directory: a backup of one must not hold both", kek)
+		return "", "", fmt.Errorf("AIPASSPORT_KEK_FILE: %s must not lie in the data directory: a backup of one must not hold both", kek)
 	}
 	return data, kek, nil
 }
@@ -346,6 +366,11 @@ func (c *configCheckCmd) Run(context.Context) error {
 			value = cfg.kekFile
 		case name == "AIPASSPORT_LISTEN":
 			value = cfg.listen
+		case name == "AIPASSPORT_PUBLIC_URL":
+			_, port, _ := net.SplitHostPort(cfg.listen)
+			value = cfg.base(port).String()
+		case name == "OPENAI_BASE_URL":
+			value = cfg.bases[passport.OpenAI].String()
 		case slices.Contains(secrets, name) && value != "":
 			value = "(set)"
 		}

@@ -44,7 +44,9 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"GOOGLE_BASE_URL", func(s *settings) { s.GoogleBase = "https://user:pass@x" }},
 		{"AIPASSPORT_MAX_BODY", func(s *settings) { s.MaxBody = "-1" }},
 		{"AIPASSPORT_STREAM_IDLE_TIMEOUT", func(s *settings) { s.IdleTimeout = "5" }},
-		{"AIPASSPORT_TLS_CERT", func(s *settings) { s.TLSCert = "/nonexistent" }},
+		{"AIPASSPORT_TLS_KEY", func(s *settings) { s.TLSCert = "/nonexistent" }},
+		{"AIPASSPORT_TLS_CERT", func(s *settings) { s.TLSKey = "/nonexistent" }},
+		{"AIPASSPORT_TLS_CERT", func(s *settings) { s.TLSCert, s.TLSKey = "/nonexistent", "/nonexistent" }},
 		{"AIPASSPORT_BEHIND_PROXY", func(s *settings) { s.BehindProxy = "10.0.0.1" }},
 		{"AIPASSPORT_KEK_FILE", func(s *settings) { s.KEKFile = filepath.Join(s.Data, "kek") }},
 		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://x" }},
@@ -52,8 +54,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		s := plain(t)
 		c.set(&s)
 		_, err := s.parse()
-		if err == nil || !strings.Contains(err.Error(), c.name) {
-			t.Errorf("%s: got %v, want an error that names it", c.name, err)
+		if err == nil || !strings.HasPrefix(err.Error(), c.name) {
+			t.Errorf("%s: got %v, want an error that begins with its name", c.name, err)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,9 @@ const sandboxModel = "sandbox-small"
 func (c *demoCmd) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if _, err := strconv.ParseUint(c.Port, 10, 16); err != nil {
+		return fmt.Errorf("PORT: %q is not a whole number from 0 to 65535", c.Port)
+	}
 	dir, err := os.MkdirTemp("", "aipassport-demo-")
 	if err != nil {
 		return fmt.Errorf("make a place for the demo: %w", err)

@@ -20,7 +20,7 @@ type commands struct {
 	Config  string           `help:"File with settings, one NAME=value a line, names as in the environment." env:"AIPASSPORT_CONFIG" placeholder:"FILE" type:"path"`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Serve serveCmd  `cmd:"" default:"withargs" help:"Run the broker."`
+	Serve serveCmd  `cmd:"" default:"withargs" help:"Run the broker; the default."`
 	Demo  demoCmd   `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
 	Token tokenCmd  `cmd:"" help:"Bearers of the owner, for automation."`
 	Check configCmd `cmd:"" name:"config" help:"Settings."`
@@ -59,4 +59,4 @@ const about = `AIPassport lets a person give apps AI access without giving away 
 
 It keeps your provider keys, asks you what an app may do and spend, gives the app a short-lived token, and holds the money
 before every call. Provider keys come from the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, GOOGLE_API_KEY and their usual
-aliases) or are added in the browser.`
+aliases) or are added in the browser. aipassport serve --help lists every setting.`

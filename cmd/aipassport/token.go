@@ -16,24 +16,24 @@ type tokenCmd struct {
 }
 
 type tokenCreateCmd struct {
-	settings
-	Label string        `required:"" help:"What it is for."`
+	Data  string        `env:"AIPASSPORT_DATA" placeholder:"DIR" help:"Data directory of the broker (default: the user's data directory for aipassport)."`
+	Label string        `required:"" placeholder:"TEXT" help:"What it is for."`
 	For   time.Duration `default:"720h" help:"How long it works; at most a year."`
 }
 
 // Run writes straight to the database of this machine: whoever can do that owns the broker anyway.
 func (c *tokenCreateCmd) Run(ctx context.Context) error {
-	cfg, err := c.settings.parse()
+	data, _, err := settings{Data: c.Data}.places()
 	if err != nil {
 		return err
 	}
 	if c.For <= 0 || c.For > 366*24*time.Hour {
 		return fmt.Errorf("--for: %s is not between 0 and a year", c.For)
 	}
-	if err := makeData(cfg.data); err != nil {
+	if err := makeData(data); err != nil {
 		return err
 	}
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, database)})
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(data, database)})
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

@@ -96,7 +96,8 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if b.listener, err = listen(cfg.listen); err != nil {
 		return nil, err
 	}
-	b.public = b.publicURL()
+	_, port, _ := net.SplitHostPort(b.listener.Addr().String())
+	b.public = cfg.base(port)
 	if err := cfg.ownBase(b.public, b.listener.Addr()); err != nil {
 		return nil, err
 	}
@@ -117,19 +118,6 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 		ReadHeaderTimeout: cfg.readHeaderTimeout, BodyTimeout: cfg.bodyTimeout, BehindProxy: cfg.behindProxy, TLS: cfg.tls, MaxConns: maxConns,
 	})
 	return b, nil
-}
-
-// publicURL is the issuer and the base of links: as set, or localhost with the port that is listened on.
-func (b *broker) publicURL() *url.URL {
-	if b.cfg.publicURL != nil {
-		return b.cfg.publicURL
-	}
-	_, port, _ := net.SplitHostPort(b.listener.Addr().String())
-	u := &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
-	if b.cfg.tls != nil {
-		u.Scheme = "https"
-	}
-	return u
 }
 
 // recover charges the calls whose outcome an earlier run did not live to see. Before listening, so that no call can be
