@@ -149,6 +149,11 @@ func (b *broker) stop(sig syscall.Signal) int {
 func (b *broker) lookForLeaks() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for _, bad := range []string{"DATA RACE", `"msg":"panic"`, "panic: ", "fatal error: "} {
+		if text := b.log.tail(-1); strings.Contains(text, bad) {
+			b.t.Errorf("%s in the log: %.3000s", bad, text[strings.Index(text, bad):])
+		}
+	}
 	places := map[string][]byte{"the log": []byte(b.log.tail(-1)), "an answer": b.seen.Bytes()}
 	err := filepath.WalkDir(b.data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
