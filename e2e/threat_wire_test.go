@@ -373,3 +373,26 @@ func TestThreat27BodiesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestThreat24StrangersDoNotUseUpTheMemoryBudget: bodies that are announced and never sent, by callers without a token, leave
+// room for everyone else's.
+func TestThreat24StrangersDoNotUseUpTheMemoryBudget(t *testing.T) {
+	b := start(t, nil)
+	g := b.give(native[0].scope(500, 100))
+	for name, framing := range map[string]string{"unknown length": "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"mod\r\n", "large length": "Content-Length: 33554432\r\n\r\n{\"mod"} {
+		t.Run(name, func(t *testing.T) {
+			for range 60 {
+				c := b.raw()
+				defer c.Close()
+				io.WriteString(c, "POST /proxy/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+framing)
+			}
+			for _, s := range []speaker{native[0], proxied[0]} {
+				for range 20 { // so that the sixty are all being read by then
+					if a := b.call(s, g.token, "honest"); a.status != 200 {
+						t.Fatalf("%s: an honest call among sixty that hang: %s", s.name, a)
+					}
+				}
+			}
+		})
+	}
+}
