@@ -128,6 +128,9 @@ func (c *call) translateSeed() (*dialect.Request, error) {
 		return nil, err
 	}
 	req, err := c.native.Read(in)
+	if bad := problem.From(err); bad != nil && bad.Kind == problem.Invalid && bad.Field != "" {
+		return nil, problem.Wrap(err, problem.Invalid, "%s: %s", bad.Field, bad.Detail) // the seed's shape has no place for the field
+	}
 	if err == nil {
 		req.Call.Provider = p
 	}
