@@ -30,6 +30,9 @@ func (s *Server) Handler() http.Handler {
 		if s.cfg.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=63072000")
 		}
+		if len(r.TransferEncoding) > 0 {
+			h.Set("Connection", "close") // nothing that came behind a chunked body is read: RFC 9112 §6.1, request smuggling
+		}
 		deadline := s.cfg.Now().Add(s.cfg.BodyTimeout)
 		rc := http.NewResponseController(w)
 		rc.SetReadDeadline(deadline)
