@@ -12,6 +12,7 @@ import (
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/record"
 	"github.com/devrelopers/aipassport/internal/respond"
@@ -35,12 +36,17 @@ type call struct {
 	e   endpoint
 	rec *record.Record
 
+	asked    bool // who it is; the three below are the answer
+	pass     token.Passport
 	standing passport.Standing
-	seed     []byte          // body of /proxy/chat
-	model    string          // that it names
-	native   dialect.Dialect // of /proxy/chat, once the grant is known
-	raw      []byte          // the body, once read
-	taken    int64           // of the allowance
+	stranger error // no good token
+
+	seed   []byte          // body of /proxy/chat
+	model  string          // that it names
+	native dialect.Dialect // of /proxy/chat, once the grant is known
+	raw    []byte          // the body, once read
+	pool   *allowance      // that the body counts against
+	taken  int64           // of it
 
 	rsv     *meter.Reservation
 	why     passport.Outcome // how it ended, for the settle; until something leaves, not_sent
@@ -56,7 +62,41 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *cal
 	return &call{g: g, w: w, r: r, e: e, rec: record.From(r.Context()), native: e.dialect, why: passport.NotSent}
 }
 
-func (c *call) end() { c.g.bodies.give(c.taken) }
+func (c *call) end() {
+	if c.pool != nil {
+		c.pool.give(c.taken)
+	}
+}
+
+// identify says whose token it is and what its grant stands at. It asks once a call: /proxy/chat wants to know before it reads
+// the body, and tells after.
+func (c *call) identify() (token.Passport, passport.Standing, error) {
+	if c.asked {
+		return c.pass, c.standing, c.stranger
+	}
+	c.asked = true
+	access, err := c.e.credential(c.r)
+	if err == nil {
+		c.pass, c.standing, err = c.g.Tokens.Identify(c.r.Context(), access)
+	}
+	c.stranger = err
+	return c.pass, c.standing, err
+}
+
+// counted takes bytes of the allowance as they arrive: who announces much and sends nothing keeps nobody out.
+type counted struct {
+	c    *call
+	body io.Reader
+}
+
+func (r counted) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
+	if busy := r.c.pool.take(int64(n)); busy != nil {
+		return 0, busy
+	}
+	r.c.taken += int64(n)
+	return n, err
+}
 
 // body reads the request body whole, within its bounds of size and time. Only once.
 func (c *call) body() ([]byte, error) {
@@ -66,24 +106,23 @@ func (c *call) body() ([]byte, error) {
 	if enc := c.r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, problem.New(problem.UnsupportedMedia, "an encoded body (%.20q) is not taken: send it plain", enc)
 	}
-	n := c.r.ContentLength
-	if n > c.g.MaxBody {
+	if c.r.ContentLength > c.g.MaxBody {
 		c.w.Header().Set("Connection", "close") // we will not read the rest
 		return nil, tooLarge(c.g.MaxBody)
 	}
-	if n < 0 {
-		n = c.g.MaxBody
+	c.pool = c.g.bodies
+	if _, _, err := c.identify(); err != nil {
+		c.pool = c.g.strangers // /proxy/chat reads before it tells of a bad token
 	}
-	if err := c.g.bodies.take(n); err != nil {
-		return nil, err
-	}
-	c.taken = n
 	rc := http.NewResponseController(c.w)
 	rc.SetReadDeadline(c.g.Now().Add(c.g.BodyTimeout))
 	defer rc.SetReadDeadline(time.Time{})
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.g.MaxBody))
+	body, err := io.ReadAll(counted{c, http.MaxBytesReader(c.w, c.r.Body, c.g.MaxBody)})
 	switch {
 	case err == nil:
+	case problem.KindOf(err) == problem.Busy:
+		c.w.Header().Set("Connection", "close")
+		return nil, err
 	case isTooLarge(err):
 		return nil, tooLarge(c.g.MaxBody)
 	case errors.Is(err, os.ErrDeadlineExceeded):

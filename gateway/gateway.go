@@ -47,11 +47,17 @@ type Config struct {
 // Gateway serves calls.
 type Gateway struct {
 	Config
-	bodies *allowance
+	bodies    *allowance
+	strangers *allowance // for callers without a good token, so that they take no room from the others
 }
 
 // New returns a gateway.
-func New(c Config) *Gateway { return &Gateway{Config: c, bodies: newAllowance(c.MaxBodies)} }
+func New(c Config) *Gateway {
+	return &Gateway{Config: c, bodies: newAllowance(c.MaxBodies), strangers: newAllowance(max(c.MaxBody, c.MaxBodies/strangersShare))}
+}
+
+// strangersShare is the part of MaxBodies, one in so many, that callers without a good token have besides.
+const strangersShare = 8
 
 // serve carries one call. Every exit has one answer: before step 5 it costs nothing; between 5 and 6 nothing was sent and the
 // hold is given back; after 6 what was seen is settled, or the whole hold where the usage is unknown. If we die after step 5,
@@ -65,12 +71,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	}
 
 	// 1 identify: whose token, and does its grant live now.
-	access, err := e.credential(r)
-	if err != nil {
-		c.refuse(err)
-		return
-	}
-	pass, standing, err := g.Tokens.Identify(r.Context(), access)
+	pass, standing, err := c.identify()
 	if err != nil {
 		c.refuse(err)
 		return

@@ -317,9 +317,10 @@ func TestBodiesAreBounded(t *testing.T) {
 	var slow []*io.PipeWriter
 	var n atomic.Int64
 	done := make(chan int, 3)
-	for range 3 { // each is reserved at its full length while it is read
+	for range 3 { // each counts by what has arrived, all but its last byte
 		r, w := io.Pipe()
 		slow = append(slow, w)
+		go w.Write(make([]byte, 900<<10-1))
 		go func() {
 			req, _ := http.NewRequest("POST", d.srv.URL+"/v1/chat/completions", r)
 			req.Header.Set("Authorization", "Bearer x")
