@@ -1,5 +1,5 @@
-// Package server is the listener: the only list of routes, size and time limits, canonical paths, CORS, the request record,
-// TLS and drain. It holds no rules of any other kind.
+// Package server is the listener: it serves the one list of routes that it is given, with size and time limits, canonical paths,
+// CORS, the request record, TLS and drain. It holds no rules of any other kind.
 package server
 
 import (

@@ -194,16 +194,18 @@ func (s *story) stream() error {
 	return s.standing()
 }
 
-// standing shows what the grant has used.
+// standing shows what the grant has used of what was given, which may be less than was asked.
 func (s *story) standing() error {
 	var g struct {
 		SettledMicroUsd, ReservedMicroUsd, UsageCount int64
+		Scope                                         struct{ MaxBudgetCents, MaxRequests int64 }
 	}
 	if err := s.json("GET", "/grants/"+s.grant, s.secret, nil, &g); err != nil {
 		return err
 	}
-	left := 5*passport.Cent - passport.Money(g.SettledMicroUsd+g.ReservedMicroUsd)
-	s.say("   Spent %s of $0.05, %s left, %d of 20 calls.\n\n", passport.Money(g.SettledMicroUsd), left, g.UsageCount)
+	most := passport.Money(g.Scope.MaxBudgetCents) * passport.Cent
+	left := most - passport.Money(g.SettledMicroUsd+g.ReservedMicroUsd)
+	s.say("   Spent %s of %s, %s left, %d of %d calls.\n\n", passport.Money(g.SettledMicroUsd), most, left, g.UsageCount, g.Scope.MaxRequests)
 	return nil
 }
 
@@ -222,6 +224,9 @@ func (s *story) revokeInMidStream() error {
 		s.say("[revoked] ")
 		return true
 	})
+	if revoked.IsZero() && err != nil {
+		return fmt.Errorf("this call was refused, and the demo ends here: %w", err)
+	}
 	if revoked.IsZero() {
 		return errors.New("the stream ended before it could be revoked")
 	}
