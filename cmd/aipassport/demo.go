@@ -32,6 +32,9 @@ type demoCmd struct {
 
 const sandboxModel = "sandbox-small"
 
+// errOver ends the story early, without anything having gone wrong.
+var errOver = errors.New("the demo is over")
+
 // Run starts a sandbox provider and a broker on this machine, with a data directory that goes when it ends, and plays the
 // app that asks. Everything the app does goes over HTTP, as any app's calls would.
 func (c *demoCmd) Run(ctx context.Context) error {
@@ -62,8 +65,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	s := &story{ctx: ctx, out: os.Stdout, base: "http://" + b.listener.Addr().String(), public: b.public.String(), owner: ownerToken, yes: c.Yes}
 	s.setup, _ = b.identity.SetupLink()
 	err = s.tell()
-	if err != nil && ctx.Err() != nil {
-		return nil // Ctrl-C in the middle
+	if err != nil && (ctx.Err() != nil || errors.Is(err, errOver)) {
+		return nil // Ctrl-C in the middle, or the person said no
 	}
 	if err != nil || c.Exit {
 		return err
@@ -167,7 +170,8 @@ func (s *story) consent() error {
 			s.say("   You approved.\n\n")
 			return nil
 		default:
-			return fmt.Errorf("you answered %q: the app gets nothing, and the demo ends here", g.Status)
+			s.say("   You answered %q: the app gets nothing, and the demo ends here.\n", g.Status)
+			return errOver
 		}
 		select {
 		case <-tick.C:
@@ -225,6 +229,7 @@ func (s *story) revokeInMidStream() error {
 		return true
 	})
 	if revoked.IsZero() && err != nil {
+		s.say("\n")
 		return fmt.Errorf("this call was refused, and the demo ends here: %w", err)
 	}
 	if revoked.IsZero() {
