@@ -116,27 +116,32 @@ func (c *call) body() ([]byte, error) {
 	}
 	rc := http.NewResponseController(c.w)
 	rc.SetReadDeadline(c.g.Now().Add(c.g.BodyTimeout))
-	defer rc.SetReadDeadline(time.Time{})
 	body, err := io.ReadAll(counted{c, http.MaxBytesReader(c.w, c.r.Body, c.g.MaxBody)})
-	switch {
-	case err == nil:
-	case problem.KindOf(err) == problem.Busy:
+	if err != nil {
+		// The deadline stays: what is left of the body is not waited for either.
 		c.w.Header().Set("Connection", "close")
-		return nil, err
-	case isTooLarge(err):
-		return nil, tooLarge(c.g.MaxBody)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.w.Header().Set("Connection", "close")
-		return nil, problem.New(problem.Invalid, "the body did not arrive within %s", c.g.BodyTimeout)
-	default: // the client left, or its framing is wrong
-		c.w.Header().Set("Connection", "close")
-		return nil, problem.Wrap(err, problem.Invalid, "the body broke off")
+		return nil, c.unread(err)
 	}
+	rc.SetReadDeadline(time.Time{}) // from here on the connection is watched for the client leaving, without an end
 	if body == nil {
 		body = []byte{}
 	}
 	c.raw = body
 	return body, nil
+}
+
+// unread says why a body could not be read.
+func (c *call) unread(err error) error {
+	switch {
+	case problem.KindOf(err) == problem.Busy:
+		return err
+	case isTooLarge(err):
+		return tooLarge(c.g.MaxBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem.New(problem.Invalid, "the body did not arrive within %s", c.g.BodyTimeout)
+	default: // the client left, or its framing is wrong
+		return problem.Wrap(err, problem.Invalid, "the body broke off")
+	}
 }
 
 func tooLarge(most int64) error {
