@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"net"
 	"os"
 	"os/exec"
@@ -199,30 +198,6 @@ func TestDemo(t *testing.T) {
 	for _, w := range []string{"sandbox", "/consent/", "token", "$", "revoke", "http://"} {
 		if !strings.Contains(text, w) {
 			t.Errorf("%q is not in the story:\n%s", w, text)
-		}
-	}
-}
-
-// awaitText waits until one of the texts has been printed.
-func (j *journal) awaitText(d time.Duration, any ...string) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for {
-		j.mu.Lock()
-		changed := j.changed
-		for _, s := range any {
-			if bytes.Contains(j.text.Bytes(), []byte(s)) {
-				j.mu.Unlock()
-				return true
-			}
-		}
-		j.mu.Unlock()
-		select {
-		case <-changed:
-		case <-j.done:
-			return false
-		case <-timer.C:
-			return false
 		}
 	}
 }
