@@ -6,7 +6,7 @@ type Call struct {
 	Model     string
 	Uses      []Capability // what the grant must allow; never empty for a call that was read
 	Stream    bool
-	BodyBytes int64 // bytes that go upstream, before an output cap is spliced in; each text token covers at least one
+	BodyBytes int64 // bytes that go upstream, before an output cap is spliced in, as long as normalizing can make them; each text token covers at least one
 	Parts     int64 // messages, tools and system parts: each costs a few template tokens
 	MaxOutput Limit // model tokens of output that the caller allows for one answer; absent: the meter chooses
 	Choices   int64 // answers asked for (n, candidateCount); at least 1

@@ -92,7 +92,7 @@ var owners = map[string][]string{
 	"github.com/tink-crypto/tink-go/v2":  {"internal/seal"},
 	"golang.org/x/net/publicsuffix":      {"cmd/*", "internal/names"},
 	"golang.org/x/net/idna":              {"internal/names"},
-	"golang.org/x/text":                  {"authority/identity", "internal/names", "web"},
+	"golang.org/x/text":                  {"authority/identity", "gateway/dialect/strict", "internal/names", "web"},
 	"golang.org/x/net/netutil":           {"server"},
 	"golang.org/x/net":                   {},
 }

@@ -60,7 +60,7 @@ func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 	return &dialect.Request{
 		Call: passport.Call{
 			Provider: passport.Anthropic, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
-			BodyBytes: int64(len(body)), Parts: r.parts, MaxOutput: r.max, Choices: 1,
+			BodyBytes: strict.TextBytes(body), Parts: r.parts, MaxOutput: r.max, Choices: 1,
 		},
 		Path:   path,
 		Header: header,

@@ -67,7 +67,7 @@ func (generate) Read(in dialect.Input) (*dialect.Request, error) {
 	return &dialect.Request{
 		Call: passport.Call{
 			Provider: passport.Google, Model: in.Model, Uses: []passport.Capability{passport.Chat}, Stream: in.Method == Stream,
-			BodyBytes: int64(len(in.Body)), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
+			BodyBytes: strict.TextBytes(in.Body), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
 		},
 		// v1beta has every field of v1, so both of the caller's paths lead there.
 		Path: "/v1beta/models/" + in.Model + ":" + in.Method + query,

@@ -52,7 +52,7 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 	return &dialect.Request{
 		Call: passport.Call{
 			Provider: passport.OpenAI, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
-			BodyBytes: int64(len(in.Body)) + strict.Growth(edits), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
+			BodyBytes: strict.TextBytes(in.Body) + strict.Growth(edits), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
 		},
 		Path: path,
 		Body: func(maxOutput int64) []byte {
