@@ -24,7 +24,11 @@ func (a *answer) Event(data []byte) bool {
 		return false // most chunks: not worth a parse
 	}
 	var c chunk
-	if strict.Read(data, c.read) != nil || !c.use.there {
+	if strict.Read(data, c.read) != nil {
+		a.use = usage{} // servers that tell usage in every chunk: what an earlier one said is not all
+		return false
+	}
+	if !c.use.there {
 		return false
 	}
 	a.use = c.use

@@ -106,6 +106,19 @@ func TestUsageThatCannotBeIsUnknown(t *testing.T) {
 	}
 }
 
+// TestUsageThatCannotBeReadEndsAnEarlierOne: some servers tell usage in every chunk, and the last one counts.
+func TestUsageThatCannotBeReadEndsAnEarlierOne(t *testing.T) {
+	const first, end = "data: {\"choices\":[{}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n", "data: [DONE]\n\n"
+	for _, last := range []string{`{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1e9}}`, `{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":900}`} {
+		if _, u := dialecttest.Through(t, tap(t, asks)(), [][]byte{[]byte(first + "data: " + last + "\n\n" + end)}); u.Known {
+			t.Errorf("%s: got %+v", last, u)
+		}
+	}
+	if _, u := dialecttest.Through(t, tap(t, asks)(), [][]byte{[]byte(first + end)}); !u.Known {
+		t.Error("usage in every chunk is a usage")
+	}
+}
+
 func TestAnEventGoesOnWhenItIsWhole(t *testing.T) {
 	tp := tap(t, streams)()
 	for _, c := range []struct{ in, out string }{
