@@ -341,6 +341,28 @@ func TestGuessesAreLimited(t *testing.T) {
 	}
 }
 
+// TestGuessesDoNotShutOutAMadeToken: an app on the owner's own machine guesses on and on; the owner can still stop it.
+func TestGuessesDoNotShutOutAMadeToken(t *testing.T) {
+	w := newWorld(t, "http://localhost:3001")
+	made, err := w.id.NewOwnerToken(context.Background(), "ci", w.now.Add(time.Hour), "operator")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 40 {
+		w.who("GET", "Authorization", "Bearer guess")
+	}
+	if _, err := w.who("GET", "Authorization", "Bearer "+made.Reveal()); err != nil {
+		t.Errorf("a token of 256 bits is shut out: %v", err)
+	}
+	w.now = w.now.Add(2 * time.Hour)
+	for range 40 {
+		w.who("GET", "Authorization", "Bearer guess")
+	}
+	if _, err := w.who("GET", "Authorization", "Bearer "+made.Reveal()); problem.KindOf(err) != problem.RateExceeded {
+		t.Errorf("one that has ended is not like any other wrong one: %v", err)
+	}
+}
+
 func TestABrokenStoreLetsNobodyIn(t *testing.T) {
 	w := newWorld(t, "http://localhost:3001")
 	w.join()
