@@ -233,7 +233,7 @@ func (dv *detailView) capabilities(asked passport.Detail, dc detailChoice) {
 func words(c passport.Capability, provider string) capView {
 	switch c {
 	case passport.Chat:
-		return capView{Icon: "chat", Title: "Ask and answer", Text: "Send text and pictures that you give it, and get answers."}
+		return capView{Icon: "chat", Title: "Ask and answer", Text: "Send text that you give it, and get answers."}
 	case passport.Embeddings:
 		return capView{Icon: "search", Title: "Prepare for search", Text: "Turn your texts into numbers, to find things by meaning."}
 	case passport.Images:

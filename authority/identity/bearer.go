@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/devrelopers/aipassport/internal/flood"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
@@ -53,7 +54,7 @@ func (i *Identity) byBearer(r *http.Request) (passport.PersonID, error) {
 	if err != nil {
 		return "", err
 	}
-	from := network(i.cfg.ClientAddr(r))
+	from := flood.Network(i.cfg.ClientAddr(r))
 	if made || right && i.isKnown(from) {
 		return i.owner(r.Context())
 	}

@@ -199,15 +199,3 @@ func peer(r *http.Request) netip.Addr {
 	}
 	return a.Addr().Unmap()
 }
-
-// network is what counts as one address: an IPv6 network of 64 bits belongs to one subscriber.
-func network(a netip.Addr) netip.Addr {
-	if !a.Is6() || a.Is4In6() {
-		return a.Unmap()
-	}
-	p, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return a
-	}
-	return p.Addr()
-}

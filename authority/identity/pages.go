@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/devrelopers/aipassport/internal/flood"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
@@ -65,7 +66,7 @@ func (i *Identity) Login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := loginView{Next: web.LocalPath(r.PostForm.Get("next")), Username: clip(r.PostForm.Get("username"), maxUsername)}
-	if wait := i.signIns.Allow(network(i.cfg.ClientAddr(r)).String()); wait > 0 {
+	if wait := i.signIns.Allow(flood.Network(i.cfg.ClientAddr(r)).String()); wait > 0 {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, problem.New(problem.RateExceeded, "too many tries").After(wait))
 		return
 	}

@@ -40,6 +40,7 @@ type API struct {
 	Tokens     Tokens
 	Owner      Owner
 	Flood      *flood.Limit // of grant requests, by client address
+	Issues     *flood.Limit // of tokens, by grant: each is a row on disk
 	ClientAddr func(*http.Request) netip.Addr
 	ConsentURL func(passport.GrantID) string
 	Now        func() time.Time
@@ -53,7 +54,7 @@ const (
 
 // CreateRequest answers POST /grant-requests.
 func (a *API) CreateRequest(w http.ResponseWriter, r *http.Request) {
-	if wait := a.Flood.Allow(a.ClientAddr(r).String()); wait > 0 {
+	if wait := a.Flood.Allow(flood.Network(a.ClientAddr(r)).String()); wait > 0 {
 		respond.Error(w, problem.New(problem.RateExceeded, "Too many grant requests; try again later").After(wait))
 		return
 	}
@@ -271,6 +272,10 @@ func (a *API) IssueToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	record.From(r.Context()).Grant = id
+	if wait := a.Issues.Allow(string(id)); wait > 0 {
+		fail(w, r, problem.New(problem.RateExceeded, "Too many tokens; use the one you have").After(wait))
+		return
+	}
 	access, t, err := a.issue(r.Context(), s.Grant)
 	if err != nil {
 		fail(w, r, err)

@@ -34,6 +34,7 @@ type desk struct {
 	ctl    *authority.Control
 	tokens *token.Service
 	flood  *flood.Limit
+	from   string // the client's address
 	now    time.Time
 	ids    int
 	mux    *http.ServeMux
@@ -53,17 +54,19 @@ func (owner) Who(r *http.Request) (passport.PersonID, error) {
 	return "person", nil
 }
 
+const tokensPerMinute = 60
+
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, store: storetest.NewMemory(), now: time.Date(2026, 11, 23, 12, 0, 0, 7_000_000, time.UTC)}
 	clock := func() time.Time { return d.now }
 	d.ctl = &authority.Control{Store: d.store, Recall: quiet{}, Now: clock, NewID: d.newID, PendingTTL: time.Hour,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(10_000), RateLimit: passport.LimitOf(600)}}
-	d.tokens = d.service(d.store)
+	d.tokens, d.from = d.service(d.store), "192.0.2.1"
 	d.flood = &flood.Limit{PerMinute: 1 << 20, Now: clock}
 	api := &seed.API{
-		Control: d.ctl, Providers: passport.Providers, Tokens: d.tokens, Owner: owner{}, Flood: d.flood, Now: clock,
-		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.1") },
+		Control: d.ctl, Providers: passport.Providers, Tokens: d.tokens, Owner: owner{}, Flood: d.flood, Issues: &flood.Limit{PerMinute: tokensPerMinute, Now: clock}, Now: clock,
+		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr(d.from) },
 		ConsentURL: func(g passport.GrantID) string { return issuer + "/consent/" + string(g) },
 	}
 	d.mux = http.NewServeMux()

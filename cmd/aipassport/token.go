@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -30,8 +31,8 @@ func (c *tokenCreateCmd) Run(ctx context.Context) error {
 	if c.For <= 0 || c.For > 366*24*time.Hour {
 		return fmt.Errorf("--for: %s is not between 0 and a year", c.For)
 	}
-	if err := makeData(data); err != nil {
-		return err
+	if _, err := os.Stat(filepath.Join(data, database)); err != nil {
+		return fmt.Errorf("AIPASSPORT_DATA: there is no broker's data in %s (start the broker once, or name its directory)", data)
 	}
 	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(data, database)})
 	if err != nil {

@@ -47,6 +47,7 @@ var ownerDefaults = passport.Limits{
 const (
 	pendingTTL  = time.Hour // a request waits this long for an answer, as in the seed
 	maxInFlight = 256       // calls of one grant at one time
+	maxTokens   = 120 // that one grant gets a minute
 	maxConns    = 20_000
 	maxBodies   = 1 << 30 // bytes of request bodies in memory at one time
 )
@@ -205,6 +206,7 @@ func (b *broker) seedAPI() *seed.API {
 	return &seed.API{
 		Control: b.control, Tokens: b.tokens, Owner: b.identity, Providers: append(passport.Providers, b.cfg.compatible...),
 		Flood:      &flood.Limit{PerMinute: b.cfg.requestsPerMinute, Now: now},
+		Issues:     &flood.Limit{PerMinute: maxTokens, Now: now},
 		ClientAddr: b.clientAddr,
 		ConsentURL: func(id passport.GrantID) string { return b.public.JoinPath("consent", string(id)).String() },
 		Now:        now,
