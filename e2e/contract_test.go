@@ -1,12 +1,14 @@
 package e2e_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -160,6 +162,32 @@ func TestContractShapes(t *testing.T) {
 	}{{"GET", "/nothing", 404}, {"POST", "/health", 405}, {"PUT", "/tokens", 405}, {"GET", "/tokens/x", 404}, {"GET", "/tokens/x/inspect", 200}, {"GET", "/tokens/nonsense.x.y/inspect", 200}, {"DELETE", "/grants", 405}} {
 		if a := b.send(c.method, c.path, "", nil); a.status != c.status || !strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
 			t.Errorf("%s %s: %s", c.method, c.path, a)
+		}
+	}
+}
+
+// TestContractTokens: the original's settings, its header, and a life that is counted from the issue and not longer than the grant's.
+func TestContractTokens(t *testing.T) {
+	b := start(t, env{"TOKEN_TTL_SECONDS": "120", "JWT_SECRET": "0123456789abcdef-0123456789abcdef"})
+	for expiresIn, want := range map[string]time.Duration{"": 2 * time.Minute, `{"expiresInSeconds":60}`: time.Minute} {
+		g := b.ask(goodScope)
+		ends, err := time.Parse(time.RFC3339, b.approve(g.id, expiresIn).str("expiresAt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := b.send("POST", "/tokens", fmt.Sprintf(`{"grantId":%q,"grantSecret":%q}`, g.id, g.secret), nil)
+		b.keepSecret(a.str("token"))
+		issued, err1 := time.Parse("2006-01-02T15:04:05.000Z", a.str("issuedAt"))
+		expires, err2 := time.Parse("2006-01-02T15:04:05.000Z", a.str("expiresAt"))
+		life := expires.Sub(issued)
+		if a.status != 201 || len(a.object()) != 4 || a.str("grantId") != g.id || err1 != nil || err2 != nil || life > want || life < want-time.Second && expires.Before(ends.Add(-time.Second)) || expires.After(ends) {
+			t.Errorf("%s: a token from %s to %s, of a grant until %s: %d", expiresIn, issued, expires, ends, a.status)
+		}
+		if head, _, _ := strings.Cut(a.str("token"), "."); head != base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) {
+			t.Errorf("the header is %s", head)
+		}
+		if a := b.send("GET", "/tokens/"+a.str("token")+"/inspect", "", nil); a.get("valid") != true {
+			t.Errorf("inspect: %s", a)
 		}
 	}
 }
