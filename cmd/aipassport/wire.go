@@ -47,7 +47,7 @@ var ownerDefaults = passport.Limits{
 const (
 	pendingTTL  = time.Hour // a request waits this long for an answer, as in the seed
 	maxInFlight = 256       // calls of one grant at one time
-	maxTokens   = 120 // that one grant gets a minute
+	maxTokens   = 120       // that one grant gets a minute
 	maxConns    = 20_000
 	maxBodies   = 1 << 30 // bytes of request bodies in memory at one time
 )

@@ -19,6 +19,50 @@ type Limit struct {
 	all time.Time
 }
 
+// maxKeys bounds the memory. When it is full of keys that still count, new keys share one.
+const maxKeys = 65536
+
+// Allow counts one try. When it is too many it says how long to wait and counts nothing.
+func (l *Limit) Allow(key string) (wait time.Duration) {
+	if l.PerMinute <= 0 || l.Now == nil {
+		return time.Minute
+	}
+	overall := l.Overall
+	if overall <= 0 {
+		overall = 50 * l.PerMinute
+	}
+	now := l.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tat == nil {
+		l.tat = map[string]time.Time{}
+	}
+	if _, known := l.tat[key]; !known && len(l.tat) >= maxKeys {
+		l.sweep(now)
+		if len(l.tat) >= maxKeys {
+			key = ""
+		}
+	}
+	next, wait := gcra(l.tat[key], now, l.PerMinute)
+	if wait > 0 {
+		return wait
+	}
+	all, wait := gcra(l.all, now, overall)
+	if wait > 0 {
+		return wait
+	}
+	l.tat[key], l.all = next, all
+	return 0
+}
+
+func (l *Limit) sweep(now time.Time) {
+	for k, t := range l.tat {
+		if !t.After(now) {
+			delete(l.tat, k)
+		}
+	}
+}
+
 // Network is what counts as one address: an IPv6 network of 64 bits belongs to one subscriber.
 func Network(a netip.Addr) netip.Addr {
 	if !a.Is6() || a.Is4In6() {
