@@ -14,9 +14,10 @@ type Limit struct {
 	Overall   int // of all keys together; 0 means 50 times PerMinute
 	Now       func() time.Time
 
-	mu  sync.Mutex // guards tat, all
-	tat map[string]time.Time
-	all time.Time
+	mu    sync.Mutex // guards tat, all, swept
+	tat   map[string]time.Time
+	all   time.Time
+	swept time.Time
 }
 
 // maxKeys bounds the memory. When it is full of keys that still count, new keys share one.
@@ -55,7 +56,12 @@ func (l *Limit) Allow(key string) (wait time.Duration) {
 	return 0
 }
 
+// sweep drops keys that count no more; at most once a second, or whoever has many addresses could keep us busy with it.
 func (l *Limit) sweep(now time.Time) {
+	if now.Sub(l.swept).Abs() < time.Second {
+		return
+	}
+	l.swept = now
 	for k, t := range l.tat {
 		if !t.After(now) {
 			delete(l.tat, k)
