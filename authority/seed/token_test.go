@@ -75,6 +75,21 @@ func TestATokenOfAnApprovedGrant(t *testing.T) {
 }
 
 // TestTokenRefusals in the seed's order: the body, the grant, its state, its end.
+// TestTokensOfOneGrantAreLimited: each is a row on disk, and an app could ask for them all day. Other grants go on.
+func TestTokensOfOneGrantAreLimited(t *testing.T) {
+	d := newDesk(t)
+	g, other := d.in("approved"), d.in("approved")
+	for range tokensPerMinute {
+		d.token(g)
+	}
+	if a := d.send("POST", "/tokens", g.body()); a.status != 429 || a.header.Get("Retry-After") == "" {
+		t.Errorf("one more: %s, want 429", a)
+	}
+	d.token(other)
+	d.now = d.now.Add(time.Minute)
+	d.token(g)
+}
+
 func TestTokenRefusals(t *testing.T) {
 	d := newDesk(t)
 	g, other := d.in("approved"), d.ask()
