@@ -63,6 +63,8 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *cal
 }
 
 func (c *call) end() {
+	// What is buffered still goes out after us, to a client that may not read it.
+	http.NewResponseController(c.w).SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
 	if c.pool != nil {
 		c.pool.give(c.taken)
 	}
