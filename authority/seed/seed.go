@@ -272,10 +272,6 @@ func (a *API) IssueToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	record.From(r.Context()).Grant = id
-	if wait := a.Issues.Allow(string(id)); wait > 0 {
-		fail(w, r, problem.New(problem.RateExceeded, "Too many tokens; use the one you have").After(wait))
-		return
-	}
 	access, t, err := a.issue(r.Context(), s.Grant)
 	if err != nil {
 		fail(w, r, err)
@@ -294,6 +290,9 @@ func (a *API) issue(ctx context.Context, g passport.Grant) (string, passport.Tok
 		return "", passport.Token{}, expired
 	default:
 		return "", passport.Token{}, problem.New(problem.Invalid, "Grant is '%s', must be 'approved'", g.State.Wire())
+	}
+	if wait := a.Issues.Allow(string(g.ID)); wait > 0 { // after the state: an app that waits for its approval uses nothing up
+		return "", passport.Token{}, problem.New(problem.RateExceeded, "Too many tokens; use the one you have").After(wait)
 	}
 	access, t, err := a.Tokens.Issue(ctx, g, "app:"+string(g.ID))
 	if problem.KindOf(err) != problem.GrantEnded {

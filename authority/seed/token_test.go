@@ -74,7 +74,6 @@ func TestATokenOfAnApprovedGrant(t *testing.T) {
 	}
 }
 
-// TestTokenRefusals in the seed's order: the body, the grant, its state, its end.
 // TestTokensOfOneGrantAreLimited: each is a row on disk, and an app could ask for them all day. Other grants go on.
 func TestTokensOfOneGrantAreLimited(t *testing.T) {
 	d := newDesk(t)
@@ -90,6 +89,7 @@ func TestTokensOfOneGrantAreLimited(t *testing.T) {
 	d.token(g)
 }
 
+// TestTokenRefusals in the seed's order: the body, the grant, its state, its end. However often, they are no tokens.
 func TestTokenRefusals(t *testing.T) {
 	d := newDesk(t)
 	g, other := d.in("approved"), d.ask()
@@ -113,6 +113,11 @@ func TestTokenRefusals(t *testing.T) {
 	for _, state := range []string{"pending", "denied", "revoked", "paused"} {
 		if a := d.send("POST", "/tokens", d.in(state).body()); !a.failed(400, "Grant is '"+state+"', must be 'approved'") {
 			t.Errorf("%s: %s", state, a)
+		}
+	}
+	for range tokensPerMinute + 1 {
+		if a := d.send("POST", "/tokens", other.body()); !a.failed(400, "Grant is 'pending', must be 'approved'") {
+			t.Fatalf("an app that waits: %s", a)
 		}
 	}
 	if a := d.send("POST", "/tokens", d.in("expired").body()); !a.failed(400, "Grant has expired") {
