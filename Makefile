@@ -44,6 +44,7 @@ e2e: ## Start the built binary against a fake provider: lifecycle, money, crashe
 browser: ## Drive the pages in Chromium (screenshots in e2e/browser/shots)
 	scripts/browser.sh
 
+check: FUZZTIME = 3s
 check: fmt vet staticcheck race fuzz vuln ## Before you push: format, vet, staticcheck, architecture, -race, fuzz, known vulnerabilities
 	$(GO) test -count=1 ./internal/archtest/...
 

@@ -71,7 +71,7 @@ func TestApproval(t *testing.T) {
 		body, contentType string
 		seconds           int64
 	}{
-		{"", "", 3600}, {"{}", "application/json", 3600}, {`{"notes":"n","status":"denied"}`, "application/json", 3600}, {`[]`, "text/plain", 3600}, {`{`, "text/plain", 3600},
+		{"", "", 3600}, {"{}", "application/json", 3600}, {`{"notes":"n","status":"denied"}`, "application/json", 3600},
 		{`{"expiresInSeconds":1}`, "application/json", 1}, {`{"expiresInSeconds":60.0}`, "application/json", 60}, {`{"expiresInSeconds":31622400}`, "application/json", 31622400},
 	} {
 		g := d.ask()
@@ -92,6 +92,12 @@ func TestApproval(t *testing.T) {
 		want := map[string]any{"error": "Validation failed", "details": map[string]any{"formErrors": []any{}, "fieldErrors": map[string]any{"expiresInSeconds": want}}}
 		if d := cmp.Diff(want, a.body); d != "" || a.status != 400 {
 			t.Errorf("%s: %d %s", value, a.status, d)
+		}
+	}
+	// A narrowing that would not be read must not become an approval of all that was asked.
+	for _, ct := range []string{"text/plain", "application/x-www-form-urlencoded", ""} {
+		if a := d.owner("POST", "/grants/"+g.id+"/approve", `{"scope":{"maxBudgetCents":1}}`, "Content-Type: "+ct); a.status != 415 {
+			t.Errorf("a narrowing as %q: %s", ct, a)
 		}
 	}
 	if a := d.owner("POST", "/grants/"+g.id+"/approve", `{"scope":{"maxBudgetCents":501}}`); a.status != 400 || a.get("details.fieldErrors.scope") == nil {

@@ -125,6 +125,9 @@ func bearer(r *http.Request) string {
 // Approve answers POST /grants/{id}/approve. For the owner.
 func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 	a.decide(w, r, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (passport.Grant, error) {
+		if r.ContentLength != 0 && !isJSON(r) { // elsewhere it is {}; here that would give all that was asked
+			return passport.Grant{}, problem.New(problem.UnsupportedMedia, "An approval with a body must be application/json")
+		}
 		body, err := readBody(w, r)
 		if err != nil {
 			return passport.Grant{}, err
@@ -322,8 +325,7 @@ func (a *API) Inspect(w http.ResponseWriter, r *http.Request) {
 
 // readBody reads a small JSON body. A missing one and one of another type are seen as {}, as in the seed; the latter is not read.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(ct), "application/json") {
+	if !isJSON(r) {
 		return []byte("{}"), nil
 	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
@@ -340,6 +342,11 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return []byte("{}"), nil
 	}
 	return body, nil
+}
+
+func isJSON(r *http.Request) bool {
+	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(ct), "application/json")
 }
 
 func fail(w http.ResponseWriter, r *http.Request, err error) {
