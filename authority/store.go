@@ -9,7 +9,7 @@ import (
 
 // Store is what the control of grants needs from storage. Each method is one atomic step, durable on nil.
 type Store interface {
-	// AddGrant stores a pending grant, with the event.
+	// AddGrant stores a pending grant, with the event. Of too many that nobody answered the oldest are forgotten.
 	AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
 	// ChangeGrant swaps the stored grant whose version is g.Version-1 for g, with the event, and brings the budgets along:
 	// opened when it becomes active for the first time, closed to holds while it is anything else. Revoking also marks its tokens.

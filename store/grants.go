@@ -47,6 +47,9 @@ func AddGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 	if n == 0 {
 		return Exists("grant")
 	}
+	if _, err := q.DropOldRequests(ctx, MaxPending-1); err != nil {
+		return err
+	}
 	return AddEvent(ctx, q, ev)
 }
 

@@ -78,6 +78,10 @@ func CheckGrant(g passport.Grant) error {
 	return nil
 }
 
+// MaxPending bounds how many grants wait for an answer, or waited in vain: when there are more, the oldest go. Strangers make
+// them, and each takes up to some hundred kilobytes.
+const MaxPending = 1000
+
 // CheckPending says what keeps a grant from being added, as Invalid: only pending ones are.
 func CheckPending(g passport.Grant) error {
 	if g.State != passport.GrantPending {

@@ -67,6 +67,7 @@ CREATE TABLE grants (
   notes       TEXT NOT NULL
 );
 CREATE INDEX grants_created ON grants (created_at, id);
+CREATE INDEX grants_pending ON grants (created_at, id) WHERE state = 'pending';
 
 -- seq 0 is the grant's total; it alone carries status and end, so that a hold reads one row to know all.
 -- seq 1 and up, one for each detail, are there only where a grant has several details.

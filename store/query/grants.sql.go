@@ -300,6 +300,19 @@ func (q *Queries) EventsAfter(ctx context.Context, arg EventsAfterParams) ([]Eve
 	return items, nil
 }
 
+const dropOldRequests = `-- name: DropOldRequests :execrows
+DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
+  SELECT created_at, id FROM grants WHERE state = 'pending' ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET $1)
+`
+
+func (q *Queries) DropOldRequests(ctx context.Context, offset int32) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropOldRequests, offset)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const freezeGrant = `-- name: FreezeGrant :execrows
 UPDATE grants SET state = 'paused', version = version + 1 WHERE id = $1 AND state = 'active'
 `

@@ -122,9 +122,26 @@ func (m *Memory) AddGrant(_ context.Context, g passport.Grant, ev passport.Event
 			return store.Exists("grant")
 		}
 		m.accounts[g.ID] = &account{grant: copied(g)}
+		m.dropOldRequests()
 		m.note(ev)
 		return nil
 	})
+}
+
+// dropOldRequests keeps the newest of the grants that wait for an answer.
+func (m *Memory) dropOldRequests() {
+	var waiting []passport.Grant
+	for _, a := range m.accounts {
+		if a.grant.State == passport.GrantPending {
+			waiting = append(waiting, a.grant)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b passport.Grant) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	})
+	for _, g := range waiting[min(len(waiting), store.MaxPending):] {
+		delete(m.accounts, g.ID)
+	}
 }
 
 // ChangeGrant implements authority.Store.

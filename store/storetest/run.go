@@ -24,6 +24,7 @@ func Run(t *testing.T, open Open) {
 		test func(*testing.T, *bench)
 	}{
 		{"grants are swapped by version", testGrants},
+		{"the oldest requests give way", testOldRequests},
 		{"one of many swaps wins", testSwapRace},
 		{"grants are listed newest first", testStandings},
 		{"budgets open with approval and follow", testBudgets},

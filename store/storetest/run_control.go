@@ -10,6 +10,7 @@ import (
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
 )
 
 func testGrants(_ *testing.T, b *bench) {
@@ -39,6 +40,35 @@ func testGrants(_ *testing.T, b *bench) {
 	huge.Version, huge.State = 2, passport.GrantActive
 	huge.Details = []passport.Detail{Detail(passport.MaxCents+1, 1)}
 	b.is(b.s.ChangeGrant(ctx(), huge, b.event(passport.GrantApproved, huge.ID)), problem.Invalid)
+}
+
+// testOldRequests: strangers cannot fill the disk with requests, and what a person has answered stays.
+func testOldRequests(_ *testing.T, b *bench) {
+	active, oldest := b.active(Detail(100, 10)), b.pending(Detail(100, 10))
+	denied := b.change(b.pending(Detail(100, 10)), func(g *passport.Grant) { g.State = passport.GrantDenied })
+	errs := make(chan error)
+	const others = 8
+	for i := range others {
+		go func() {
+			var err error
+			for n := i; n < store.MaxPending && err == nil; n += others {
+				g := oldest
+				g.ID, g.CreatedAt = passport.GrantID(b.next("gr")), Epoch().Add(time.Duration(1+n)*time.Millisecond)
+				err = b.s.AddGrant(ctx(), g, b.event(passport.GrantRequested, g.ID))
+			}
+			errs <- err
+		}()
+	}
+	for range others {
+		b.ok(<-errs)
+	}
+	_, err := b.s.Standing(ctx(), oldest.ID)
+	b.is(err, problem.NotFound)
+	list, err := b.s.Standings(ctx(), time.Time{}, 2*store.MaxPending)
+	b.ok(err)
+	b.equal(len(list), store.MaxPending+2)
+	b.equal(b.standing(active.ID).Grant, active)
+	b.equal(b.standing(denied.ID).Grant, denied)
 }
 
 func testSwapRace(t *testing.T, b *bench) {

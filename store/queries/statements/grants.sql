@@ -4,6 +4,10 @@ INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, a
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO NOTHING;
 
+-- name: DropOldRequests :execrows
+DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
+  SELECT created_at, id FROM grants WHERE state = 'pending' ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET $1);
+
 -- name: ChangeGrant :execrows
 UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
   secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15
