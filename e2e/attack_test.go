@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -140,5 +141,33 @@ func TestThreat24SlowBodiesOverHTTP2AreCut(t *testing.T) {
 	}
 	if n := len(b.fake.Requests()); n != 0 {
 		t.Errorf("%d calls went upstream", n)
+	}
+}
+
+// TestThreat15AFloodDoesNotHideKnownApps: requests of a stranger push neither the app that has access off the list, nor its address
+// out of what others are compared with.
+func TestThreat15AFloodDoesNotHideKnownApps(t *testing.T) {
+	b := start(t, nil)
+	p := b.setUp()
+	ask := func(url string) string {
+		a := b.send("POST", "/grant-requests", `{"appName":"Notes","appUrl":"`+url+`","reason":"r","scope":`+native[0].scope(100, 10)+`}`, nil)
+		if a.status != 201 {
+			t.Fatal(a)
+		}
+		b.keepSecret(a.str("grantSecret"))
+		return a.str("grant.id")
+	}
+	known := ask("https://heimatmuseum.example")
+	b.approve(known, `{"expiresInSeconds":3600}`)
+	for i := range 600 {
+		ask("https://flood-" + strconv.Itoa(i) + ".example")
+	}
+	p.open("/consent/" + ask("https://heimatmusuem.example"))
+	if !strings.Contains(p.text(), "can be taken for heimatmuseum.example") {
+		t.Errorf("the look-alike is not told: %s", p.text())
+	}
+	p.open("/")
+	if !strings.Contains(p.text(), "heimatmuseum.example") {
+		t.Errorf("the app is not on the list: %s", p.text())
 	}
 }

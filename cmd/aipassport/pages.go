@@ -47,19 +47,32 @@ func (b *broker) openPages() (err error) {
 	return nil
 }
 
+// mostKnown bounds how many grants are looked at for the known apps: more than store.MaxPending, so that a flood of requests
+// does not hide them.
+const mostKnown = 2000
+
 // knownDomains are the registrable domains of apps that have access now, for telling look-alikes of them.
 func (b *broker) knownDomains(ctx context.Context) (out []string) {
-	list, err := b.control.Standings(ctx, time.Time{}, 500)
-	if err != nil {
-		b.log.Error("read the known apps", "error", err.Error())
-	}
-	for _, s := range list {
-		u, err := url.Parse(s.Grant.AppURL)
-		if err != nil || s.Grant.State != passport.GrantActive {
-			continue
+	const batch = 200
+	var before time.Time
+	for range mostKnown / batch {
+		list, err := b.control.Standings(ctx, before, batch)
+		if err != nil {
+			b.log.Error("read the known apps", "error", err.Error())
+			return out
 		}
-		if d, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname()); err == nil && !slices.Contains(out, d) {
-			out = append(out, d)
+		for _, s := range list {
+			before = s.Grant.CreatedAt
+			u, err := url.Parse(s.Grant.AppURL)
+			if err != nil || s.Grant.State != passport.GrantActive {
+				continue
+			}
+			if d, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname()); err == nil && !slices.Contains(out, d) {
+				out = append(out, d)
+			}
+		}
+		if len(list) < batch {
+			break
 		}
 	}
 	return out
