@@ -147,11 +147,14 @@ func TestProblems(t *testing.T) {
 
 func TestUpstreamErrors(t *testing.T) {
 	d := gemini.New()
-	want := dialect.Upstream{Status: 400, Type: "INVALID_ARGUMENT", Message: "API key not valid: [redacted]. Please pass a valid API key."}
+	want := dialect.Upstream{Status: 401, Type: "INVALID_ARGUMENT", Message: "API key not valid: [redacted]. Please pass a valid API key."}
 	for _, body := range []string{file(t, "error.json"), "[" + file(t, "error.json") + "]"} {
 		if u := d.ReadError(400, []byte(body)); u != want {
 			t.Errorf("got %+v, want %+v", u, want)
 		}
+	}
+	if got := d.ReadError(400, []byte(`{"error":{"message":"no","status":"INVALID_ARGUMENT","details":[{"fieldViolations":[]}]}}`)); got.Status != 400 {
+		t.Errorf("a mistake of the caller: got %+v", got)
 	}
 	for _, body := range []string{"<html>", "", "[]", `{"error":"x"}`, `{}`, "[1]"} {
 		if got := d.ReadError(502, []byte(body)); !strings.Contains(got.Message, "not its error format") {

@@ -74,10 +74,23 @@ type upstreamError struct {
 	Error *struct {
 		Message string `json:"message"`
 		Status  string `json:"status"`
+		Details []struct {
+			Reason string `json:"reason"` // google.rpc.ErrorInfo
+		} `json:"details"`
 	} `json:"error"`
 }
 
-// ReadError cleans an upstream error. A stream that is a JSON array has its error in a list.
+// refusedKey says whether the error is about the key. Google tells that with a 400, which is not the caller's mistake.
+func (e upstreamError) refusedKey() bool {
+	for _, d := range e.Error.Details {
+		if d.Reason == "API_KEY_INVALID" || d.Reason == "API_KEY_EXPIRED" {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadError cleans an upstream error; one about the key counts as a 401. A stream that is a JSON array has its error in a list.
 func (generate) ReadError(status int, body []byte) dialect.Upstream {
 	var one upstreamError
 	var list []upstreamError
@@ -88,6 +101,9 @@ func (generate) ReadError(status int, body []byte) dialect.Upstream {
 	}
 	if one.Error == nil {
 		return dialect.Unreadable(status)
+	}
+	if one.refusedKey() {
+		status = http.StatusUnauthorized
 	}
 	return dialect.Cleaned(dialect.Upstream{Status: status, Type: one.Error.Status, Message: one.Error.Message})
 }
