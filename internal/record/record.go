@@ -70,14 +70,14 @@ func (r *Record) Attrs(now time.Time) []slog.Attr {
 }
 
 // say is what the log hears of an error: its kind, field and cause. Not its detail where that may quote what the caller sent,
-// which may be a part of a prompt.
+// which may be a part of a prompt, nor the field of a bad request, which may be a name that the caller made up.
 func say(err error) string {
 	p, ok := errors.AsType[*problem.Error](err)
 	if !ok {
 		return err.Error()
 	}
 	s := p.Kind.String()
-	if p.Field != "" {
+	if p.Field != "" && p.Kind != problem.Invalid {
 		s += " in " + p.Field
 	}
 	switch p.Kind {
