@@ -181,3 +181,13 @@ func FuzzRead(f *testing.F) {
 		_ = o.Err()
 	})
 }
+
+// TestCausesNameNoMembers: the cause of an error goes to the log, and the caller's own names do not.
+func TestCausesNameNoMembers(t *testing.T) {
+	for _, body := range []string{`{"canary":tru}`, `{"canary":[1,]}`, `{"canary":"\q"}`, `{"canary`} {
+		_, err := fields.Read([]byte(body))
+		if p := problem.From(err); p == nil || p.Kind != problem.Invalid || p.Cause == nil || strings.Contains(p.Cause.Error(), "canary") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}

@@ -129,7 +129,7 @@ func syntax(err error) error {
 		return p
 	}
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return problem.Wrap(err, problem.Invalid, "the body is not valid JSON at byte %d", e.ByteOffset)
+		return problem.Wrap(e.Err, problem.Invalid, "the body is not valid JSON at byte %d", e.ByteOffset) // e itself names members
 	}
 	return problem.Wrap(err, problem.Invalid, "the body is not valid JSON")
 }

@@ -276,7 +276,7 @@ func (r *Reader) syntax(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return problem.New(problem.Invalid, "the member comes twice").In(Field(e.JSONPointer))
 	}
-	return problem.Wrap(err, problem.Invalid, "the body is not valid JSON at byte %d", e.ByteOffset)
+	return problem.Wrap(e.Err, problem.Invalid, "the body is not valid JSON at byte %d", e.ByteOffset) // e itself names members
 }
 
 // maxField bounds how much of the caller's own names an error repeats, in bytes.

@@ -107,3 +107,13 @@ func TestField(t *testing.T) {
 		}
 	}
 }
+
+// TestCausesNameNoMembers: the cause of an error goes to the log, and the caller's own names do not.
+func TestCausesNameNoMembers(t *testing.T) {
+	for _, body := range []string{`{"canary":tru}`, `{"canary":[1,]}`, `{"canary":"\q"}`, `{"canary":{"canary":1,"canary":2}}`, "{\"canary\":\"\xff\"}", `{"canary`} {
+		err := strict.Read([]byte(body), (*strict.Reader).Any)
+		if p := problem.From(err); p == nil || p.Kind != problem.Invalid || p.Cause != nil && strings.Contains(p.Cause.Error(), "canary") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
