@@ -157,8 +157,10 @@ func lead(d appsView) string {
 	switch {
 	case !d.First:
 		return "Older ones."
-	case n == 0:
+	case n == 0 && d.Older == "":
 		return "No app may use your keys."
+	case n == 0:
+		return "None of the newest requests may use your keys. Look at the older ones too."
 	case d.Older != "":
 		return "The newest " + web.Num(n) + " apps that may use your keys."
 	}

@@ -132,6 +132,22 @@ func TestTheListShowsMoneyRightly(t *testing.T) {
 	}
 }
 
+// TestTheListDoesNotDenyWhatItHasNotRead: behind more ended grants than are read there may be an app that can spend.
+func TestTheListDoesNotDenyWhatItHasNotRead(t *testing.T) {
+	w := newWorld(t)
+	for i := range 2500 {
+		w.add(passport.GrantID(fmt.Sprintf("ended%d", i)), passport.GrantDenied, passport.Balance{})
+	}
+	w.add("mine", passport.GrantActive, passport.Balance{Cap: 5e6})
+	page := w.get("/").Body.String()
+	if strings.Contains(page, "/grants/mine/") {
+		t.Fatal("it read further than expected: this test shows nothing")
+	}
+	if strings.Contains(page, "No app may use your keys") || !strings.Contains(page, "/grants?before=") {
+		t.Error("the page says that no app may use the keys, and one may")
+	}
+}
+
 func TestAFloodOfRequestsHidesNothing(t *testing.T) {
 	w := newWorld(t)
 	for i := range 900 {
