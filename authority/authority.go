@@ -21,6 +21,8 @@ import (
 type Recall interface {
 	End(g passport.GrantID, cause error) int
 	EndAll(cause error) int
+	// Quiet waits until the calls that were ended are over, or ctx ends. No grant means all.
+	Quiet(ctx context.Context, g passport.GrantID)
 }
 
 // Control changes grants. All fields are required.
@@ -35,6 +37,9 @@ type Control struct {
 
 // SecretPrefix begins every grant secret, so that scanners of leaked secrets can find one.
 const SecretPrefix = "aips_"
+
+// quietTime bounds how long a revoke, a pause or a stop waits for the calls it ended.
+const quietTime = 300 * time.Millisecond
 
 // tries bounds how often a change is made anew when another change got in between.
 const tries = 8
@@ -138,7 +143,9 @@ func (c *Control) Revoke(ctx context.Context, id passport.GrantID, actor string)
 	}
 	// Durable first: if we die here the grant is revoked, and the streams die with us. Where the disk failed and nobody knows
 	// whether the revoke is on it, the calls are ended all the same: that is what the person asked for.
-	return g, c.Recall.End(id, problem.New(problem.GrantEnded, "the grant was revoked")), err
+	n := c.Recall.End(id, problem.New(problem.GrantEnded, "the grant was revoked"))
+	c.quiet(ctx, id)
+	return g, n, err
 }
 
 // Pause stops a grant for a while: its tokens stay valid and wait; its calls in flight end. Errors: NotFound, Conflict.
@@ -147,7 +154,17 @@ func (c *Control) Pause(ctx context.Context, id passport.GrantID, actor string) 
 	if refused(err) {
 		return passport.Grant{}, 0, err
 	}
-	return g, c.Recall.End(id, problem.New(problem.GrantPaused, "the grant was paused by its owner")), err
+	n := c.Recall.End(id, problem.New(problem.GrantPaused, "the grant was paused by its owner"))
+	c.quiet(ctx, id)
+	return g, n, err
+}
+
+// quiet gives the calls that were ended a moment to be over before the change is acknowledged: what was on its way to a
+// provider has then left or never will. A client that does not read its last bytes is not waited for longer.
+func (c *Control) quiet(ctx context.Context, id passport.GrantID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quietTime)
+	defer cancel()
+	c.Recall.Quiet(ctx, id)
 }
 
 // refused says whether an error means that nothing was changed; any other leaves that open.
@@ -174,6 +191,7 @@ func (c *Control) Resume(ctx context.Context, id passport.GrantID, actor string)
 func (c *Control) Stop(ctx context.Context, actor string) (int, error) {
 	err := c.Store.Stop(ctx, true, c.event(passport.AppsStopped, actor, "", ""))
 	n := c.Recall.EndAll(problem.New(problem.GrantPaused, "all apps were stopped by the owner"))
+	c.quiet(ctx, "")
 	if err != nil {
 		return n, fmt.Errorf("stop all apps: %w", err)
 	}

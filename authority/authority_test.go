@@ -16,8 +16,9 @@ import (
 
 // board counts what was recalled.
 type board struct {
-	mu    sync.Mutex // guards ended
+	mu    sync.Mutex // guards ended, quiet
 	ended []passport.GrantID
+	quiet []passport.GrantID // waited for
 }
 
 func (b *board) End(g passport.GrantID, _ error) int {
@@ -25,6 +26,12 @@ func (b *board) End(g passport.GrantID, _ error) int {
 	defer b.mu.Unlock()
 	b.ended = append(b.ended, g)
 	return 3
+}
+
+func (b *board) Quiet(_ context.Context, g passport.GrantID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.quiet = append(b.quiet, g)
 }
 
 func (b *board) EndAll(error) int { return b.End("all", nil) }

@@ -1,6 +1,7 @@
 package seed_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -44,6 +45,8 @@ type quiet struct{}
 
 func (quiet) End(passport.GrantID, error) int { return 0 }
 func (quiet) EndAll(error) int                { return 0 }
+
+func (quiet) Quiet(context.Context, passport.GrantID) {}
 
 type owner struct{}
 

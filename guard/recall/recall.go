@@ -23,6 +23,7 @@ type Board struct {
 	calls map[passport.GrantID]*flight // the first of each grant; the others hang on it
 	total int
 	idle  chan struct{} // not nil: somebody waits until total is 0; then it is closed
+	fewer chan struct{} // not nil: somebody waits for a release; then it is closed
 }
 
 // flight is one call in flight.
@@ -92,6 +93,10 @@ func (b *Board) release(f *flight) {
 		f.next.prev = f.prev
 	}
 	b.total--
+	if b.fewer != nil {
+		close(b.fewer)
+		b.fewer = nil
+	}
 	if b.total == 0 && b.idle != nil {
 		close(b.idle)
 		b.idle = nil
@@ -136,6 +141,50 @@ func end(ending []*flight, cause error) (n int) {
 		n++
 	}
 	return n
+}
+
+// Quiet waits until the calls of a grant that were ended are off the board, or until ctx ends: from then on none of them
+// writes to a provider. No grant means all grants. A call must not wait for itself.
+func (b *Board) Quiet(ctx context.Context, g passport.GrantID) {
+	for {
+		b.mu.Lock()
+		if !b.ending(g) {
+			b.mu.Unlock()
+			return
+		}
+		if b.fewer == nil {
+			b.fewer = make(chan struct{})
+		}
+		fewer := b.fewer
+		b.mu.Unlock()
+		select {
+		case <-fewer:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ending says whether a call that was ended is still on the board. With mu held.
+func (b *Board) ending(g passport.GrantID) bool {
+	if g != "" {
+		return anyEnded(b.calls[g])
+	}
+	for _, first := range b.calls {
+		if anyEnded(first) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyEnded(first *flight) bool {
+	for f := first; f != nil; f = f.next {
+		if f.ctx.Err() != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Live is how many calls of a grant are on the board, those that were ended but not released yet included.
