@@ -260,6 +260,19 @@ func (q *Queries) ChangeGrant(ctx context.Context, arg ChangeGrantParams) (int64
 	return result.RowsAffected()
 }
 
+const dropOldRequests = `-- name: DropOldRequests :execrows
+DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
+  SELECT created_at, id FROM grants WHERE state = 'pending' ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET $1)
+`
+
+func (q *Queries) DropOldRequests(ctx context.Context, offset int32) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropOldRequests, offset)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const eventsAfter = `-- name: EventsAfter :many
 SELECT seq, id, kind, at, actor, grant_id, note FROM event WHERE seq > $1 ORDER BY seq LIMIT $2
 `
@@ -298,19 +311,6 @@ func (q *Queries) EventsAfter(ctx context.Context, arg EventsAfterParams) ([]Eve
 		return nil, err
 	}
 	return items, nil
-}
-
-const dropOldRequests = `-- name: DropOldRequests :execrows
-DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
-  SELECT created_at, id FROM grants WHERE state = 'pending' ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET $1)
-`
-
-func (q *Queries) DropOldRequests(ctx context.Context, offset int32) (int64, error) {
-	result, err := q.db.ExecContext(ctx, dropOldRequests, offset)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const freezeGrant = `-- name: FreezeGrant :execrows
