@@ -132,17 +132,18 @@ func TestOneBrokerADataDirectory(t *testing.T) {
 	again.Close()
 }
 
-// TestDataDirectoryIsClosedToOthers: made so, or made so where it is ours; somebody else's is left alone and refused.
+// TestDataDirectoryIsClosedToOthers: made so or closed; one that others write to is left alone and refused.
 func TestDataDirectoryIsClosedToOthers(t *testing.T) {
-	open := func(files ...string) string {
+	open := func(mode os.FileMode) string {
 		dir := filepath.Join(t.TempDir(), "d")
-		if err := os.Mkdir(dir, 0o755); err != nil {
+		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range files {
-			if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, mode); err != nil { // Mkdir's mode is subject to the umask
+			t.Fatal(err)
 		}
 		return dir
 	}
@@ -151,8 +152,11 @@ func TestDataDirectoryIsClosedToOthers(t *testing.T) {
 		want os.FileMode
 		ok   bool
 	}{
-		"new":   {filepath.Join(t.TempDir(), "a", "b"), 0o700, true},
-		"empty": {open(), 0o700, true}, "ours": {open(database, "x"), 0o700, true}, "another's": {open("x"), 0o755, false},
+		"new":       {filepath.Join(t.TempDir(), "a", "b"), 0o700, true},
+		"closed":    {open(0o700), 0o700, true},
+		"readable":  {open(0o755), 0o700, true},
+		"writable":  {open(0o777), 0o777, false},
+		"like /tmp": {open(0o777 | os.ModeSticky), 0o777, false},
 	} {
 		err := makeData(c.dir)
 		info, serr := os.Stat(c.dir)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -106,7 +105,7 @@ func listen(addr string) (net.Listener, error) {
 }
 
 // makeData makes the data directory, readable by its owner alone, and tries that it can be written. One that is there and
-// that others can read is closed to them only if it is ours or empty: /tmp given by mistake stays as it is.
+// that others can read is closed to them; one that others can write to, like /tmp, stays as it is and is refused.
 func makeData(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("AIPASSPORT_DATA: %w", err)
@@ -127,13 +126,8 @@ func closeToOthers(dir string) error {
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
 		return err
 	}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	ours := slices.ContainsFunc(files, func(f os.DirEntry) bool { return f.Name() == database })
-	if len(files) > 0 && !ours {
-		return fmt.Errorf("%s holds other things and can be read by others: name a directory of its own", dir)
+	if info.Mode()&os.ModeSticky != 0 || info.Mode().Perm()&0o002 != 0 {
+		return fmt.Errorf("%s is a place that others write to: name a directory of its own", dir)
 	}
 	return os.Chmod(dir, 0o700)
 }
