@@ -6,8 +6,6 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
-
-	"github.com/devrelopers/aipassport/internal/problem"
 )
 
 // Money is an amount in whole micro-US-dollars (1 USD = 1,000,000; 1 cent = 10,000). Valid amounts are 0..MaxMoney;
@@ -24,14 +22,6 @@ const (
 // MaxMoney bounds every single amount and cap (1e15 micro-dollars, a billion dollars), so that sums of a
 // few of them cannot overflow an int64, in Go or in SQL.
 const MaxMoney Money = 1_000_000_000 * Dollar
-
-// MoneyFromCents converts whole cents. Errors: Invalid if negative or above MaxMoney.
-func MoneyFromCents(c int64) (Money, error) {
-	if c < 0 || c > int64(MaxMoney/Cent) {
-		return 0, problem.New(problem.Invalid, "%d cents is not between 0 and %d", c, int64(MaxMoney/Cent))
-	}
-	return Money(c) * Cent, nil
-}
 
 // Price is micro-dollars per million model tokens. It is never negative.
 type Price int64

@@ -9,7 +9,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
 
@@ -135,19 +134,6 @@ func TestCentsUpNeverLooksSmaller(t *testing.T) {
 			t.Fatalf("got %d, want %s", got, want)
 		}
 	})
-}
-
-func TestMoneyFromCents(t *testing.T) {
-	for _, c := range []int64{-1, math.MinInt64, passport.MaxCents + 1, math.MaxInt64} {
-		if m, err := passport.MoneyFromCents(c); problem.KindOf(err) != problem.Invalid || m != 0 {
-			t.Errorf("%d: got %d, %v; want Invalid", c, m, err)
-		}
-	}
-	for _, c := range []int64{0, 1, 500, passport.MaxCents} {
-		if m, err := passport.MoneyFromCents(c); err != nil || m.CentsUp() != c || m != passport.Money(c)*passport.Cent {
-			t.Errorf("%d: got %d, %v", c, m, err)
-		}
-	}
 }
 
 func TestUsageThatCannotBeIsNotSane(t *testing.T) {

@@ -108,13 +108,6 @@ func (i *Identity) SetupLink() (string, bool) {
 	return strings.TrimSuffix(i.cfg.PublicURL, "/") + "/setup?token=" + i.setup, true
 }
 
-// Mount adds the pages of sign-in. They are for everybody.
-func (i *Identity) Mount(mux *http.ServeMux) {
-	for pattern, h := range i.Routes() {
-		mux.HandleFunc(pattern, h)
-	}
-}
-
 // Routes are the pages of sign-in by pattern.
 func (i *Identity) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{

@@ -143,7 +143,9 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.mux = http.NewServeMux()
-	w.id.Mount(w.mux)
+	for pattern, h := range w.id.Routes() {
+		w.mux.HandleFunc(pattern, h)
+	}
 }
 
 // send is one request of the browser, cookies kept.

@@ -22,7 +22,6 @@ type Board struct {
 	mu    sync.Mutex                   // guards the fields below
 	calls map[passport.GrantID]*flight // the first of each grant; the others hang on it
 	total int
-	idle  chan struct{} // not nil: somebody waits until total is 0; then it is closed
 	fewer chan struct{} // not nil: somebody waits for a release; then it is closed
 }
 
@@ -96,10 +95,6 @@ func (b *Board) release(f *flight) {
 	if b.fewer != nil {
 		close(b.fewer)
 		b.fewer = nil
-	}
-	if b.total == 0 && b.idle != nil {
-		close(b.idle)
-		b.idle = nil
 	}
 }
 
@@ -202,25 +197,4 @@ func (b *Board) LiveAll() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.total
-}
-
-// Drain waits until no call is on the board, or until ctx ends, whose cause it returns. It ends no call and keeps none from
-// coming: close the listener first.
-func (b *Board) Drain(ctx context.Context) error {
-	b.mu.Lock()
-	if b.total == 0 {
-		b.mu.Unlock()
-		return nil
-	}
-	if b.idle == nil {
-		b.idle = make(chan struct{})
-	}
-	idle := b.idle
-	b.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

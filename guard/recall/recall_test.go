@@ -167,34 +167,6 @@ func TestNilCauseIsGrantEnded(t *testing.T) {
 	}
 }
 
-func TestDrainWaitsForTheLastCall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := recall.New(time.Now)
-		if err := b.Drain(t.Context()); err != nil {
-			t.Errorf("an empty board: %v", err)
-		}
-		start := time.Now()
-		for i := range 3 {
-			_, release := b.Watch(t.Context(), "g1", start.Add(time.Hour))
-			time.AfterFunc(time.Duration(i+1)*time.Second, release)
-		}
-		var wg sync.WaitGroup
-		for range 2 {
-			wg.Go(func() {
-				if err := b.Drain(t.Context()); err != nil || time.Since(start) != 3*time.Second {
-					t.Errorf("got %v after %v, want none after 3s", err, time.Since(start))
-				}
-			})
-		}
-		short, cancel := context.WithTimeoutCause(t.Context(), time.Second/2, errRevoked)
-		defer cancel()
-		if err := b.Drain(short); err != errRevoked {
-			t.Errorf("got %v, want %v", err, errRevoked)
-		}
-		wg.Wait()
-	})
-}
-
 // Of a Watch and an End that race, one sees the other: after End has returned, a call on the board is either ended or was put
 // there when the end, which is committed before End, could be read.
 func TestWatchThatRacesEndSeesTheEnd(t *testing.T) {

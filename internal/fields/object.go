@@ -191,14 +191,6 @@ func (o *Object) Object(name string, known ...string) *Object {
 	return o.Inside(name, v, known...)
 }
 
-// OptObject is an object that may be missing; then it is nil.
-func (o *Object) OptObject(name string, known ...string) *Object {
-	if !o.Has(name) {
-		return nil
-	}
-	return o.Object(name, known...)
-}
-
 // Inside is a value that lies in a member of o, read as an object: an element of a list, for example.
 func (o *Object) Inside(name string, v jsontext.Value, known ...string) *Object {
 	in := &Object{report: o.report, top: o.under(name)}
