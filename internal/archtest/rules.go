@@ -13,6 +13,7 @@ var mayImport = map[string][]string{
 	"internal/fields":       {"internal/problem"},
 	"internal/flood":        {"internal/problem"},
 	"internal/names":        {"internal/problem"},
+	"internal/pgtest":       {},
 	"internal/problem":      {},
 	"internal/record":       {"internal/problem", "passport"},
 	"internal/respond":      {"internal/fields", "internal/problem", "passport"},
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 	"web":            {"internal/problem", "passport"},
 	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
 	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web"},
-	"e2e":            {"internal/fakeprovider", "internal/problem", "internal/testutil", "passport"},
+	"e2e":            {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "passport"},
 }
 
 // testOnly may be imported by no production code but its own kind and the folders named here.
@@ -54,6 +55,7 @@ var testOnly = map[string][]string{
 	"gateway/dialect/dialecttest": {},
 	"internal/testutil":           {"e2e"},
 	"internal/archtest":           {},
+	"internal/pgtest":             {},
 	"internal/fakeprovider":       {"internal/testutil", "e2e", "cmd/*"}, // cmd: the demo's sandbox
 }
 
@@ -65,30 +67,31 @@ var owners = map[string][]string{
 	"plugin":       {},
 	"math/rand":    {"gateway/dialect/dialecttest"},
 	"database/sql": {"store", "store/*"},
-	"os":           {"cmd/*", "internal/seal", "store/sqlite"}, // elsewhere only os.Err...
-	"os/exec":      {},
+	"os":           {"cmd/*", "internal/pgtest", "internal/seal", "store/sqlite"}, // elsewhere only os.Err...
+	"os/exec":      {"internal/pgtest"},
+	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"cmd/*"},
-	"syscall":      {"cmd/*", "gateway/upstream", "store/sqlite"},
-	"net":          {"authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/record", "server"},
+	"syscall":      {"cmd/*", "gateway/upstream", "internal/pgtest", "store/sqlite"},
+	"net":          {"authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server"},
 	"net/http": {"authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
 		"internal/testutil", "server", "web"},
-	"net/url":     {"authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/respond", "server", "store/sqlite", "web"},
+	"net/url":     {"authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web"},
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/flood", "internal/names", "internal/record", "server"},
 	"log":         {"cmd/*", "server"},
 	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/sqlite", "web"},
-	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/seal", "internal/record", "server", "web"},
+	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web"},
 
 	"github.com/alecthomas/kong":         {"cmd/*"},
 	"github.com/go-jose/go-jose/v4":      {"guard/token"},
 	"github.com/google/uuid":             {"cmd/*"},
-	"github.com/jackc/pgx/v5":            {"store/*"},
+	"github.com/jackc/pgx/v5":            {"internal/pgtest", "store/*"},
 	"github.com/ncruces/go-sqlite3":      {"store/*"},
 	"github.com/pressly/goose/v3":        {"store/*"},
 	"golang.org/x/crypto":                {"authority/identity"},
 	"github.com/go-json-experiment/json": {"gateway", "gateway/*", "guard/token", "internal/fields"},
 	"github.com/google/go-cmp":           {"gateway/dialect/dialecttest", "store/storetest"},
 	"pgregory.net/rapid":                 {"store/storetest"},
-	"testing":                            {"gateway/dialect/dialecttest", "internal/testutil", "store/storetest"},
+	"testing":                            {"gateway/dialect/dialecttest", "internal/pgtest", "internal/testutil", "store/storetest"},
 	"github.com/tink-crypto/tink-go/v2":  {"internal/seal"},
 	"golang.org/x/net/publicsuffix":      {"cmd/*", "internal/names"},
 	"golang.org/x/net/idna":              {"internal/names"},
@@ -102,9 +105,9 @@ var onlyErrors = []string{"os"}
 
 // names says who may use one name of a package. A folder that ends in /* is every folder below, at any depth.
 var names = map[string][]string{
-	"time.Now":                       {"cmd/*", "internal/fakeprovider", "internal/testutil"},
-	"time.Since":                     {"cmd/*", "internal/fakeprovider", "internal/testutil"}, // they ask the same clock
-	"time.Until":                     {"cmd/*", "internal/fakeprovider", "internal/testutil"},
+	"time.Now":                       {"cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
+	"time.Since":                     {"cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"}, // they ask the same clock
+	"time.Until":                     {"cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
 	"net/http.DefaultClient":         {},
 	"net/http.DefaultTransport":      {},
 	"net/http.DefaultServeMux":       {},
