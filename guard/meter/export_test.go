@@ -5,17 +5,19 @@ var ReadTariff = readTariff
 
 // RatesKept says how many details the meter remembers calls of.
 func (m *Meter) RatesKept() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.rates.details)
+	r := m.c.Rates.(*memoryRates)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.details)
 }
 
 // BatchesKept is the most batches that the meter remembers of one detail.
 func (m *Meter) BatchesKept() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	r := m.c.Rates.(*memoryRates)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	most := 0
-	for _, b := range m.rates.details {
+	for _, b := range r.details {
 		most = max(most, len(b.list))
 	}
 	return most

@@ -22,6 +22,7 @@ const busyRetry = time.Second
 // Config is what a Meter works with.
 type Config struct {
 	Ledger        Ledger
+	Rates         Rates // nil: of this instance alone, in memory
 	Tariff        *Tariff
 	Now           func() time.Time
 	NewID         func() string          // UUIDv7
@@ -32,14 +33,12 @@ type Config struct {
 
 // Meter holds money for calls and settles it. It is safe for use by several goroutines.
 type Meter struct {
-	c     Config
-	start time.Time
+	c Config
 
 	// mu guards what follows. It is not held over I/O.
 	mu     sync.Mutex
 	open   map[passport.GrantID]int // reservations that are not settled
 	total  int                      // the sum of open
-	rates  rates
 	closed bool
 	idle   chan struct{} // closed when closed is set and total is 0
 }
@@ -58,21 +57,18 @@ func New(c Config) (*Meter, error) {
 	if c.OnSettleError == nil {
 		c.OnSettleError = func(error) {}
 	}
-	return &Meter{
-		c:     c,
-		start: c.Now(),
-		open:  map[passport.GrantID]int{},
-		rates: rates{details: map[rateKey]*batches{}},
-		idle:  make(chan struct{}),
-	}, nil
+	if c.Rates == nil {
+		c.Rates = NewMemoryRates(c.Now)
+	}
+	return &Meter{c: c, open: map[passport.GrantID]int{}, idle: make(chan struct{})}, nil
 }
 
 // Reserve holds the worst case of a call, on a detail of a grant, before anything of the call may leave: durable on nil.
 // Whether the grant permits the call is the caller's to check; whether it is still active, the ledger's. Errors, in the
 // order of the checks: Unpriced; Invalid (an output cap of 0); BudgetSpent (dearer than any budget); Unavailable (shutting
-// down); Busy (too many calls open); RateExceeded (a RetryAfter of 0 means never); then the ledger's GrantEnded, GrantPaused,
-// BudgetSpent, CallsSpent, NotFound, and Unavailable if its answer is unknown, in which case the hold is voided. After an
-// error the rate has its place back.
+// down); Busy (too many calls open); RateExceeded (a RetryAfter of 0 means never) or Unavailable (the rate cannot be asked);
+// then the ledger's GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound, and Unavailable if its answer is unknown, in
+// which case the hold is voided. After an error the rate has its place back.
 func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c passport.Call) (*Reservation, error) {
 	if detail < 0 || detail >= len(g.Details) {
 		return nil, problem.New(problem.Internal, "grant %s has no detail %d", g.ID, detail)
@@ -91,8 +87,12 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 		return nil, problem.New(problem.BudgetSpent, "the call could cost more at worst than any budget can be")
 	}
 	// 2. Is there room, and is it time?
-	at, err := m.enter(rateKey{g.ID, detail}, g.Details[detail].RateLimit.Or(0))
+	if err := m.enter(g.ID); err != nil {
+		return nil, err
+	}
+	at, err := m.c.Rates.Take(ctx, g.ID, detail, g.Details[detail].RateLimit.Or(0))
 	if err != nil {
+		m.leave(g.ID)
 		return nil, err
 	}
 	// 3. The hold is durable before a byte leaves. If we die after this line, recovery charges all of it.
@@ -106,7 +106,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	}
 	if err != nil {
 		err = m.refused(ctx, h, err)
-		m.giveBack(at)
+		m.c.Rates.GiveBack(at)
 		m.leave(g.ID)
 		return nil, err
 	}
@@ -161,24 +161,19 @@ func outputBounds(p ModelPrice, c passport.Call) (wish, least int64, err error) 
 	return asked, asked, nil
 }
 
-// enter takes a place in flight and one in the rate, or neither.
-func (m *Meter) enter(key rateKey, limit int64) (place, error) {
+// enter takes a place in flight.
+func (m *Meter) enter(g passport.GrantID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return place{}, problem.New(problem.Unavailable, "the broker is shutting down")
+		return problem.New(problem.Unavailable, "the broker is shutting down")
 	}
-	if m.open[key.grant] >= m.c.MaxInFlight {
-		return place{}, problem.New(problem.Busy, "%d calls of this grant are in flight, which is as many as there may be", m.c.MaxInFlight).After(busyRetry)
+	if m.open[g] >= m.c.MaxInFlight {
+		return problem.New(problem.Busy, "%d calls of this grant are in flight, which is as many as there may be", m.c.MaxInFlight).After(busyRetry)
 	}
-	at, wait, ok := m.rates.take(key, limit, m.c.Now().Sub(m.start))
-	if !ok {
-		wait = (wait + time.Millisecond - 1).Truncate(time.Millisecond)
-		return place{}, problem.New(problem.RateExceeded, "this grant allows %d calls a minute", limit).After(wait)
-	}
-	m.open[key.grant]++
+	m.open[g]++
 	m.total++
-	return at, nil
+	return nil
 }
 
 // leave gives the place in flight back.
@@ -190,13 +185,6 @@ func (m *Meter) leave(g passport.GrantID) {
 		delete(m.open, g)
 	}
 	m.markIdle()
-}
-
-// giveBack gives the place in the rate back.
-func (m *Meter) giveBack(at place) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rates.giveBack(at)
 }
 
 // markIdle is called with mu held, after total or closed has changed.

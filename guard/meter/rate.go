@@ -1,28 +1,46 @@
 package meter
 
 import (
+	"context"
+	"sync"
 	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// rateWindow is the time over which a rate limit counts.
-const rateWindow = time.Minute
-
-// maxBatches bounds what is remembered of one detail's calls.
-const maxBatches = 64
-
-// rates keeps the promise that people read into "10 calls a minute": never more than 10 in any 60 seconds, wherever they
-// start, and 10 at once if nothing came before. A token bucket (GCRA) breaks it or halves the limit: with a full burst it
-// lets nearly twice the limit into one minute. Instead the calls of the last minute are remembered in batches, at most
-// maxBatches of them. A batch counts until a minute after its last call, so the count is never too low. Up to maxBatches
-// calls a minute each batch is one call and the limit is exact; above, at most the share of one batch (1/64 of the limit)
-// is given late. So the memory of a detail does not grow with its limit.
+// Rates counts calls against the rate limits of details. One instance counts in memory; several share what they count, because a
+// limit is the grant's and not the instance's.
 //
-// Times are spans since the meter was made. It is not safe for use by several goroutines: the meter's mutex guards it.
-type rates struct {
+// "10 calls a minute" is the promise that people read into it: never more than 10 in any 60 seconds, wherever they start, and
+// 10 at once if nothing came before. A token bucket (GCRA) breaks it or halves the limit: with a full burst it lets nearly
+// twice the limit into one minute. Instead the calls of the last minute are remembered in batches, at most
+// passport.RateBatches of them. A batch counts until a minute after its last call, so the count is never too low. Up to
+// RateBatches calls a minute each batch is one call and the limit is exact; above, at most the share of one batch (1/64 of the
+// limit) is given late. So the memory of a detail does not grow with its limit. Who counts reads one clock, its own; if that
+// goes back, the newest call is taken to be of this moment: nothing is forgotten, and nothing counts for longer than a minute.
+type Rates interface {
+	// Take counts a call if fewer than limit were made in the minute before now. Errors: RateExceeded, as passport.RateExceeded
+	// has it; Unavailable if the count cannot be asked, and then the call may have been counted.
+	Take(ctx context.Context, g passport.GrantID, detail int, limit int64) (passport.RatePlace, error)
+
+	// GiveBack uncounts a call that was not made. It is not waited for, and does nothing if the call has passed already.
+	GiveBack(at passport.RatePlace)
+}
+
+// memoryRates are the Rates of one instance: a restart forgets them. It is safe for use by several goroutines. Times are spans
+// since it was made.
+type memoryRates struct {
+	now   func() time.Time
+	start time.Time
+
+	mu      sync.Mutex // guards what follows
 	details map[rateKey]*batches
 	swept   time.Duration // when what has passed was last dropped
+}
+
+// NewMemoryRates makes Rates of which no other instance knows.
+func NewMemoryRates(now func() time.Time) Rates {
+	return &memoryRates{now: now, start: now(), details: map[rateKey]*batches{}}
 }
 
 type rateKey struct {
@@ -34,28 +52,25 @@ type rateKey struct {
 type batches struct {
 	list []batch
 	sum  int64
-	next uint64 // id of the next batch
+	next int64 // id of the next batch
 }
 
 type batch struct {
-	id    uint64
+	id    int64
 	last  time.Duration // of its last call
 	calls int64
 }
 
-// place is where a call was counted, to give it back.
-type place struct {
-	key rateKey
-	id  uint64
-}
-
-// take counts a call if fewer than limit were made in the minute before now. If not, wait says how long until one may be
-// made; a wait of 0 means never.
-func (r *rates) take(key rateKey, limit int64, now time.Duration) (at place, wait time.Duration, ok bool) {
+// Take implements Rates.
+func (r *memoryRates) Take(_ context.Context, g passport.GrantID, detail int, limit int64) (passport.RatePlace, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now().Sub(r.start)
 	r.sweep(now)
 	if limit <= 0 {
-		return place{}, 0, false
+		return passport.RatePlace{}, passport.RateExceeded(limit, 0)
 	}
+	key := rateKey{g, detail}
 	b := r.details[key]
 	if b == nil {
 		b = &batches{}
@@ -63,19 +78,21 @@ func (r *rates) take(key rateKey, limit int64, now time.Duration) (at place, wai
 	}
 	b.forget(now)
 	if b.sum >= limit {
-		return place{}, b.waitFor(limit, now), false
+		return passport.RatePlace{}, passport.RateExceeded(limit, b.waitFor(limit, now))
 	}
-	return place{key, b.add(limit, now)}, 0, true
+	return passport.RatePlace{Grant: g, Detail: detail, Batch: b.add(limit, now)}, nil
 }
 
-// giveBack uncounts a call. It does nothing if the call has passed already.
-func (r *rates) giveBack(at place) {
-	b := r.details[at.key]
+// GiveBack implements Rates.
+func (r *memoryRates) GiveBack(at passport.RatePlace) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.details[rateKey{at.Grant, at.Detail}]
 	if b == nil {
 		return
 	}
 	for i := range b.list {
-		if b.list[i].id != at.id {
+		if b.list[i].id != at.Batch {
 			continue
 		}
 		b.sum--
@@ -87,12 +104,12 @@ func (r *rates) giveBack(at place) {
 	}
 }
 
-// sweep drops, once a minute, the details of which nothing counts any more.
-func (r *rates) sweep(now time.Duration) {
+// sweep drops, once a minute, the details of which nothing counts any more. With mu held.
+func (r *memoryRates) sweep(now time.Duration) {
 	if now < r.swept {
 		r.swept = now // the clock went back
 	}
-	if now-r.swept < rateWindow {
+	if now-r.swept < passport.RateWindow {
 		return
 	}
 	r.swept = now
@@ -116,7 +133,7 @@ func (b *batches) forget(now time.Duration) {
 		}
 	}
 	n := 0
-	for n < len(b.list) && now-b.list[n].last >= rateWindow {
+	for n < len(b.list) && now-b.list[n].last >= passport.RateWindow {
 		b.sum -= b.list[n].calls
 		n++
 	}
@@ -124,10 +141,10 @@ func (b *batches) forget(now time.Duration) {
 }
 
 // add counts a call: in the newest batch while that has room, and when there is no place for another.
-func (b *batches) add(limit int64, now time.Duration) (id uint64) {
+func (b *batches) add(limit int64, now time.Duration) (id int64) {
 	b.sum++
-	size := (limit + maxBatches - 1) / maxBatches
-	if n := len(b.list); n > 0 && (b.list[n-1].calls < size || n == maxBatches) {
+	size := (limit + passport.RateBatches - 1) / passport.RateBatches
+	if n := len(b.list); n > 0 && (b.list[n-1].calls < size || n == passport.RateBatches) {
 		b.list[n-1].calls++
 		b.list[n-1].last = now
 		return b.list[n-1].id
@@ -142,8 +159,8 @@ func (b *batches) waitFor(limit int64, now time.Duration) time.Duration {
 	sum := b.sum
 	for _, old := range b.list {
 		if sum -= old.calls; sum < limit {
-			return old.last + rateWindow - now
+			return old.last + passport.RateWindow - now
 		}
 	}
-	return rateWindow
+	return passport.RateWindow
 }
