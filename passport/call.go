@@ -12,24 +12,41 @@ type Call struct {
 	Choices   int64 // answers asked for (n, candidateCount); at least 1
 }
 
-// Usage is what the provider says was consumed, in model tokens. The zero Usage is unknown, which costs the whole hold.
+// Usage is what the provider says was consumed, in model tokens unless it says otherwise. The zero Usage is unknown, which costs
+// the whole hold. A part that the provider did not tell apart is 0 and is priced with the rest of what it is part of.
 type Usage struct {
 	Known        bool  // the provider said so, in full
 	Input        int64 // all input, cache reads and writes included
 	CacheRead    int64 // part of Input
 	CacheWrite   int64 // part of Input, written for 5 minutes
 	CacheWrite1h int64 // part of Input, written for an hour
+	InputAudio   int64 // part of Input: sound, cached or not
+	InputImage   int64 // part of Input: images, cached or not
+	CacheAudio   int64 // part of CacheRead and of InputAudio
+	CacheImage   int64 // part of CacheRead and of InputImage
 	Output       int64 // all output, reasoning included
-	Reasoning    int64 // part of Output; told, not priced apart
+	Reasoning    int64 // part of Output
+	OutputAudio  int64 // part of Output
+	OutputImage  int64 // part of Output
+	Searches     int64 // searches of the web that the provider made
+	FileSearches int64 // searches of stored files that the provider made
+	AudioSeconds int64 // sound, where it is billed by its length; begun seconds count
 }
 
 // Sane says whether the numbers can be true. Usage that is not sane is treated as unknown.
 func (u Usage) Sane() bool {
 	const most = 1 << 40
-	for _, n := range []int64{u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.Output, u.Reasoning} {
+	for _, n := range []int64{u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.InputAudio, u.InputImage, u.CacheAudio, u.CacheImage,
+		u.Output, u.Reasoning, u.OutputAudio, u.OutputImage, u.Searches, u.FileSearches, u.AudioSeconds} {
 		if n < 0 || n > most {
 			return false
 		}
 	}
-	return u.Known && u.CacheRead+u.CacheWrite+u.CacheWrite1h <= u.Input
+	return u.Known && u.plainText() >= 0 && u.CacheAudio+u.CacheImage <= u.CacheRead &&
+		u.CacheAudio <= u.InputAudio && u.CacheImage <= u.InputImage && u.Reasoning+u.OutputAudio+u.OutputImage <= u.Output
+}
+
+// plainText is the input that was neither cached nor sound nor image.
+func (u Usage) plainText() int64 {
+	return u.Input - u.CacheRead - u.CacheWrite - u.CacheWrite1h - (u.InputAudio - u.CacheAudio) - (u.InputImage - u.CacheImage)
 }

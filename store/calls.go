@@ -42,7 +42,9 @@ func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) er
 	u := s.Usage
 	if _, err := q.AdjustReservation(ctx, query.AdjustReservationParams{Actual: int64(s.Actual), Reached: Bit(s.Reached),
 		Why: string(s.Why), UsageKnown: Bit(u.Known), Input: u.Input, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite,
-		CacheWrite1h: u.CacheWrite1h, Output: u.Output, Reasoning: u.Reasoning, EndedAt: Micros(s.At), ID: row.ID}); err != nil {
+		CacheWrite1h: u.CacheWrite1h, Output: u.Output, Reasoning: u.Reasoning, EndedAt: Micros(s.At), ID: row.ID,
+		InputAudio: u.InputAudio, InputImage: u.InputImage, CacheAudio: u.CacheAudio, CacheImage: u.CacheImage, OutputAudio: u.OutputAudio,
+		OutputImage: u.OutputImage, Searches: u.Searches, FileSearches: u.FileSearches, AudioSeconds: u.AudioSeconds}); err != nil {
 		return err
 	}
 	if _, err := q.MoveBudgets(ctx, query.MoveBudgetsParams{Settled: int64(s.Actual) - row.Actual, Calls: Bit(s.Reached) - 1,

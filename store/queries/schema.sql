@@ -107,7 +107,16 @@ CREATE TABLE reservation (
   output         BIGINT NOT NULL DEFAULT 0,
   reasoning      BIGINT NOT NULL DEFAULT 0,
   created_at     BIGINT NOT NULL,
-  ended_at       BIGINT NOT NULL DEFAULT 0
+  ended_at       BIGINT NOT NULL DEFAULT 0,
+  input_audio    BIGINT NOT NULL DEFAULT 0,
+  input_image    BIGINT NOT NULL DEFAULT 0,
+  cache_audio    BIGINT NOT NULL DEFAULT 0,
+  cache_image    BIGINT NOT NULL DEFAULT 0,
+  output_audio   BIGINT NOT NULL DEFAULT 0,
+  output_image   BIGINT NOT NULL DEFAULT 0,
+  searches       BIGINT NOT NULL DEFAULT 0,
+  file_searches  BIGINT NOT NULL DEFAULT 0,
+  audio_seconds  BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX reservation_grant ON reservation (grant_id, id);
 CREATE INDEX reservation_open ON reservation (id) WHERE state = 'held';

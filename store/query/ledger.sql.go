@@ -11,8 +11,9 @@ import (
 
 const adjustReservation = `-- name: AdjustReservation :execrows
 UPDATE reservation SET state = 'settled', actual = $1, reached = $2, why = $3, usage_known = $4, input = $5, cache_read = $6,
-  cache_write = $7, cache_write_1h = $8, output = $9, reasoning = $10, ended_at = $11
-WHERE id = $12 AND state = 'swept'
+  cache_write = $7, cache_write_1h = $8, output = $9, reasoning = $10, ended_at = $11, input_audio = $12, input_image = $13,
+  cache_audio = $14, cache_image = $15, output_audio = $16, output_image = $17, searches = $18, file_searches = $19, audio_seconds = $20
+WHERE id = $21 AND state = 'swept'
 `
 
 type AdjustReservationParams struct {
@@ -27,6 +28,15 @@ type AdjustReservationParams struct {
 	Output       int64
 	Reasoning    int64
 	EndedAt      int64
+	InputAudio   int64
+	InputImage   int64
+	CacheAudio   int64
+	CacheImage   int64
+	OutputAudio  int64
+	OutputImage  int64
+	Searches     int64
+	FileSearches int64
+	AudioSeconds int64
 	ID           string
 }
 
@@ -43,6 +53,15 @@ func (q *Queries) AdjustReservation(ctx context.Context, arg AdjustReservationPa
 		arg.Output,
 		arg.Reasoning,
 		arg.EndedAt,
+		arg.InputAudio,
+		arg.InputImage,
+		arg.CacheAudio,
+		arg.CacheImage,
+		arg.OutputAudio,
+		arg.OutputImage,
+		arg.Searches,
+		arg.FileSearches,
+		arg.AudioSeconds,
 		arg.ID,
 	)
 	if err != nil {
@@ -97,7 +116,7 @@ func (q *Queries) MoveBudgets(ctx context.Context, arg MoveBudgetsParams) (int64
 }
 
 const newestReservations = `-- name: NewestReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type NewestReservationsParams struct {
@@ -136,6 +155,15 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 			&i.Reasoning,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.InputAudio,
+			&i.InputImage,
+			&i.CacheAudio,
+			&i.CacheImage,
+			&i.OutputAudio,
+			&i.OutputImage,
+			&i.Searches,
+			&i.FileSearches,
+			&i.AudioSeconds,
 		); err != nil {
 			return nil, err
 		}
@@ -151,7 +179,7 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 }
 
 const openReservations = `-- name: OpenReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
 `
 
 func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservation, error) {
@@ -185,6 +213,15 @@ func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservat
 			&i.Reasoning,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.InputAudio,
+			&i.InputImage,
+			&i.CacheAudio,
+			&i.CacheImage,
+			&i.OutputAudio,
+			&i.OutputImage,
+			&i.Searches,
+			&i.FileSearches,
+			&i.AudioSeconds,
 		); err != nil {
 			return nil, err
 		}
@@ -218,7 +255,7 @@ func (q *Queries) OpenTotals(ctx context.Context, createdAt int64) (OpenTotalsRo
 }
 
 const reservation = `-- name: Reservation :one
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at FROM reservation WHERE id = $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE id = $1
 `
 
 func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, error) {
@@ -246,12 +283,21 @@ func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, erro
 		&i.Reasoning,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.InputAudio,
+		&i.InputImage,
+		&i.CacheAudio,
+		&i.CacheImage,
+		&i.OutputAudio,
+		&i.OutputImage,
+		&i.Searches,
+		&i.FileSearches,
+		&i.AudioSeconds,
 	)
 	return i, err
 }
 
 const reservationsBefore = `-- name: ReservationsBefore :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 type ReservationsBeforeParams struct {
@@ -291,6 +337,15 @@ func (q *Queries) ReservationsBefore(ctx context.Context, arg ReservationsBefore
 			&i.Reasoning,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.InputAudio,
+			&i.InputImage,
+			&i.CacheAudio,
+			&i.CacheImage,
+			&i.OutputAudio,
+			&i.OutputImage,
+			&i.Searches,
+			&i.FileSearches,
+			&i.AudioSeconds,
 		); err != nil {
 			return nil, err
 		}

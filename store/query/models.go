@@ -92,6 +92,15 @@ type Reservation struct {
 	Reasoning    int64
 	CreatedAt    int64
 	EndedAt      int64
+	InputAudio   int64
+	InputImage   int64
+	CacheAudio   int64
+	CacheImage   int64
+	OutputAudio  int64
+	OutputImage  int64
+	Searches     int64
+	FileSearches int64
+	AudioSeconds int64
 }
 
 type Session struct {

@@ -22,7 +22,9 @@ const (
 	sqlEvent = `INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
 	sqlHeld  = `SELECT grant_id, detail, amount FROM reservation WHERE id = ?1 AND state = 'held'`
 	sqlEnd   = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
-		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12 WHERE id = ?1`
+		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12, input_audio = ?13, input_image = ?14,
+		cache_audio = ?15, cache_image = ?16, output_audio = ?17, output_image = ?18, searches = ?19, file_searches = ?20, audio_seconds = ?21
+		WHERE id = ?1`
 	sqlReserved = `SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ?1), EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')`
 	sqlState    = `SELECT state, expires_at FROM grants WHERE id = ?1`
 )
@@ -204,7 +206,9 @@ func (w *writer) settle(s passport.Settlement) error {
 	}
 	u := s.Usage
 	if err := bind(h.end).text(string(s.ID)).int(int64(s.Actual)).int(store.Bit(s.Reached)).text(string(s.Why)).int(store.Bit(u.Known)).
-		int(u.Input).int(u.CacheRead).int(u.CacheWrite).int(u.CacheWrite1h).int(u.Output).int(u.Reasoning).int(store.Micros(s.At)).exec(); err != nil {
+		int(u.Input).int(u.CacheRead).int(u.CacheWrite).int(u.CacheWrite1h).int(u.Output).int(u.Reasoning).int(store.Micros(s.At)).
+		int(u.InputAudio).int(u.InputImage).int(u.CacheAudio).int(u.CacheImage).int(u.OutputAudio).int(u.OutputImage).
+		int(u.Searches).int(u.FileSearches).int(u.AudioSeconds).exec(); err != nil {
 		return err
 	}
 	for i := range 2 { // a grant of one detail has no second row

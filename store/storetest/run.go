@@ -172,8 +172,9 @@ func (b *bench) hold(g passport.GrantID, amount passport.Money) passport.Hold {
 
 func settlement(h passport.Hold, actual passport.Money) passport.Settlement {
 	return passport.Settlement{ID: h.ID, Grant: h.Grant, Actual: actual, Reached: true, Why: passport.Finished,
-		Usage: passport.Usage{Known: true, Input: 7, CacheRead: 3, CacheWrite: 2, CacheWrite1h: 1, Output: 5, Reasoning: 4},
-		At:    h.At.Add(time.Second)}
+		Usage: passport.Usage{Known: true, Input: 27, CacheRead: 13, CacheWrite: 2, CacheWrite1h: 1, InputAudio: 8, InputImage: 9, CacheAudio: 6,
+			CacheImage: 7, Output: 35, Reasoning: 4, OutputAudio: 10, OutputImage: 11, Searches: 12, FileSearches: 14, AudioSeconds: 15},
+		At: h.At.Add(time.Second)}
 }
 
 // settle settles, and waits until that is committed: by a write that stands behind it in the queue.

@@ -9,8 +9,9 @@ UPDATE reservation SET state = 'swept', actual = amount, why = $1, ended_at = $2
 
 -- name: AdjustReservation :execrows
 UPDATE reservation SET state = 'settled', actual = $1, reached = $2, why = $3, usage_known = $4, input = $5, cache_read = $6,
-  cache_write = $7, cache_write_1h = $8, output = $9, reasoning = $10, ended_at = $11
-WHERE id = $12 AND state = 'swept';
+  cache_write = $7, cache_write_1h = $8, output = $9, reasoning = $10, ended_at = $11, input_audio = $12, input_image = $13,
+  cache_audio = $14, cache_image = $15, output_audio = $16, output_image = $17, searches = $18, file_searches = $19, audio_seconds = $20
+WHERE id = $21 AND state = 'swept';
 
 -- name: MoveBudgets :execrows
 UPDATE budget SET held = held + $1, settled = settled + $2, calls = calls + $3

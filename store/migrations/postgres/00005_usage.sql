@@ -1,0 +1,11 @@
+-- +goose Up
+-- What a call used of sound, images and hosted tools, told apart: each has a price of its own.
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS input_audio BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS input_image BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS cache_audio BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS cache_image BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS output_audio BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS output_image BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS searches BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS file_searches BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reservation ADD COLUMN IF NOT EXISTS audio_seconds BIGINT NOT NULL DEFAULT 0;
