@@ -14,7 +14,7 @@ RACE_PACKAGES := ./guard/... ./gateway/... ./authority/... ./server/... ./store/
 RACE_E2E := TestThreat0[1239]|TestDrain|TestStreams
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit race e2e browser postgres check fmt vet staticcheck vuln fuzz bench clean
+.PHONY: help demo dev build test unit race e2e browser postgres check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -67,7 +67,11 @@ vuln:
 fuzz: ## Run every fuzz target for FUZZTIME each (30s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-bench: ## Go benchmarks
+bench: build ## Measure the built broker beside a bare proxy, about 3 minutes (BENCH=-long: as docs/performance.md, 15; -h: all)
+	$(GO) build -o bin/bench ./bench
+	bin/bench $(BENCH)
+
+gobench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean: ## Remove what was built

@@ -49,11 +49,13 @@ type settings struct {
 	BehindProxy       string `env:"AIPASSPORT_BEHIND_PROXY" name:"behind-proxy" placeholder:"CIDR,..." help:"Reverse proxies that terminate TLS; only their X-Forwarded-For counts."`
 	KEKFile           string `env:"AIPASSPORT_KEK_FILE" name:"kek-file" placeholder:"FILE" help:"The key that seals stored keys, made on first start with mode 0600 (default: beside the data directory)."`
 	DrainTimeout      string `env:"AIPASSPORT_DRAIN_TIMEOUT" name:"drain-timeout" default:"30s" help:"On SIGTERM, wait this long for running calls before they are cut."`
+	Profile           string `env:"AIPASSPORT_PROFILE" name:"profile" placeholder:"DIR" help:"Write CPU, heap and goroutine profiles into this directory when told to stop; for whoever measures the broker."`
 }
 
 // config is what is in force.
 type config struct {
 	listen, data, kekFile                                             string
+	profile                                                           string   // directory; empty: nothing is measured
 	publicURL                                                         *url.URL // nil: from the port that is listened on
 	ownerToken, jwtSecret                                             secret.Text
 	tokenTTL                                                          time.Duration
@@ -94,6 +96,7 @@ func (s settings) parse() (config, error) {
 	if c.listen == "" {
 		c.listen = net.JoinHostPort("127.0.0.1", strconv.FormatInt(number("PORT", s.Port, 0, 65535), 10))
 	}
+	c.profile = s.Profile
 	c.tokenTTL = time.Duration(number("TOKEN_TTL_SECONDS", s.TokenTTL, 1, 366*24*3600)) * time.Second
 	c.requestsPerMinute = int(number("AIPASSPORT_GRANT_REQUESTS_PER_MINUTE", s.RequestsPerMinute, 1, 1_000_000))
 	c.maxBody = number("AIPASSPORT_MAX_BODY", s.MaxBody, 1024, 1<<30)

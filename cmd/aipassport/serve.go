@@ -54,6 +54,9 @@ func (b *broker) serve(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+	if err := b.profiled(); err != nil {
+		b.log.Error("AIPASSPORT_PROFILE", "error", err.Error())
+	}
 	b.log.Info("draining", "calls", b.board.LiveAll(), "timeout", b.cfg.drain.String())
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.drain)
 	defer cancel()

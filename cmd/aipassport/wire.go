@@ -73,6 +73,7 @@ type broker struct {
 	consent  *consent.Consent
 	gateway  *gateway.Gateway
 	server   *server.Server
+	profiled func() error // ends the profile, if there is one
 }
 
 func now() time.Time { return time.Now() }
@@ -88,6 +89,9 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 			b.close()
 		}
 	}()
+	if b.profiled, err = profile(cfg.profile); err != nil {
+		return nil, err
+	}
 	if err := makeData(cfg.data); err != nil {
 		return nil, err
 	}

@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"web":            {"internal/problem", "passport"},
 	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
 	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web"},
+	"bench":          {}, // measures the built broker from outside
 	"e2e":            {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "passport"},
 }
 
@@ -67,15 +68,15 @@ var owners = map[string][]string{
 	"plugin":       {},
 	"math/rand":    {"gateway/dialect/dialecttest"},
 	"database/sql": {"store", "store/*"},
-	"os":           {"cmd/*", "internal/pgtest", "internal/seal", "store/sqlite"}, // elsewhere only os.Err...
-	"os/exec":      {"internal/pgtest"},
+	"os":           {"bench", "cmd/*", "internal/pgtest", "internal/seal", "store/sqlite"}, // elsewhere only os.Err...
+	"os/exec":      {"bench", "internal/pgtest"},
 	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"cmd/*"},
 	"syscall":      {"cmd/*", "gateway/upstream", "internal/pgtest", "store/sqlite"},
-	"net":          {"authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server"},
-	"net/http": {"authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
+	"net":          {"bench", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server"},
+	"net/http": {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
 		"internal/testutil", "server", "web"},
-	"net/url":     {"authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web"},
+	"net/url":     {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web"},
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/flood", "internal/names", "internal/record", "server"},
 	"log":         {"cmd/*", "server"},
 	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/sqlite", "web"},
@@ -85,7 +86,7 @@ var owners = map[string][]string{
 	"github.com/go-jose/go-jose/v4":      {"guard/token"},
 	"github.com/google/uuid":             {"cmd/*"},
 	"github.com/jackc/pgx/v5":            {"internal/pgtest", "store/*"},
-	"github.com/ncruces/go-sqlite3":      {"store/*"},
+	"github.com/ncruces/go-sqlite3":      {"bench", "store/*"},
 	"github.com/pressly/goose/v3":        {"store/*"},
 	"golang.org/x/crypto":                {"authority/identity"},
 	"github.com/go-json-experiment/json": {"gateway", "gateway/*", "guard/token", "internal/fields"},
@@ -105,9 +106,9 @@ var onlyErrors = []string{"os"}
 
 // names says who may use one name of a package. A folder that ends in /* is every folder below, at any depth.
 var names = map[string][]string{
-	"time.Now":                       {"cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
-	"time.Since":                     {"cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"}, // they ask the same clock
-	"time.Until":                     {"cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
+	"time.Now":                       {"bench", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
+	"time.Since":                     {"bench", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"}, // they ask the same clock
+	"time.Until":                     {"bench", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
 	"net/http.DefaultClient":         {},
 	"net/http.DefaultTransport":      {},
 	"net/http.DefaultServeMux":       {},
@@ -117,13 +118,13 @@ var names = map[string][]string{
 	"net/http.Head":                  {},
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
-	"net/http.Client":                {"gateway/upstream", "cmd/*"}, // cmd: the commands that ask a running broker
-	"net/http.Transport":             {"gateway/upstream"},
-	"net/http.NewRequest":            {"gateway/upstream", "cmd/*"},
+	"net/http.Client":                {"bench", "gateway/upstream", "cmd/*"}, // cmd: the commands that ask a running broker
+	"net/http.Transport":             {"bench", "gateway/upstream"},
+	"net/http.NewRequest":            {"bench", "gateway/upstream", "cmd/*"},
 	"net/http.NewRequestWithContext": {"gateway/upstream", "cmd/*"},
 	"net.Dial":                       {},
 	"net.DialTimeout":                {},
-	"net.Dialer":                     {"gateway/upstream"},
+	"net.Dialer":                     {"bench", "gateway/upstream"},
 }
 
 // reveal are the files that may read a secret.Text. A name that ends in /* is all files of a folder.
