@@ -10,6 +10,7 @@ type Call struct {
 	Parts     int64 // messages, tools and system parts: each costs a few template tokens
 	MaxOutput Limit // model tokens of output that the caller allows for one answer; absent: the meter chooses
 	Choices   int64 // answers asked for (n, candidateCount); at least 1
+	Claim     Claim // of its Idempotency-Key; zero: none
 }
 
 // Usage is what the provider says was consumed, in model tokens unless it says otherwise. The zero Usage is unknown, which costs

@@ -57,6 +57,9 @@ type Grant struct {
 	ApprovedAt time.Time // zero: never
 	RevokedAt  time.Time // zero: never
 	Notes      string
+	// KeepAnswers is the owner's leave to keep answers for a day, sealed, so that a call that is sent again with its Idempotency-Key
+	// gets the first one's.
+	KeepAnswers bool
 }
 
 // To returns the grant after a move at a time, or an error of kind Conflict if the move does not exist. It does not change g.

@@ -13,6 +13,7 @@ type Hold struct {
 	Amount   Money // wanted
 	Least    Money // the smallest that will do; equal to Amount unless the output cap is ours to choose
 	Tariff   string
+	Claim    Claim // zero: the caller sent no Idempotency-Key
 	At       time.Time
 }
 
@@ -31,6 +32,7 @@ type Settlement struct {
 	Reached bool  // bytes of the call went to the provider; if not, the call is given back to maxRequests too
 	Usage   Usage
 	Why     Outcome
+	Claim   Claim // of the hold
 	At      time.Time
 }
 

@@ -40,6 +40,7 @@ func AddGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 		AppName: g.AppName, AppUrl: g.AppURL, Reason: g.Reason, Asked: asked, Details: details, SecretHash: g.SecretHash[:],
 		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
 		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
+		KeepAnswers: Bit(g.KeepAnswers),
 	})
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev pas
 		AppName: g.AppName, AppUrl: g.AppURL, Reason: g.Reason, Asked: asked, Details: details, SecretHash: g.SecretHash[:],
 		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
 		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
-		ID: string(g.ID), Version_2: g.Version - 1,
+		KeepAnswers: Bit(g.KeepAnswers), ID: string(g.ID), Version_2: g.Version - 1,
 	})
 	if err != nil {
 		return err
@@ -84,6 +85,9 @@ func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev pas
 		return unchanged(ctx, q, g.ID)
 	}
 	if err := bringBudgets(ctx, q, g); err != nil {
+		return err
+	}
+	if err := dropAnswers(ctx, q, g); err != nil {
 		return err
 	}
 	if g.State == passport.GrantRevoked {

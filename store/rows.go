@@ -23,6 +23,8 @@ func GrantOf(r query.Grant) (passport.Grant, error) {
 		ApprovedAt: TimeOf(r.ApprovedAt),
 		RevokedAt:  TimeOf(r.RevokedAt),
 		Notes:      r.Notes,
+
+		KeepAnswers: r.KeepAnswers != 0,
 	}
 	copy(g.SecretHash[:], r.SecretHash)
 	var err error

@@ -15,7 +15,7 @@ import (
 // statuses is every kind and its status: a kind that is added must be added here.
 var statuses = map[problem.Kind]int{
 	problem.Internal: 500, problem.Invalid: 400, problem.Unauthenticated: 401, problem.Forbidden: 403, problem.NotFound: 404,
-	problem.MethodNotAllowed: 405, problem.Conflict: 409, problem.TooLarge: 413, problem.UnsupportedMedia: 415, problem.ModelNotGranted: 403,
+	problem.MethodNotAllowed: 405, problem.Conflict: 409, problem.KeyUsed: 409, problem.KeyReused: 422, problem.TooLarge: 413, problem.UnsupportedMedia: 415, problem.ModelNotGranted: 403,
 	problem.CapabilityNotGranted: 403, problem.GrantEnded: 401, problem.GrantPaused: 403, problem.BudgetSpent: 429, problem.CallsSpent: 429,
 	problem.RateExceeded: 429, problem.Busy: 429, problem.Unpriced: 400, problem.CredentialMissing: 502, problem.CredentialRefused: 502,
 	problem.UpstreamFailed: 502, problem.UpstreamTimeout: 504, problem.Unavailable: 503, problem.ClientGone: 499,
@@ -57,6 +57,9 @@ func TestWhenToTryAgain(t *testing.T) {
 		{problem.New(problem.RateExceeded, "x").After(2 * time.Second), "", "2", "2000"},
 		{problem.New(problem.RateExceeded, "x"), "", "", ""},
 		{problem.New(problem.Busy, "x").After(time.Second), "", "1", "1000"},
+		{problem.New(problem.KeyUsed, "x"), "false", "", ""},
+		{problem.New(problem.KeyUsed, "x").After(time.Second), "true", "1", "1000"},
+		{problem.New(problem.KeyReused, "x"), "false", "", ""},
 		{problem.New(problem.Invalid, "x").After(time.Second), "", "", ""},
 		{nil, "", "", ""},
 	} {

@@ -37,6 +37,10 @@ func Code(k problem.Kind) string {
 		return "method_not_allowed"
 	case problem.Conflict:
 		return "conflict"
+	case problem.KeyUsed:
+		return "idempotency_key_used"
+	case problem.KeyReused:
+		return "idempotency_key_reused"
 	case problem.TooLarge:
 		return "request_too_large"
 	case problem.UnsupportedMedia:
@@ -91,16 +95,24 @@ func KindOf(p *problem.Error) problem.Kind {
 func Header(p *problem.Error) http.Header {
 	h := http.Header{"Content-Type": {"application/json"}}
 	switch KindOf(p) {
-	case problem.BudgetSpent, problem.CallsSpent, problem.CredentialMissing, problem.CredentialRefused, problem.Conflict:
+	case problem.BudgetSpent, problem.CallsSpent, problem.CredentialMissing, problem.CredentialRefused, problem.Conflict, problem.KeyReused:
 		h.Set("X-Should-Retry", "false")
+	case problem.KeyUsed:
+		// The SDKs try a 409 again by themselves. That helps only where the first call's answer may still come.
+		h.Set("X-Should-Retry", strconv.FormatBool(p.RetryAfter > 0))
+		retryAfter(h, p.RetryAfter)
 	case problem.RateExceeded, problem.Busy, problem.Unavailable:
-		if p.RetryAfter <= 0 {
-			return h
-		}
-		up := func(unit time.Duration) string { return strconv.FormatInt(int64((p.RetryAfter+unit-1)/unit), 10) }
-		h.Set("Retry-After", up(time.Second))
-		h.Set("Retry-After-Ms", up(time.Millisecond))
+		retryAfter(h, p.RetryAfter)
 	default:
 	}
 	return h
+}
+
+func retryAfter(h http.Header, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	up := func(unit time.Duration) string { return strconv.FormatInt(int64((d+unit-1)/unit), 10) }
+	h.Set("Retry-After", up(time.Second))
+	h.Set("Retry-After-Ms", up(time.Millisecond))
 }

@@ -67,8 +67,8 @@ func New(c Config) (*Meter, error) {
 // Whether the grant permits the call is the caller's to check; whether it is still active, the ledger's. Errors, in the
 // order of the checks: Unpriced; Invalid (an output cap of 0); BudgetSpent (dearer than any budget); Unavailable (shutting
 // down); Busy (too many calls open); RateExceeded (a RetryAfter of 0 means never) or Unavailable (the rate cannot be asked);
-// then the ledger's GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound, and Unavailable if its answer is unknown, in
-// which case the hold is voided. After an error the rate has its place back.
+// then the ledger's GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound, KeyUsed, KeyReused, and Unavailable if its answer
+// is unknown, in which case the hold is voided. After an error the rate has its place back.
 func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c passport.Call) (*Reservation, error) {
 	if detail < 0 || detail >= len(g.Details) {
 		return nil, problem.New(problem.Internal, "grant %s has no detail %d", g.ID, detail)
@@ -98,7 +98,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	// 3. The hold is durable before a byte leaves. If we die after this line, recovery charges all of it.
 	h := passport.Hold{
 		ID: passport.ReservationID(m.c.NewID()), Grant: g.ID, Detail: detail, Provider: c.Provider, Model: c.Model, Stream: c.Stream,
-		Amount: min(amount, passport.MaxMoney), Least: fewest, Tariff: m.c.Tariff.Version(), At: m.c.Now(),
+		Amount: min(amount, passport.MaxMoney), Least: fewest, Tariff: m.c.Tariff.Version(), Claim: c.Claim, At: m.c.Now(),
 	}
 	held, err := m.c.Ledger.Hold(ctx, h)
 	if err == nil && held.Amount < h.Least {
@@ -113,7 +113,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	if least < wish {
 		wish = price.outputFor(c, held.Amount, wish)
 	}
-	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, price: price}, nil
+	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, claim: c.Claim, price: price}, nil
 }
 
 // Close lets no new call in and waits until none is open, or ctx ends.
@@ -198,12 +198,12 @@ func (m *Meter) markIdle() {
 // hold that may exist after all. A Conflict is different: the reservation of that name is another call's.
 func (m *Meter) refused(ctx context.Context, h passport.Hold, err error) error {
 	switch problem.KindOf(err) {
-	case problem.GrantEnded, problem.GrantPaused, problem.BudgetSpent, problem.CallsSpent, problem.NotFound:
+	case problem.GrantEnded, problem.GrantPaused, problem.BudgetSpent, problem.CallsSpent, problem.NotFound, problem.KeyUsed, problem.KeyReused:
 		return err
 	case problem.Conflict:
 		return problem.Wrap(err, problem.Internal, "internal error")
 	default:
-		m.settle(ctx, passport.Settlement{ID: h.ID, Grant: h.Grant, Why: passport.NotSent, At: m.c.Now()})
+		m.settle(ctx, passport.Settlement{ID: h.ID, Grant: h.Grant, Why: passport.NotSent, Claim: h.Claim, At: m.c.Now()})
 		return problem.Wrap(err, problem.Unavailable, "the money for this call could not be set aside")
 	}
 }

@@ -16,6 +16,7 @@ type Reservation struct {
 
 	m       *Meter
 	grant   passport.GrantID
+	claim   passport.Claim
 	price   ModelPrice
 	settled sync.Once
 	charged passport.Money
@@ -46,7 +47,7 @@ func (r *Reservation) settlement(why passport.Outcome, u passport.Usage) passpor
 	} else {
 		u = passport.Usage{} // what cannot be true is not kept
 	}
-	s := passport.Settlement{ID: r.ID, Grant: r.grant, Reached: true, Usage: u, Why: why, At: r.m.c.Now()}
+	s := passport.Settlement{ID: r.ID, Grant: r.grant, Reached: true, Usage: u, Why: why, Claim: r.claim, At: r.m.c.Now()}
 	switch why {
 	case passport.NotSent:
 		s.Reached, s.Usage = false, passport.Usage{}

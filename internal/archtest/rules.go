@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	// The owners of a danger do not import each other.
 	"guard/meter":  {"internal/problem", "passport"},
 	"guard/recall": {"internal/problem", "passport"},
+	"guard/repeat": {"internal/problem", "internal/seal", "passport"},
 	"guard/token":  {"internal/problem", "internal/seal", "internal/secret", "passport"},
 	"guard/vault":  {"internal/problem", "internal/seal", "internal/secret", "passport"},
 

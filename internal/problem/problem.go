@@ -21,6 +21,8 @@ const (
 	NotFound                  // no such thing, or not for this caller
 	MethodNotAllowed          // the path exists, the method does not
 	Conflict                  // the thing changed meanwhile, or is in a state that has no such move
+	KeyUsed                   // an earlier call has the same Idempotency-Key and the same body; RetryAfter, if it may still be answered
+	KeyReused                 // an earlier call has the same Idempotency-Key and another body
 	TooLarge                  // a body or a header past its bound
 	UnsupportedMedia          // a content type or encoding that is not taken
 	ModelNotGranted           // the grant does not cover the model
@@ -48,6 +50,8 @@ var kindNames = [...]string{
 	NotFound:             "not_found",
 	MethodNotAllowed:     "method_not_allowed",
 	Conflict:             "conflict",
+	KeyUsed:              "key_used",
+	KeyReused:            "key_reused",
 	TooLarge:             "too_large",
 	UnsupportedMedia:     "unsupported_media",
 	ModelNotGranted:      "model_not_granted",

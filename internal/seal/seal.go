@@ -5,9 +5,11 @@ package seal
 
 import (
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,6 +40,7 @@ type Box struct {
 	mu    sync.Mutex // guards the fields below
 	kek   []byte     // nil: the file is not there yet
 	aeads map[string]tink.AEAD
+	macs  map[string][]byte
 }
 
 // Open reads the key file. A file that is not there is made by the first Seal, never by Open: whoever finds something sealed
@@ -90,6 +93,59 @@ func (b *Box) Open(purpose, id string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
+// MAC is a keyed hash of parts, each told apart from the next: with the key file it is the same for the same parts, without it a guess
+// cannot be tried. Each purpose has its own key. The first MAC makes the key file where there is none, as Seal does.
+func (b *Box) MAC(purpose string, parts ...[]byte) (sum [sha256.Size]byte, err error) {
+	key, err := b.macKey(purpose)
+	if err != nil {
+		return sum, err
+	}
+	h := hmac.New(sha256.New, key)
+	var size [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
+		h.Write(size[:])
+		h.Write(p)
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+func (b *Box) macKey(purpose string) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if key := b.macs[purpose]; key != nil {
+		return key, nil
+	}
+	if err := b.haveKEK(true); err != nil {
+		return nil, err
+	}
+	key, err := hkdf.Key(sha256.New, b.kek, nil, "aipassport/mac/"+purpose, keyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key for %s: %w", purpose, err)
+	}
+	if b.macs == nil {
+		b.macs = map[string][]byte{}
+	}
+	b.macs[purpose] = key
+	return key, nil
+}
+
+// haveKEK is called with mu held. It makes the key file where there is none and that may be.
+func (b *Box) haveKEK(mayMake bool) error {
+	if b.kek != nil {
+		return nil
+	}
+	if !mayMake {
+		return problem.New(problem.Unavailable, "the key file %s is missing, but something is stored that it sealed: put the file back", b.file)
+	}
+	kek, err := create(b.file)
+	if err != nil {
+		return err
+	}
+	b.kek = kek
+	return nil
+}
+
 // associated is the associated data. The purpose has its own key anyway, so the two cannot be shifted against each other.
 func associated(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
 
@@ -100,15 +156,8 @@ func (b *Box) aead(purpose string, mayMake bool) (tink.AEAD, error) {
 	if a := b.aeads[purpose]; a != nil {
 		return a, nil
 	}
-	if b.kek == nil && !mayMake {
-		return nil, problem.New(problem.Unavailable, "the key file %s is missing, but something is stored that it sealed: put the file back", b.file)
-	}
-	if b.kek == nil {
-		kek, err := create(b.file)
-		if err != nil {
-			return nil, err
-		}
-		b.kek = kek
+	if err := b.haveKEK(mayMake); err != nil {
+		return nil, err
 	}
 	key, err := hkdf.Key(sha256.New, b.kek, nil, "aipassport/seal/"+purpose, keyBytes)
 	if err != nil {

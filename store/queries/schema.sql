@@ -64,7 +64,8 @@ CREATE TABLE grants (
   expires_at  BIGINT NOT NULL,
   approved_at BIGINT NOT NULL,
   revoked_at  BIGINT NOT NULL,
-  notes       TEXT NOT NULL
+  notes       TEXT NOT NULL,
+  keep_answers BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX grants_created ON grants (created_at, id);
 CREATE INDEX grants_pending ON grants (created_at, id) WHERE state = 'pending';
@@ -130,6 +131,28 @@ CREATE TABLE token (
   revoked_at BIGINT NOT NULL
 );
 CREATE INDEX token_grant ON token (grant_id);
+
+-- Which call has an Idempotency-Key of a grant. Written in the transaction of the call's hold, so that no crash can leave one
+-- without the other. Hashes are keyed: neither key nor body can be guessed from them.
+CREATE TABLE claim (
+  grant_id       TEXT NOT NULL,
+  key_hash       BYTEA NOT NULL,
+  body_hash      BYTEA NOT NULL,
+  reservation_id TEXT NOT NULL,
+  created_at     BIGINT NOT NULL,
+  PRIMARY KEY (grant_id, key_hash)
+);
+CREATE INDEX claim_age ON claim (created_at);
+
+-- Answers that an owner allows to be kept for a day, sealed. A whole answer or none.
+CREATE TABLE answer (
+  reservation_id TEXT PRIMARY KEY,
+  grant_id       TEXT NOT NULL,
+  sealed         BYTEA NOT NULL,
+  created_at     BIGINT NOT NULL
+);
+CREATE INDEX answer_age ON answer (created_at, reservation_id);
+CREATE INDEX answer_grant ON answer (grant_id);
 
 -- Rows are never removed, so the next seq is always above every seq there was.
 CREATE TABLE event (

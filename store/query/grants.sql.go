@@ -36,28 +36,29 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 
 const addGrant = `-- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (id) DO NOTHING
 `
 
 type AddGrantParams struct {
-	ID         string
-	RequestID  string
-	Version    int64
-	State      string
-	AppName    string
-	AppUrl     string
-	Reason     string
-	Asked      string
-	Details    string
-	SecretHash []byte
-	OwnerID    string
-	CreatedAt  int64
-	ExpiresAt  int64
-	ApprovedAt int64
-	RevokedAt  int64
-	Notes      string
+	ID          string
+	RequestID   string
+	Version     int64
+	State       string
+	AppName     string
+	AppUrl      string
+	Reason      string
+	Asked       string
+	Details     string
+	SecretHash  []byte
+	OwnerID     string
+	CreatedAt   int64
+	ExpiresAt   int64
+	ApprovedAt  int64
+	RevokedAt   int64
+	Notes       string
+	KeepAnswers int64
 }
 
 func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, error) {
@@ -78,6 +79,7 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 		arg.ApprovedAt,
 		arg.RevokedAt,
 		arg.Notes,
+		arg.KeepAnswers,
 	)
 	if err != nil {
 		return 0, err
@@ -210,28 +212,30 @@ func (q *Queries) ChangeBudget(ctx context.Context, arg ChangeBudgetParams) (int
 
 const changeGrant = `-- name: ChangeGrant :execrows
 UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
-  secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15
-WHERE id = $16 AND version = $17
+  secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15,
+  keep_answers = $16
+WHERE id = $17 AND version = $18
 `
 
 type ChangeGrantParams struct {
-	RequestID  string
-	Version    int64
-	State      string
-	AppName    string
-	AppUrl     string
-	Reason     string
-	Asked      string
-	Details    string
-	SecretHash []byte
-	OwnerID    string
-	CreatedAt  int64
-	ExpiresAt  int64
-	ApprovedAt int64
-	RevokedAt  int64
-	Notes      string
-	ID         string
-	Version_2  int64
+	RequestID   string
+	Version     int64
+	State       string
+	AppName     string
+	AppUrl      string
+	Reason      string
+	Asked       string
+	Details     string
+	SecretHash  []byte
+	OwnerID     string
+	CreatedAt   int64
+	ExpiresAt   int64
+	ApprovedAt  int64
+	RevokedAt   int64
+	Notes       string
+	KeepAnswers int64
+	ID          string
+	Version_2   int64
 }
 
 func (q *Queries) ChangeGrant(ctx context.Context, arg ChangeGrantParams) (int64, error) {
@@ -251,6 +255,7 @@ func (q *Queries) ChangeGrant(ctx context.Context, arg ChangeGrantParams) (int64
 		arg.ApprovedAt,
 		arg.RevokedAt,
 		arg.Notes,
+		arg.KeepAnswers,
 		arg.ID,
 		arg.Version_2,
 	)
@@ -326,7 +331,7 @@ func (q *Queries) FreezeGrant(ctx context.Context, id string) (int64, error) {
 }
 
 const grant = `-- name: Grant :one
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes FROM grants WHERE id = $1
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -349,12 +354,13 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.ApprovedAt,
 		&i.RevokedAt,
 		&i.Notes,
+		&i.KeepAnswers,
 	)
 	return i, err
 }
 
 const grantsBefore = `-- name: GrantsBefore :many
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2
 `
 
 type GrantsBeforeParams struct {
@@ -388,6 +394,7 @@ func (q *Queries) GrantsBefore(ctx context.Context, arg GrantsBeforeParams) ([]G
 			&i.ApprovedAt,
 			&i.RevokedAt,
 			&i.Notes,
+			&i.KeepAnswers,
 		); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,13 @@
 
 package query
 
+type Answer struct {
+	ReservationID string
+	GrantID       string
+	Sealed        []byte
+	CreatedAt     int64
+}
+
 type Budget struct {
 	GrantID   string
 	Seq       int64
@@ -14,6 +21,14 @@ type Budget struct {
 	Held      int64
 	CallsCap  int64
 	Calls     int64
+}
+
+type Claim struct {
+	GrantID       string
+	KeyHash       []byte
+	BodyHash      []byte
+	ReservationID string
+	CreatedAt     int64
 }
 
 type Credential struct {
@@ -37,22 +52,23 @@ type Event struct {
 }
 
 type Grant struct {
-	ID         string
-	RequestID  string
-	Version    int64
-	State      string
-	AppName    string
-	AppUrl     string
-	Reason     string
-	Asked      string
-	Details    string
-	SecretHash []byte
-	OwnerID    string
-	CreatedAt  int64
-	ExpiresAt  int64
-	ApprovedAt int64
-	RevokedAt  int64
-	Notes      string
+	ID          string
+	RequestID   string
+	Version     int64
+	State       string
+	AppName     string
+	AppUrl      string
+	Reason      string
+	Asked       string
+	Details     string
+	SecretHash  []byte
+	OwnerID     string
+	CreatedAt   int64
+	ExpiresAt   int64
+	ApprovedAt  int64
+	RevokedAt   int64
+	Notes       string
+	KeepAnswers int64
 }
 
 type OwnerToken struct {

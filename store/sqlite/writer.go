@@ -14,6 +14,7 @@ import (
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
 	"github.com/devrelopers/aipassport/store/query"
 )
 
@@ -317,10 +318,13 @@ func (w *writer) guarded(j *job) error {
 func (w *writer) apply(j *job) (err error) {
 	switch {
 	case j.hold != nil:
-		j.held, err = w.hot.hold(*j.hold)
+		j.held, err = w.hold(*j.hold)
 		return err
 	case j.settle != nil:
-		return w.settle(*j.settle)
+		if err := w.settle(*j.settle); err != nil {
+			return err
+		}
+		return store.FreeClaim(context.Background(), w.queries, *j.settle)
 	default:
 		return j.step(context.Background(), w.queries)
 	}

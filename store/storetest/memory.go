@@ -34,6 +34,8 @@ type Memory struct {
 	sessions map[[32]byte]passport.Session
 	bearers  map[[32]byte]passport.OwnerToken
 	events   []passport.Event
+	claims   map[claimKey]claim
+	answers  map[passport.ReservationID]answer
 	stopped  bool
 	since    time.Time // when stopped
 }
@@ -67,6 +69,8 @@ func NewMemory() *Memory {
 		keys:     map[string]passport.SigningKey{},
 		sessions: map[[32]byte]passport.Session{},
 		bearers:  map[[32]byte]passport.OwnerToken{},
+		claims:   map[claimKey]claim{},
+		answers:  map[passport.ReservationID]answer{},
 	}
 }
 
@@ -161,6 +165,7 @@ func (m *Memory) ChangeGrant(_ context.Context, g passport.Grant, ev passport.Ev
 			return err
 		}
 		a.grant = copied(g)
+		m.dropAnswers(g)
 		if g.State == passport.GrantRevoked {
 			m.revokeTokens(g.ID, cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At)))
 		}

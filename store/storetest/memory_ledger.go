@@ -22,6 +22,9 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	if err := store.CheckHold(h); err != nil {
 		return passport.Held{}, err
 	}
+	if err := m.checkClaim(h); err != nil {
+		return passport.Held{}, err
+	}
 	if err := mustBeFree(m.calls, h.ID, "reservation"); err != nil {
 		return passport.Held{}, err
 	}
@@ -54,6 +57,9 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	}
 	m.calls[h.ID] = &call{reached: true, Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider,
 		Model: h.Model, Stream: h.Stream, State: passport.ReservationHeld, Amount: amount, Tariff: h.Tariff, CreatedAt: h.At}}
+	if h.Claim.Set() {
+		m.claims[claimKey{h.Grant, h.Claim.Key}] = claim{h.Claim.Body, h.ID, h.At}
+	}
 	m.note(store.HeldEvent(h, amount))
 	return passport.Held{Amount: amount, Total: *path[0], Detail: *path[len(path)-1]}, nil
 }
@@ -88,6 +94,7 @@ func (m *Memory) Settle(_ context.Context, s passport.Settlement) error {
 		case store.AdjustSwept(c.Reservation, s):
 			m.adjust(c, s)
 		}
+		m.freeClaim(s)
 		return nil
 	})
 }

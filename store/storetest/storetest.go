@@ -8,6 +8,7 @@ import (
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/guard/repeat"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/passport"
@@ -16,6 +17,7 @@ import (
 // Store is all that the broker wants of storage.
 type Store interface {
 	meter.Ledger
+	repeat.Store
 	token.Store
 	vault.Sealed
 	authority.Store

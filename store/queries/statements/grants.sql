@@ -1,7 +1,7 @@
 -- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: DropOldRequests :execrows
@@ -10,8 +10,9 @@ DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
 
 -- name: ChangeGrant :execrows
 UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
-  secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15
-WHERE id = $16 AND version = $17;
+  secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15,
+  keep_answers = $16
+WHERE id = $17 AND version = $18;
 
 -- name: FreezeGrant :execrows
 UPDATE grants SET state = 'paused', version = version + 1 WHERE id = $1 AND state = 'active';
