@@ -14,7 +14,7 @@ RACE_PACKAGES := ./guard/... ./gateway/... ./authority/... ./server/... ./store/
 RACE_E2E := TestThreat0[1239]|TestDrain|TestStreams
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit race e2e browser postgres check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit race e2e browser postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -28,10 +28,13 @@ dev: ## Run the broker from source, state in ./data
 build: ## Build one static binary, bin/aipassport
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/aipassport ./cmd/aipassport
 
-test: postgres unit race e2e browser ## Run every test; installs what the tests of Postgres and of the pages need
+test: postgres valkey unit race e2e browser ## Run every test; installs what the tests of Postgres and of the pages need
 
 postgres: ## Install Postgres for the tests that start one, where that is possible
 	scripts/postgres.sh
+
+valkey: ## Install Redis for the tests that start one, where that is possible
+	scripts/valkey.sh
 
 unit: ## All Go tests but e2e
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)

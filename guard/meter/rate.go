@@ -73,7 +73,7 @@ func (r *memoryRates) Take(_ context.Context, g passport.GrantID, detail int, li
 	key := rateKey{g, detail}
 	b := r.details[key]
 	if b == nil {
-		b = &batches{}
+		b = &batches{next: int64(now)} // ids do not come back: a place of a batch that was dropped is not taken for another's
 		r.details[key] = b
 	}
 	b.forget(now)

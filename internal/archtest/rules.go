@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"internal/respond":      {"internal/fields", "internal/problem", "passport"},
 	"internal/seal":         {"internal/problem"},
 	"internal/secret":       {},
+	"internal/valkeytest":   {},
 	"internal/testutil":     {"internal/fakeprovider", "internal/problem", "internal/secret", "passport"},
 
 	// The owners of a danger do not import each other.
@@ -41,6 +42,8 @@ var mayImport = map[string][]string{
 	"store":            {"internal/problem", "passport", "store/query"},
 	"store/migrations": {},
 	"store/query":      {},
+	"store/rates":      {"internal/problem", "passport"},
+	"store/valkey":     {"store/rates"},
 	"store/sqlite":     {"internal/problem", "passport", "store", "store/migrations", "store/query"},
 	"store/storetest":  {"authority", "authority/*", "guard/*", "internal/*", "passport", "store"},
 
@@ -48,7 +51,7 @@ var mayImport = map[string][]string{
 	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
 	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web"},
 	"bench":          {}, // measures the built broker from outside
-	"e2e":            {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "passport"},
+	"e2e":            {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "internal/valkeytest", "passport"},
 }
 
 // testOnly may be imported by no production code but its own kind and the folders named here.
@@ -58,6 +61,7 @@ var testOnly = map[string][]string{
 	"internal/testutil":           {"e2e"},
 	"internal/archtest":           {},
 	"internal/pgtest":             {},
+	"internal/valkeytest":         {},
 	"internal/fakeprovider":       {"internal/testutil", "e2e", "cmd/*"}, // cmd: the demo's sandbox
 }
 
@@ -67,10 +71,10 @@ var owners = map[string][]string{
 	"C":            {},
 	"unsafe":       {},
 	"plugin":       {},
-	"math/rand":    {"gateway/dialect/dialecttest"},
+	"math/rand":    {"gateway/dialect/dialecttest", "store/storetest"},
 	"database/sql": {"store", "store/*"},
-	"os":           {"bench", "cmd/*", "internal/pgtest", "internal/seal", "store/sqlite"}, // elsewhere only os.Err...
-	"os/exec":      {"bench", "internal/pgtest"},
+	"os":           {"bench", "cmd/*", "internal/pgtest", "internal/seal", "internal/valkeytest", "store/sqlite"}, // elsewhere only os.Err...
+	"os/exec":      {"bench", "internal/pgtest", "internal/valkeytest"},
 	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"cmd/*"},
 	"syscall":      {"cmd/*", "gateway/upstream", "internal/pgtest", "store/sqlite"},
@@ -80,7 +84,7 @@ var owners = map[string][]string{
 	"net/url":     {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web"},
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/flood", "internal/names", "internal/record", "server"},
 	"log":         {"cmd/*", "server"},
-	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/sqlite", "web"},
+	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/rates", "store/sqlite", "store/valkey", "web"},
 	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web"},
 
 	"github.com/alecthomas/kong":         {"cmd/*"},
@@ -88,12 +92,13 @@ var owners = map[string][]string{
 	"github.com/google/uuid":             {"cmd/*"},
 	"github.com/jackc/pgx/v5":            {"internal/pgtest", "store/*"},
 	"github.com/ncruces/go-sqlite3":      {"bench", "store/*"},
+	"github.com/redis/rueidis":           {"store/valkey"},
 	"github.com/pressly/goose/v3":        {"store/*"},
 	"golang.org/x/crypto":                {"authority/identity"},
 	"github.com/go-json-experiment/json": {"gateway", "gateway/*", "guard/token", "internal/fields"},
 	"github.com/google/go-cmp":           {"gateway/dialect/dialecttest", "store/storetest"},
 	"pgregory.net/rapid":                 {"store/storetest"},
-	"testing":                            {"gateway/dialect/dialecttest", "internal/pgtest", "internal/testutil", "store/storetest"},
+	"testing":                            {"gateway/dialect/dialecttest", "internal/pgtest", "internal/testutil", "internal/valkeytest", "store/storetest"},
 	"github.com/tink-crypto/tink-go/v2":  {"internal/seal"},
 	"golang.org/x/net/publicsuffix":      {"cmd/*", "internal/names"},
 	"golang.org/x/net/idna":              {"internal/names"},
