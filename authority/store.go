@@ -32,3 +32,14 @@ type History interface {
 	// Totals sums all grants: settled since a time, held now, calls since that time.
 	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
 }
+
+// Ceilings is what the owner sets over all grants together, for each UTC month. Each method is one atomic step, durable on nil.
+type Ceilings interface {
+	// SetCeiling sets the most that a month may cost, or changes it, from now on, and writes ev with what it was and is. Where it was
+	// not set, what the month of ev has cost already counts, and so do the calls that run. 0 permits nothing. Error: Invalid.
+	SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, ev passport.Event) error
+	// RemoveCeiling takes a ceiling away, with the event. If there is none, nothing happens.
+	RemoveCeiling(ctx context.Context, id passport.CeilingID, ev passport.Event) error
+	// Ceilings lists those that are set, by id, with what a month has on them.
+	Ceilings(ctx context.Context, m passport.Month) ([]passport.Ceiling, error)
+}

@@ -164,7 +164,7 @@ func (c *call) known(s passport.Standing) {
 func (c *call) reserved(r *meter.Reservation) {
 	c.rsv, c.rec.Call, c.rec.Held = r, r.ID, r.Amount
 	c.w.Header().Set(HeaderCall, string(r.ID))
-	c.tell(r.Held.Total.Left(), r.Held.Total.CallsLeft())
+	c.tell(r.Held.Left, r.Held.Total.CallsLeft())
 }
 
 func (c *call) tell(left passport.Money, calls int64) {

@@ -28,6 +28,8 @@ const (
 	KeyRotated       EventKind = "signing_key.rotated"
 	AppsStopped      EventKind = "apps.stopped"
 	AppsResumed      EventKind = "apps.resumed"
+	CeilingSet       EventKind = "ceiling.set"
+	CeilingRemoved   EventKind = "ceiling.removed"
 )
 
 // Event is a fact committed with the change that it tells. It holds no secret, no prompt and no answer.

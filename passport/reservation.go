@@ -22,6 +22,7 @@ type Held struct {
 	Amount Money   // Least <= Amount <= the Amount asked
 	Total  Balance // of the grant
 	Detail Balance // of the detail used; the same as Total where a grant has one detail
+	Left   Money   // the smallest that is left on the whole path: grant, detail, ceilings
 }
 
 // Settlement replaces a hold by what was used.

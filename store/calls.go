@@ -51,6 +51,9 @@ func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) er
 		GrantID: row.GrantID, Seq: row.Detail + 1}); err != nil {
 		return err
 	}
+	if err := moveCeilings(ctx, q, row, 0, int64(s.Actual)-row.Actual); err != nil {
+		return err
+	}
 	return AddEvent(ctx, q, AdjustedEvent(s, r.Grant, r.Amount))
 }
 
@@ -81,6 +84,9 @@ func chargeOrphan(ctx context.Context, q *query.Queries, row query.Reservation, 
 		return errors.Join(err, missing(n, row.ID))
 	}
 	if _, err := q.MoveBudgets(ctx, query.MoveBudgetsParams{Held: -row.Amount, Settled: row.Amount, GrantID: row.GrantID, Seq: row.Detail + 1}); err != nil {
+		return err
+	}
+	if err := moveCeilings(ctx, q, row, -row.Amount, row.Amount); err != nil {
 		return err
 	}
 	return AddEvent(ctx, q, ChargedEvent(ReservationOf(row)))
@@ -116,7 +122,8 @@ func Totals(ctx context.Context, q *query.Queries, since time.Time) (settled, he
 	return passport.Money(ended.Settled), passport.Money(open.Held), open.Calls + ended.Calls, nil
 }
 
-// VerifyLedger lists the budgets that differ from the sums of their reservations, or from their grant in status or end.
+// VerifyLedger lists the budgets and months of ceilings that differ from the sums of their reservations, and budgets that differ from their
+// grant in status or end.
 func VerifyLedger(ctx context.Context, q *query.Queries) ([]string, error) {
 	balances, err := q.WrongBalances(ctx)
 	if err != nil {
@@ -126,7 +133,10 @@ func VerifyLedger(ctx context.Context, q *query.Queries) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	out, err := verifyCeilings(ctx, q)
+	if err != nil {
+		return nil, err
+	}
 	for _, w := range balances {
 		out = append(out, fmt.Sprintf("grant %s budget %d: held %d settled %d calls %d, its reservations say %d, %d, %d",
 			w.GrantID, w.Seq, w.Held, w.Settled, w.Calls, w.SumHeld, w.SumSettled, w.SumCalls))

@@ -9,11 +9,12 @@ import (
 
 // Ledger is what the meter needs from storage. Its queue order is its commit order: BUDGET's cap rests on that.
 type Ledger interface {
-	// Hold sets h.Amount aside, or all that is left if that is at least h.Least, on the grant's total and on the detail's
-	// budget where the grant has several, counts the call on both, and writes the reservation and its event: all in one
-	// transaction that also requires that the grant is active, not past its end, and apps are not stopped. Durable on nil.
-	// Errors with nothing changed: GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound, KeyUsed, KeyReused. Any other error means that
-	// the outcome is unknown: never dial, never assume that it is void. The same ID twice is a Conflict.
+	// Hold sets h.Amount aside, or all that is left if that is at least h.Least, on every row of its path: the grant's total, the
+	// detail's budget where the grant has several, and the ceilings that the owner has set over the person's month and the provider
+	// key's. It counts the call on the first two, and writes the reservation and its event: all in one transaction that also
+	// requires that the grant is active, not past its end, and apps are not stopped. Durable on nil.
+	// Errors with nothing changed: GrantEnded, GrantPaused, BudgetSpent, CallsSpent, NotFound, KeyUsed, KeyReused, and Busy, with when
+	// to try again. Any other error means that the outcome is unknown: never dial, never assume that it is void. The same ID twice is a Conflict.
 	//
 	// A hold with a claim takes the claim's key in the same transaction, for passport.ClaimLife from h.At. Where another call has the key
 	// nothing is held: KeyUsed if it came with the same body, KeyReused if with another. That is looked at before all else.

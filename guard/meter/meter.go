@@ -198,7 +198,7 @@ func (m *Meter) markIdle() {
 // hold that may exist after all. A Conflict is different: the reservation of that name is another call's.
 func (m *Meter) refused(ctx context.Context, h passport.Hold, err error) error {
 	switch problem.KindOf(err) {
-	case problem.GrantEnded, problem.GrantPaused, problem.BudgetSpent, problem.CallsSpent, problem.NotFound, problem.KeyUsed, problem.KeyReused:
+	case problem.GrantEnded, problem.GrantPaused, problem.BudgetSpent, problem.CallsSpent, problem.NotFound, problem.Busy, problem.KeyUsed, problem.KeyReused:
 		return err
 	case problem.Conflict:
 		return problem.Wrap(err, problem.Internal, "internal error")

@@ -86,6 +86,24 @@ CREATE TABLE budget (
   PRIMARY KEY (grant_id, seq)
 );
 
+-- What the owner has set: the most that all grants together may spend in a UTC month. 'person' is over everything, 'key:openai' over
+-- what goes to that provider. No row: no such ceiling.
+CREATE TABLE ceiling (
+  id  TEXT PRIMARY KEY,
+  cap BIGINT NOT NULL CHECK (cap >= 0)
+);
+
+-- What a month has on a ceiling; opened by the first hold of the month, or when the ceiling is set. settled and held are the sums of the
+-- reservations that name the month. earlier is what the month had cost before the ceiling was set; those reservations name no month.
+CREATE TABLE ceiling_month (
+  id      TEXT NOT NULL,
+  month   BIGINT NOT NULL,
+  earlier BIGINT NOT NULL CHECK (earlier >= 0),
+  settled BIGINT NOT NULL CHECK (settled >= 0),
+  held    BIGINT NOT NULL CHECK (held >= 0),
+  PRIMARY KEY (id, month)
+);
+
 -- No foreign key to grants: the hold has read the budget row of the grant in the same transaction, and it is the hot table.
 CREATE TABLE reservation (
   id             TEXT PRIMARY KEY,
@@ -117,7 +135,10 @@ CREATE TABLE reservation (
   output_image   BIGINT NOT NULL DEFAULT 0,
   searches       BIGINT NOT NULL DEFAULT 0,
   file_searches  BIGINT NOT NULL DEFAULT 0,
-  audio_seconds  BIGINT NOT NULL DEFAULT 0
+  audio_seconds  BIGINT NOT NULL DEFAULT 0,
+  -- the months of the ceilings that this hold took from, as 202611; 0: it took from none
+  person_month   BIGINT NOT NULL DEFAULT 0,
+  key_month      BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX reservation_grant ON reservation (grant_id, id);
 CREATE INDEX reservation_open ON reservation (id) WHERE state = 'held';

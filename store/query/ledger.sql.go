@@ -116,7 +116,7 @@ func (q *Queries) MoveBudgets(ctx context.Context, arg MoveBudgetsParams) (int64
 }
 
 const newestReservations = `-- name: NewestReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type NewestReservationsParams struct {
@@ -164,6 +164,8 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 			&i.Searches,
 			&i.FileSearches,
 			&i.AudioSeconds,
+			&i.PersonMonth,
+			&i.KeyMonth,
 		); err != nil {
 			return nil, err
 		}
@@ -179,7 +181,7 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 }
 
 const openReservations = `-- name: OpenReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
 `
 
 func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservation, error) {
@@ -222,6 +224,8 @@ func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservat
 			&i.Searches,
 			&i.FileSearches,
 			&i.AudioSeconds,
+			&i.PersonMonth,
+			&i.KeyMonth,
 		); err != nil {
 			return nil, err
 		}
@@ -255,7 +259,7 @@ func (q *Queries) OpenTotals(ctx context.Context, createdAt int64) (OpenTotalsRo
 }
 
 const reservation = `-- name: Reservation :one
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE id = $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE id = $1
 `
 
 func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, error) {
@@ -292,12 +296,14 @@ func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, erro
 		&i.Searches,
 		&i.FileSearches,
 		&i.AudioSeconds,
+		&i.PersonMonth,
+		&i.KeyMonth,
 	)
 	return i, err
 }
 
 const reservationsBefore = `-- name: ReservationsBefore :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 type ReservationsBeforeParams struct {
@@ -346,6 +352,8 @@ func (q *Queries) ReservationsBefore(ctx context.Context, arg ReservationsBefore
 			&i.Searches,
 			&i.FileSearches,
 			&i.AudioSeconds,
+			&i.PersonMonth,
+			&i.KeyMonth,
 		); err != nil {
 			return nil, err
 		}

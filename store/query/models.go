@@ -23,6 +23,19 @@ type Budget struct {
 	Calls     int64
 }
 
+type Ceiling struct {
+	ID  string
+	Cap int64
+}
+
+type CeilingMonth struct {
+	ID      string
+	Month   int64
+	Earlier int64
+	Settled int64
+	Held    int64
+}
+
 type Claim struct {
 	GrantID       string
 	KeyHash       []byte
@@ -117,6 +130,8 @@ type Reservation struct {
 	Searches     int64
 	FileSearches int64
 	AudioSeconds int64
+	PersonMonth  int64
+	KeyMonth     int64
 }
 
 type Session struct {

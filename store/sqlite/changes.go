@@ -24,6 +24,16 @@ func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })
 }
 
+// SetCeiling implements authority.Ceilings.
+func (s *Store) SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.SetCeiling(ctx, q, id, most, ev) })
+}
+
+// RemoveCeiling implements authority.Ceilings.
+func (s *Store) RemoveCeiling(ctx context.Context, id passport.CeilingID, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.RemoveCeiling(ctx, q, id, ev) })
+}
+
 // RotateSigningKeys implements token.Store.
 func (s *Store) RotateSigningKeys(ctx context.Context, add *passport.SigningKey, move map[string]passport.KeyState, ev passport.Event) error {
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error {

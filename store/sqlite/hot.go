@@ -14,24 +14,31 @@ import (
 // them has IN, OR or RETURNING: for these SQLite builds a table in memory each time, which costs more than a second statement.
 const (
 	sqlPath = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at,
-		EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')
+		EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling)
 		FROM budget WHERE grant_id = ?1 AND seq <= ?2 ORDER BY seq`
-	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9) ON CONFLICT (id) DO NOTHING`
+	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING`
 	sqlMove  = `UPDATE budget SET held = held + ?3, settled = settled + ?4, calls = calls + ?5 WHERE grant_id = ?1 AND seq = ?2`
 	sqlEvent = `INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
-	sqlHeld  = `SELECT grant_id, detail, amount FROM reservation WHERE id = ?1 AND state = 'held'`
+	sqlHeld  = `SELECT grant_id, detail, amount, person_month, key_month, provider FROM reservation WHERE id = ?1 AND state = 'held'`
 	sqlEnd   = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
 		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12, input_audio = ?13, input_image = ?14,
 		cache_audio = ?15, cache_image = ?16, output_audio = ?17, output_image = ?18, searches = ?19, file_searches = ?20, audio_seconds = ?21
 		WHERE id = ?1`
 	sqlReserved = `SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ?1), EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')`
 	sqlState    = `SELECT state, expires_at FROM grants WHERE id = ?1`
+
+	// Only where the owner has set a ceiling.
+	sqlCeiling = `SELECT c.cap, m.earlier, m.settled, m.held FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = ?2 WHERE c.id = ?1`
+	sqlTake    = `INSERT INTO ceiling_month (id, month, earlier, settled, held) VALUES (?1, ?2, 0, 0, ?3)
+		ON CONFLICT (id, month) DO UPDATE SET held = held + excluded.held`
+	sqlShift = `UPDATE ceiling_month SET held = held - ?3, settled = settled + ?4 WHERE id = ?1 AND month = ?2`
 )
 
 type hot struct {
 	raw                                                                   *sqlite3.Conn
 	begin, commit, path, reserve, move, event, held, end, reserved, state *sqlite3.Stmt
+	ceiling, take, shiftMonth                                             *sqlite3.Stmt
 }
 
 func prepareHot(raw *sqlite3.Conn) (*hot, error) {
@@ -42,6 +49,7 @@ func prepareHot(raw *sqlite3.Conn) (*hot, error) {
 	}{
 		{&h.begin, `BEGIN IMMEDIATE`}, {&h.commit, `COMMIT`}, {&h.path, sqlPath}, {&h.reserve, sqlReserve}, {&h.move, sqlMove},
 		{&h.event, sqlEvent}, {&h.held, sqlHeld}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.state, sqlState},
+		{&h.ceiling, sqlCeiling}, {&h.take, sqlTake}, {&h.shiftMonth, sqlShift},
 	} {
 		st, _, err := raw.PrepareFlags(p.sql, sqlite3.PREPARE_PERSISTENT)
 		if err != nil {
@@ -54,7 +62,8 @@ func prepareHot(raw *sqlite3.Conn) (*hot, error) {
 
 func (h *hot) close() error {
 	var errs []error
-	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.path, h.reserve, h.move, h.event, h.held, h.end, h.reserved, h.state} {
+	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.path, h.reserve, h.move, h.event, h.held, h.end, h.reserved, h.state,
+		h.ceiling, h.take, h.shiftMonth} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
@@ -64,12 +73,13 @@ func (h *hot) close() error {
 
 // hold checks, then writes. A refusal has written nothing.
 func (h *hot) hold(ask passport.Hold) (passport.Held, error) {
-	path, amount, err := h.admit(ask)
+	path, ceilings, amount, err := h.admit(ask)
 	if err != nil {
 		return passport.Held{}, h.reason(ask, err)
 	}
 	err = bind(h.reserve).text(string(ask.ID)).text(string(ask.Grant)).int(int64(ask.Detail)).text(string(ask.Provider)).
-		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).exec()
+		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).
+		int(monthOf(ceilings, true)).int(monthOf(ceilings, false)).exec()
 	if err != nil {
 		return passport.Held{}, err
 	}
@@ -81,6 +91,11 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, error) {
 			return passport.Held{}, err
 		}
 	}
+	for _, c := range ceilings {
+		if err := bind(h.take).text(string(c.ID)).int(int64(c.Month)).int(int64(amount)).exec(); err != nil {
+			return passport.Held{}, err
+		}
+	}
 	if err := h.tell(store.HeldEvent(ask, amount)); err != nil {
 		return passport.Held{}, err
 	}
@@ -88,44 +103,82 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, error) {
 		path[i].Held += amount
 		path[i].Calls++
 	}
-	return passport.Held{Amount: amount, Total: path[0], Detail: path[len(path)-1]}, nil
+	return passport.Held{Amount: amount, Total: path[0], Detail: path[len(path)-1], Left: store.LeftOn(amount, path, ceilings)}, nil
 }
 
-// admit reads the budgets of a hold and decides what it gets.
-func (h *hot) admit(ask passport.Hold) ([]passport.Balance, passport.Money, error) {
+// admit reads the budgets and ceilings of a hold and decides what it gets.
+func (h *hot) admit(ask passport.Hold) ([]passport.Balance, []passport.Ceiling, passport.Money, error) {
 	if err := bind(h.path).text(string(ask.Grant)).int(int64(ask.Detail) + 1).err; err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	path := make([]passport.Balance, 0, 2)
 	var status passport.GrantState
 	var end int64
-	var stopped bool
+	var stopped, capped bool
 	for h.path.Step() {
 		seq := h.path.ColumnInt64(5)
 		if seq == 0 {
 			status, end, stopped = stateOf(h.path.ColumnRawText(6)), h.path.ColumnInt64(7), h.path.ColumnInt64(8) != 0
+			capped = h.path.ColumnInt64(9) != 0
 		}
 		if seq == 0 || seq == int64(ask.Detail)+1 {
 			path = append(path, balanceAt(h.path, 0))
 		}
 	}
 	if err := h.path.Reset(); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	if stopped {
-		return nil, 0, store.Stopped()
+		return nil, nil, 0, store.Stopped()
 	}
 	if len(path) == 0 {
-		return nil, 0, h.unopened(ask)
+		return nil, nil, 0, h.unopened(ask)
 	}
 	if status != passport.GrantActive || end <= store.Micros(ask.At) {
-		return nil, 0, notLive(status, end, ask)
+		return nil, nil, 0, notLive(status, end, ask)
 	}
 	if err := store.CheckPath(ask, len(path)); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	amount, err := store.Admit(ask, path...)
-	return path, amount, err
+	if err != nil || !capped {
+		return path, nil, amount, err
+	}
+	ceilings, err := h.ceilings(ask)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	amount, err = store.AdmitCeilings(ask, amount, path, ceilings)
+	return path, ceilings, amount, err
+}
+
+// ceilings reads those that are set and on the path of a hold: the person's, then the key's.
+func (h *hot) ceilings(ask passport.Hold) ([]passport.Ceiling, error) {
+	out := make([]passport.Ceiling, 0, 2)
+	month := passport.MonthOf(ask.At)
+	for _, id := range [...]passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(ask.Provider)} {
+		if err := bind(h.ceiling).text(string(id)).int(int64(month)).err; err != nil {
+			return nil, err
+		}
+		if h.ceiling.Step() { // a month that has not begun is NULL, which reads as 0
+			out = append(out, passport.Ceiling{ID: id, Month: month, Cap: passport.Money(h.ceiling.ColumnInt64(0)), Earlier: passport.Money(h.ceiling.ColumnInt64(1)),
+				Settled: passport.Money(h.ceiling.ColumnInt64(2)), Held: passport.Money(h.ceiling.ColumnInt64(3))})
+		}
+		if err := h.ceiling.Reset(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// monthOf is the month that a hold takes from on the person's ceiling, or on the key's; 0 if that is not set.
+func monthOf(ceilings []passport.Ceiling, person bool) int64 {
+	for _, c := range ceilings {
+		if (c.ID == passport.PersonCeiling) == person {
+			return int64(c.Month)
+		}
+	}
+	return 0
 }
 
 // stateOf spares the hot path an allocation.
@@ -198,6 +251,11 @@ func (w *writer) settle(s passport.Settlement) error {
 	}
 	found := h.held.Step()
 	grant, detail, amount := h.held.ColumnText(0), int(h.held.ColumnInt64(1)), passport.Money(h.held.ColumnInt64(2))
+	person, key := h.held.ColumnInt64(3), h.held.ColumnInt64(4)
+	var provider passport.Provider
+	if key != 0 {
+		provider = passport.Provider(h.held.ColumnText(5))
+	}
 	if err := h.held.Reset(); err != nil {
 		return err
 	}
@@ -216,6 +274,12 @@ func (w *writer) settle(s passport.Settlement) error {
 			return err
 		}
 	}
+	if err := h.shiftCeiling(passport.PersonCeiling, person, amount, s.Actual); err != nil {
+		return err
+	}
+	if err := h.shiftCeiling(passport.KeyCeiling(provider), key, amount, s.Actual); err != nil {
+		return err
+	}
 	if err := h.tell(store.SettledEvent(s, passport.GrantID(grant), amount)); err != nil {
 		return err
 	}
@@ -228,6 +292,14 @@ func (w *writer) settle(s passport.Settlement) error {
 // shift moves money and calls on one budget of a path: the total's for 0, the detail's for 1.
 func (h *hot) shift(grant string, detail, i int, held, settled, calls int64) error {
 	return bind(h.move).text(grant).int(int64(i * (detail + 1))).int(held).int(settled).int(calls).exec()
+}
+
+// shiftCeiling replaces what a hold took from a month by what its call cost; month 0: it took nothing there.
+func (h *hot) shiftCeiling(id passport.CeilingID, month int64, amount, actual passport.Money) error {
+	if month == 0 {
+		return nil
+	}
+	return bind(h.shiftMonth).text(string(id)).int(month).int(int64(amount)).int(int64(actual)).exec()
 }
 
 func (h *hot) tell(ev passport.Event) error {

@@ -45,6 +45,16 @@ func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before pas
 	return out, err
 }
 
+// Ceilings implements authority.Ceilings.
+func (s *Store) Ceilings(ctx context.Context, m passport.Month) (out []passport.Ceiling, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Ceilings(ctx, q, m)
+		return err
+	})
+	return out, err
+}
+
 // SigningKeys implements token.Store.
 func (s *Store) SigningKeys(ctx context.Context) (out []passport.SigningKey, err error) {
 	err = s.read(ctx, func(q *query.Queries) error {

@@ -33,6 +33,8 @@ type Memory struct {
 	people   []passport.Person
 	sessions map[[32]byte]passport.Session
 	bearers  map[[32]byte]passport.OwnerToken
+	ceilings map[passport.CeilingID]passport.Limit
+	months   map[monthKey]*passport.Ceiling // without their cap, which is in ceilings
 	events   []passport.Event
 	claims   map[claimKey]claim
 	answers  map[passport.ReservationID]answer
@@ -55,7 +57,9 @@ type account struct {
 
 type call struct {
 	passport.Reservation
-	reached bool
+	reached     bool
+	personMonth passport.Month // of the ceilings that it holds on; 0: on none
+	keyMonth    passport.Month
 }
 
 // NewMemory returns an empty store.
@@ -71,6 +75,8 @@ func NewMemory() *Memory {
 		bearers:  map[[32]byte]passport.OwnerToken{},
 		claims:   map[claimKey]claim{},
 		answers:  map[passport.ReservationID]answer{},
+		ceilings: map[passport.CeilingID]passport.Limit{},
+		months:   map[monthKey]*passport.Ceiling{},
 	}
 }
 
@@ -300,7 +306,7 @@ func (m *Memory) Totals(_ context.Context, since time.Time) (settled, held passp
 	return settled, held, calls, err
 }
 
-// VerifyLedger lists the grants whose balances differ from the sums of their reservations.
+// VerifyLedger lists the grants and ceilings whose balances differ from the sums of their reservations.
 func (m *Memory) VerifyLedger(context.Context) (out []string, err error) {
 	err = m.do("VerifyLedger", func() error {
 		for id, a := range m.accounts {
@@ -316,6 +322,7 @@ func (m *Memory) VerifyLedger(context.Context) (out []string, err error) {
 				}
 			}
 		}
+		out = append(out, m.wrongCeilings()...)
 		return nil
 	})
 	return out, err

@@ -51,17 +51,27 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	if err != nil {
 		return passport.Held{}, err
 	}
-	for _, b := range path {
+	ceilings := m.ceilingsOf(h)
+	if amount, err = store.AdmitCeilings(h, amount, now, ceilings); err != nil {
+		return passport.Held{}, err
+	}
+	for i, b := range path {
 		b.Held += amount
 		b.Calls++
+		now[i] = *b
 	}
-	m.calls[h.ID] = &call{reached: true, Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider,
+	c := &call{reached: true, Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider,
 		Model: h.Model, Stream: h.Stream, State: passport.ReservationHeld, Amount: amount, Tariff: h.Tariff, CreatedAt: h.At}}
 	if h.Claim.Set() {
 		m.claims[claimKey{h.Grant, h.Claim.Key}] = claim{h.Claim.Body, h.ID, h.At}
 	}
+	for _, x := range ceilings {
+		*c.monthOf(x.ID) = x.Month
+	}
+	m.calls[h.ID] = c
+	m.shift(c, amount, 0)
 	m.note(store.HeldEvent(h, amount))
-	return passport.Held{Amount: amount, Total: *path[0], Detail: *path[len(path)-1]}, nil
+	return passport.Held{Amount: amount, Total: *path[0], Detail: *path[len(path)-1], Left: store.LeftOn(amount, now, ceilings)}, nil
 }
 
 // path is the budgets that a hold is taken from: the total, and the detail's own where there are several.
@@ -108,6 +118,7 @@ func (m *Memory) settle(c *call, s passport.Settlement) {
 			b.Calls--
 		}
 	}
+	m.shift(c, -c.Amount, s.Actual)
 	c.end(s)
 	m.note(store.SettledEvent(s, c.Grant, c.Amount))
 	if s.Actual <= c.Amount {
@@ -127,6 +138,7 @@ func (m *Memory) adjust(c *call, s passport.Settlement) {
 			b.Calls--
 		}
 	}
+	m.shift(c, 0, s.Actual-c.Actual)
 	c.end(s)
 	m.note(store.AdjustedEvent(s, c.Grant, c.Amount))
 }
@@ -152,6 +164,7 @@ func (m *Memory) ChargeOrphans(_ context.Context, at time.Time) (n int, sum pass
 				b.Held -= c.Amount
 				b.Settled += c.Amount
 			}
+			m.shift(c, -c.Amount, c.Amount)
 			c.State, c.Actual, c.Why, c.EndedAt = passport.ReservationSwept, c.Amount, passport.Orphaned, stored(at)
 			m.note(store.ChargedEvent(c.Reservation))
 			n, sum = n+1, sum+c.Amount

@@ -20,7 +20,7 @@ func testHold(_ *testing.T, b *bench) {
 	b.ok(err)
 	detail := passport.Balance{Cap: 30 * passport.Cent, Held: 7, CallsCap: 5, Calls: 1}
 	total := passport.Balance{Cap: 130 * passport.Cent, Held: 7, CallsCap: 15, Calls: 1}
-	b.equal(held, passport.Held{Amount: 7, Total: total, Detail: detail})
+	b.equal(held, passport.Held{Amount: 7, Total: total, Detail: detail, Left: 30*passport.Cent - 7})
 	b.equal(b.standing(g.ID).Details, []passport.Balance{{Cap: 100 * passport.Cent, CallsCap: 10}, detail})
 	b.total(g.ID, total)
 	all, err := b.s.Reservations(ctx(), g.ID, "", 10)

@@ -22,6 +22,7 @@ type Store interface {
 	vault.Sealed
 	authority.Store
 	authority.History
+	authority.Ceilings
 	identity.Store
 
 	// Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit,

@@ -1,0 +1,74 @@
+package passport
+
+import (
+	"strings"
+	"time"
+)
+
+// CeilingID names a ceiling: the most that all grants together may spend in a UTC calendar month. A ceiling is there only once
+// the owner has set it.
+type CeilingID string
+
+// PersonCeiling is over all that the person pays for.
+const PersonCeiling CeilingID = "person"
+
+// keyCeiling begins the name of the ceiling over one provider's key.
+const keyCeiling = "key:"
+
+// KeyCeiling is over what is spent on the owner's keys of one provider, whichever of them is lent.
+func KeyCeiling(p Provider) CeilingID { return CeilingID(keyCeiling + string(p)) }
+
+// Provider is whose key a ceiling is over; empty for the person's.
+func (c CeilingID) Provider() Provider {
+	p, _ := strings.CutPrefix(string(c), keyCeiling)
+	if c == PersonCeiling {
+		return ""
+	}
+	return Provider(p)
+}
+
+// Known says whether c is a name that PersonCeiling or KeyCeiling makes.
+func (c CeilingID) Known() bool {
+	return c == PersonCeiling || len(c) > len(keyCeiling) && strings.HasPrefix(string(c), keyCeiling)
+}
+
+// Title is how a ceiling is called in a sentence that an app may read. It tells no amount.
+func (c CeilingID) Title() string {
+	if c == PersonCeiling {
+		return "the owner's limit for this month"
+	}
+	return "the owner's limit for " + c.Provider().Title() + " for this month"
+}
+
+// Month is a UTC calendar month as year*100 + month: 202611.
+type Month int64
+
+// MonthOf is the month that a time is in.
+func MonthOf(t time.Time) Month {
+	t = t.UTC()
+	return Month(t.Year()*100 + int(t.Month()))
+}
+
+// Begins is the first moment of the month.
+func (m Month) Begins() time.Time {
+	return time.Date(int(m/100), time.Month(m%100), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// Ends is the first moment of the month after.
+func (m Month) Ends() time.Time { return m.Begins().AddDate(0, 1, 0) }
+
+// Ceiling is a ceiling with what one month has on it. A hold belongs to the month that it was made in, whenever it is settled.
+type Ceiling struct {
+	ID      CeilingID
+	Month   Month
+	Cap     Money // 0: nothing may be spent
+	Earlier Money // spent in this month while the ceiling was not set
+	Settled Money // spent since
+	Held    Money
+}
+
+// Spent is what the month has cost so far.
+func (c Ceiling) Spent() Money { return c.Earlier + c.Settled }
+
+// Left is what can still be held. Never negative.
+func (c Ceiling) Left() Money { return max(0, c.Cap-c.Earlier-c.Settled-c.Held) }

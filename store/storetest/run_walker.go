@@ -1,0 +1,202 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// walker drives a store and its paper side by side.
+type walker struct {
+	b      *bench
+	p      paper
+	begins time.Time // of this walk's two months, which no other walk on the store has
+}
+
+// walkCeilings are the ceilings that a walk sets and removes.
+var walkCeilings = []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(passport.OpenAI), passport.KeyCeiling(passport.Google)}
+
+// testWalk does the same random steps to the store and to the paper, and compares after each (BUDGET's I1 and I2).
+func testWalk(t *testing.T, b *bench) {
+	walks := 0
+	rapid.Check(t, func(t *rapid.T) {
+		walks++
+		w := &walker{b: b, begins: time.Date(2030, time.Month(1+2*walks), 1, 0, 0, 0, 0, time.UTC),
+			p: paper{most: map[passport.CeilingID]passport.Money{}, earlier: map[monthKey]passport.Money{}}}
+		for range 2 {
+			w.start(t)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"hold":    w.hold,
+			"hold2":   w.hold,
+			"settle":  w.settle,
+			"change":  w.change,
+			"ceiling": w.ceiling,
+			"stop":    w.stop,
+			"orphans": w.orphans,
+			"":        w.compare,
+		})
+		b.ok(b.s.Stop(ctx(), false, b.event(passport.AppsResumed, "")))
+		for _, id := range walkCeilings {
+			b.ok(b.s.RemoveCeiling(ctx(), id, b.event("", "")))
+		}
+		_, _, err := b.s.ChargeOrphans(ctx(), w.begins.AddDate(0, 1, 0))
+		b.ok(err)
+	})
+	b.sound()
+	b.reopen()
+	b.sound()
+}
+
+func (w *walker) start(t *rapid.T) {
+	g := &paperGrant{state: passport.GrantActive}
+	var details []passport.Detail
+	for i := range rapid.IntRange(1, 3).Draw(t, "details") {
+		d := Detail(rapid.Int64Range(0, 3).Draw(t, "cents"), rapid.Int64Range(0, 12).Draw(t, "calls"))
+		d.Provider = providerOf(i)
+		details = append(details, d)
+		g.caps = append(g.caps, passport.Balance{Cap: d.Cap(), CallsCap: d.MaxRequests.Or(0)})
+	}
+	g.grant = w.b.change(w.b.active(details...), func(g *passport.Grant) { g.ExpiresAt = w.begins.AddDate(1, 0, 0) })
+	w.p.grants = append(w.p.grants, g)
+}
+
+// one draws a grant.
+func (w *walker) one(t *rapid.T) *paperGrant { return rapid.SampledFrom(w.p.grants).Draw(t, "grant") }
+
+// when draws a moment of one of the two months, which are not always in order: clocks differ.
+func (w *walker) when(t *rapid.T) time.Time {
+	if rapid.IntRange(0, 3).Draw(t, "month") == 0 {
+		return w.begins.AddDate(0, 1, 0)
+	}
+	return w.begins.AddDate(0, 1, 0).Add(-time.Microsecond)
+}
+
+func (w *walker) hold(t *rapid.T) {
+	g := w.one(t)
+	h := w.b.ask(g.grant.ID, passport.Money(rapid.Int64Range(0, 15_000).Draw(t, "amount")))
+	h.Least = passport.Money(rapid.Int64Range(0, int64(h.Amount)).Draw(t, "least"))
+	h.Detail = rapid.IntRange(0, len(g.caps)-1).Draw(t, "detail")
+	h.Provider, h.At = providerOf(h.Detail), w.when(t)
+	month := passport.MonthOf(h.At)
+	want, kind, ok := w.p.hold(g, h.Detail, month, h.Amount, h.Least)
+	held, err := w.b.s.Hold(ctx(), h)
+	if !ok {
+		if !isKind(err, kind) {
+			t.Fatalf("hold %+v: got %v, want a problem of kind %d", h, err, kind)
+		}
+		return
+	}
+	if err != nil || held.Amount != want {
+		t.Fatalf("hold %+v: got %+v, %v, want %v", h, held, err, want)
+	}
+	c := &paperCall{id: h.ID, grant: g, detail: h.Detail, amount: want, month: month, on: map[passport.CeilingID]bool{}, state: passport.ReservationHeld}
+	w.p.calls = append(w.p.calls, c)
+	left := min(w.p.sum(g, -1).Left(), w.p.sum(g, h.Detail).Left())
+	for _, id := range w.p.path(h.Detail) {
+		c.on[id] = true
+		row, _ := w.p.month(monthKey{id, month})
+		left = min(left, row.Left())
+	}
+	if total, detail := w.p.sum(g, -1), w.p.sum(g, h.Detail); held.Total != total || held.Detail != detail || held.Left != left {
+		t.Fatalf("hold %+v: got %+v, want %+v, %+v and %v left", h, held, total, detail, left)
+	}
+}
+
+func (w *walker) settle(t *rapid.T) {
+	if len(w.p.calls) == 0 {
+		t.Skip("nothing to settle")
+	}
+	c := rapid.SampledFrom(w.p.calls).Draw(t, "call")
+	s := settlement(passport.Hold{ID: c.id, Grant: c.grant.grant.ID, At: w.begins.AddDate(0, 1, 0)}, 0)
+	switch rapid.IntRange(0, 9).Draw(t, "outcome") {
+	case 0:
+		s.Reached = false
+	case 1:
+		s.Actual = c.amount + 1
+		c.grant.breach = c.grant.breach || c.state == passport.ReservationHeld
+	default:
+		s.Actual = passport.Money(rapid.Int64Range(0, int64(c.amount)).Draw(t, "actual"))
+	}
+	w.b.settle(s)
+	w.p.settle(c, s.Actual, s.Reached)
+}
+
+func (w *walker) change(t *rapid.T) {
+	g := w.one(t)
+	now := w.b.standing(g.grant.ID).Grant
+	next := rapid.SampledFrom([]passport.GrantState{passport.GrantActive, passport.GrantActive, passport.GrantPaused,
+		passport.GrantRevoked}).Draw(t, "state")
+	if now.State == passport.GrantRevoked {
+		next = passport.GrantRevoked
+	}
+	w.b.change(now, to(next))
+	g.state = next
+}
+
+func (w *walker) ceiling(t *rapid.T) {
+	id := rapid.SampledFrom(walkCeilings).Draw(t, "ceiling")
+	ev := w.b.event("", "")
+	ev.At = w.when(t)
+	if rapid.IntRange(0, 2).Draw(t, "remove") == 0 {
+		w.b.ok(w.b.s.RemoveCeiling(ctx(), id, ev))
+		delete(w.p.most, id)
+		return
+	}
+	most := passport.Money(rapid.Int64Range(0, 40_000).Draw(t, "most"))
+	w.b.ok(w.b.s.SetCeiling(ctx(), id, most, ev))
+	w.p.setCeiling(monthKey{id, passport.MonthOf(ev.At)}, most)
+}
+
+func (w *walker) stop(t *rapid.T) {
+	w.p.stopped = rapid.IntRange(0, 3).Draw(t, "stopped") == 0
+	w.b.ok(w.b.s.Stop(ctx(), w.p.stopped, w.b.event(passport.AppsStopped, "")))
+}
+
+func (w *walker) orphans(t *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(t, "crash") > 0 {
+		t.Skip("no crash")
+	}
+	want, sum := 0, passport.Money(0)
+	for _, c := range w.p.calls {
+		if c.state == passport.ReservationHeld {
+			want, sum = want+1, sum+c.amount
+			c.state, c.actual = passport.ReservationSwept, c.amount
+		}
+	}
+	n, charged, err := w.b.s.ChargeOrphans(ctx(), w.begins.AddDate(0, 1, 0))
+	if err != nil || n != want || charged != sum {
+		t.Fatalf("got %d orphans, %v, %v, want %d and %v", n, charged, err, want, sum)
+	}
+}
+
+func (w *walker) compare(t *rapid.T) {
+	for _, g := range w.p.grants {
+		s := w.b.standing(g.grant.ID)
+		if s.Total != w.p.sum(g, -1) || s.Grant.State != g.state {
+			t.Fatalf("got %+v %s, want %+v %s", s.Total, s.Grant.State, w.p.sum(g, -1), g.state)
+		}
+		for i, d := range s.Details {
+			if d != w.p.sum(g, i) {
+				t.Fatalf("detail %d: got %+v, want %+v", i, d, w.p.sum(g, i))
+			}
+		}
+		if !g.breach && (s.Total.Settled+s.Total.Held > s.Total.Cap || s.Total.Calls > s.Total.CallsCap) {
+			t.Fatalf("%+v passes its cap", s.Total)
+		}
+	}
+	for _, month := range []passport.Month{passport.MonthOf(w.begins), passport.MonthOf(w.begins.AddDate(0, 1, 0))} {
+		rows, err := w.b.s.Ceilings(ctx(), month)
+		if err != nil || len(rows) != len(w.p.most) {
+			t.Fatalf("got %v, %v, want %d ceilings", rows, err, len(w.p.most))
+		}
+		for _, got := range rows {
+			if want, _ := w.p.month(monthKey{got.ID, month}); got != want {
+				t.Fatalf("got %+v, want %+v", got, want)
+			}
+		}
+	}
+}
