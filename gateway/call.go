@@ -49,6 +49,7 @@ type call struct {
 	taken  int64           // of it
 
 	rsv     *meter.Reservation
+	kept    *kept            // the answer, if it is to be kept
 	why     passport.Outcome // how it ended, for the settle; until something leaves, not_sent
 	usage   passport.Usage
 	charged bool // settled already
@@ -68,6 +69,7 @@ func (c *call) end() {
 	if c.pool != nil {
 		c.pool.give(c.taken)
 	}
+	c.forget()
 }
 
 // identify says whose token it is and what its grant stands at. It asks once a call: /proxy/chat wants to know before it reads
@@ -191,8 +193,8 @@ func (c *call) refuse(err error) {
 		c.w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3
 	}
 	if c.e.dialect == nil {
-		if p.Kind == problem.BudgetSpent || p.Kind == problem.CallsSpent {
-			c.w.Header().Set("X-Should-Retry", "false")
+		if retry := dialect.Header(p).Get("X-Should-Retry"); retry != "" {
+			c.w.Header().Set("X-Should-Retry", retry)
 		}
 		respond.Error(c.w, err)
 		return

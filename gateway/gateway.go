@@ -11,6 +11,7 @@ import (
 	"github.com/devrelopers/aipassport/gateway/upstream"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/recall"
+	"github.com/devrelopers/aipassport/guard/repeat"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -23,7 +24,7 @@ type Tokens interface {
 	Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error)
 }
 
-// Config is what the gateway works with. All fields are required.
+// Config is what the gateway works with. All fields are required, but for OnKeepError.
 type Config struct {
 	Tokens   Tokens
 	Meter    *meter.Meter
@@ -31,7 +32,10 @@ type Config struct {
 	Board    *recall.Board
 	Vault    *vault.Vault
 	Upstream *upstream.Client
+	Repeats  *repeat.Keeper
 	Now      func() time.Time
+
+	OnKeepError func(error) // an answer that was to be kept was not; nil: nobody is told
 
 	OpenAI, Anthropic, Google dialect.Dialect
 
@@ -48,12 +52,16 @@ type Config struct {
 type Gateway struct {
 	Config
 	bodies    *allowance
+	keeping   *allowance // for answers that are to be kept
 	strangers *allowance // for callers without a good token, so that they take no room from the others
 }
 
 // New returns a gateway.
 func New(c Config) *Gateway {
-	return &Gateway{Config: c, bodies: newAllowance(c.MaxBodies), strangers: newAllowance(max(c.MaxBody, c.MaxBodies/strangersShare))}
+	if c.OnKeepError == nil {
+		c.OnKeepError = func(error) {}
+	}
+	return &Gateway{Config: c, bodies: newAllowance(c.MaxBodies), keeping: newAllowance(maxKeeping), strangers: newAllowance(max(c.MaxBody, c.MaxBodies/strangersShare))}
 }
 
 // strangersShare is the part of MaxBodies, one in so many, that callers without a good token have besides.
@@ -85,6 +93,11 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		return
 	}
 
+	// 2b again: a key that an earlier call has is answered from what is known of that call; nothing is held or sent.
+	if c.again(r.Context(), &req.Call) {
+		return
+	}
+
 	// 3 permit: calls left, a key to lend, model and capabilities.
 	detail, err := g.permit(standing, req.Call)
 	if err != nil {
@@ -100,10 +113,11 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	// came before is seen there, and one that comes after finds us on the board.
 	rsv, err := g.Meter.Reserve(ctx, standing.Grant, detail, req.Call)
 	if err != nil {
-		c.refuse(err)
+		c.unreserved(ctx, req.Call.Claim, err)
 		return
 	}
 	c.reserved(rsv)
+	c.keeping(req.Call.Claim)
 	defer c.settle() // 8, on every path: once, ordered behind its hold, whatever happens in between
 
 	// 6 send, 7 relay: the credential lives inside this function only.

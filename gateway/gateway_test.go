@@ -20,6 +20,7 @@ import (
 	"github.com/devrelopers/aipassport/gateway/upstream"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/recall"
+	"github.com/devrelopers/aipassport/guard/repeat"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/fakeprovider"
@@ -104,7 +105,7 @@ func open(t *testing.T, stale bool) *desk {
 		}
 		tk.stale = &s
 	}
-	d.gw = gateway.New(gateway.Config{Tokens: tk, Meter: m, Tariff: tariff, Board: d.board, Vault: v, Upstream: up, Now: time.Now,
+	d.gw = gateway.New(gateway.Config{Tokens: tk, Meter: m, Tariff: tariff, Board: d.board, Vault: v, Upstream: up, Repeats: &repeat.Keeper{Store: d.store, Box: box, Now: time.Now}, Now: time.Now,
 		OpenAI: openai.New(), Anthropic: anthropic.New(), Google: gemini.New(),
 		MaxBody: 1 << 20, MaxBodies: 2 << 20, BodyTimeout: time.Minute, WriteTimeout: time.Minute})
 	mux := http.NewServeMux()

@@ -102,6 +102,8 @@ func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialec
 		c.finish(usage)
 		c.settle()
 	}
+	c.keep(rest)
+	c.store(ctx)
 	return c.send(rest)
 }
 
@@ -130,6 +132,8 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 		rest, usage := tap.End()
 		c.finish(usage)
 		c.settle()
+		c.keep(rest)
+		c.store(ctx)
 		return c.send(rest)
 	}
 	out = bytes.Clone(out)
@@ -140,6 +144,8 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	c.tell(max(0, c.rsv.Held.Left+c.rsv.Amount-cost), c.rsv.Held.Total.CallsLeft())
 	c.w.Header().Set(HeaderCost, strconv.FormatInt(int64(cost), 10))
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+	c.keep(out)
+	c.store(ctx)
 	c.start(ans.Status)
 	return c.send(out)
 }
@@ -176,6 +182,7 @@ func (c *call) send(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
+	c.keep(p)
 	rc := http.NewResponseController(c.w)
 	rc.SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
 	defer rc.SetWriteDeadline(time.Time{}) // over HTTP/2 a deadline ends the stream even while nothing is written

@@ -75,7 +75,7 @@ func (b *broker) serve(ctx context.Context) error {
 	return nil
 }
 
-// housekeeping rotates signing keys when they are due.
+// housekeeping rotates signing keys when they are due, and forgets old Idempotency-Keys and answers.
 func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	tick := time.NewTicker(time.Hour)
@@ -87,6 +87,9 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 		case <-tick.C:
 			if err := b.tokens.RotateIfDue(ctx); err != nil {
 				b.log.Error("rotate signing keys", "error", err.Error())
+			}
+			if _, err := b.repeats.Sweep(ctx); err != nil {
+				b.log.Error("forget old idempotency keys", "error", err.Error())
 			}
 		}
 	}

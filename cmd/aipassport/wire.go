@@ -26,6 +26,7 @@ import (
 	"github.com/devrelopers/aipassport/gateway/upstream"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/recall"
+	"github.com/devrelopers/aipassport/guard/repeat"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/flood"
@@ -63,6 +64,7 @@ type broker struct {
 	tariff   *meter.Tariff
 	vault    *vault.Vault
 	tokens   *token.Service
+	repeats  *repeat.Keeper
 	meter    *meter.Meter
 	board    *recall.Board
 	upstream *upstream.Client
@@ -146,6 +148,7 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 	if b.vault, err = vault.New(ctx, vault.Config{Sealed: b.store, Box: box, Env: env, Now: now, NewID: newID}); err != nil {
 		return fmt.Errorf("provider keys: %w", err)
 	}
+	b.repeats = &repeat.Keeper{Store: b.store, Box: box, Now: now}
 	b.tokens, err = token.New(ctx, token.Config{
 		Store: b.store, Box: box, Issuer: b.public.String(), Audience: b.public.String(), TTL: b.cfg.tokenTTL,
 		HMACSecret: b.cfg.jwtSecret, Now: now, NewID: newID,
@@ -181,8 +184,9 @@ func (b *broker) openPlanes() (err error) {
 	b.upstream = upstream.New(upstream.Config{
 		Bases: cfg.bases, HeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, UserAgent: "aipassport/" + version})
 	b.gateway = gateway.New(gateway.Config{
-		Tokens: b.tokens, Meter: b.meter, Tariff: b.tariff, Board: b.board, Vault: b.vault, Upstream: b.upstream, Now: now,
-		OpenAI: openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: cfg.compatible,
+		Tokens: b.tokens, Meter: b.meter, Tariff: b.tariff, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
+		OnKeepError: func(err error) { b.log.Error("an answer was not kept", "error", err.Error()) },
+		OpenAI:      openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: cfg.compatible,
 		MaxBody: cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})
 	b.control = &authority.Control{
