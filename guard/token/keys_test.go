@@ -276,3 +276,102 @@ func sameSet(a, b []string) bool {
 	slices.Sort(b)
 	return slices.Equal(a, b)
 }
+
+// A token of a key that another instance has made meanwhile is taken at once, and tokens of keys that nobody made do not cause
+// more than a read of the keys a second.
+func TestAKeyOfAnotherInstance(t *testing.T) {
+	b := newBench(t, nil)
+	g := b.grant("g1", time.Hour)
+	other := b.again()
+	for range 2 { // the first only moves on to a key that we have seen
+		if err := other.Rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	access, _, err := other.Issue(t.Context(), g, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Verify(access); err == nil {
+		t.Fatal("the key is known already: nothing is tested")
+	}
+	if _, _, err := b.Identify(t.Context(), access); err != nil {
+		t.Errorf("a token of another instance: %v", err)
+	}
+	for range 2 {
+		if err := other.Rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	access, _, err = other.Issue(t.Context(), g, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Identify(t.Context(), access); problem.KindOf(err) != problem.Unauthenticated {
+		t.Errorf("within the same second: %v", err)
+	}
+	b.now = b.now.Add(time.Second)
+	if _, _, err := b.Identify(t.Context(), access); err != nil {
+		t.Errorf("a second later: %v", err)
+	}
+	for range 2 {
+		if err := other.Rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if access, _, err = other.Issue(t.Context(), g, "app"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Verify(access); err != nil {
+		t.Errorf("after a reload: %v", err)
+	}
+}
+
+// Two instances that start on an empty store at the same moment understand each other's tokens.
+func TestTwoFirstStartsAtOnce(t *testing.T) {
+	b := newBench(t, nil)
+	if err := b.store.RotateSigningKeys(t.Context(), nil, map[string]passport.KeyState{}, b.event()); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := b.store.SigningKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What the other one has stored, had it read before our keys were there.
+	for _, k := range keys {
+		twin := newBench(t, func(c *token.Config) { c.Box = b.box })
+		theirs, _ := twin.store.SigningKeys(t.Context())
+		for _, their := range theirs {
+			if their.State == k.State {
+				if err := b.store.RotateSigningKeys(t.Context(), &their, nil, b.event()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	g := b.grant("g1", time.Hour)
+	one, two := b.again(), b.again()
+	for name, s := range map[string][2]*token.Service{"the first at the second": {one, two}, "the second at the first": {two, one}, "a late one": {one, b.Service}} {
+		access, _, err := s[0].Issue(t.Context(), g, "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s[1].Identify(t.Context(), access); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := one.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keys, _ = b.store.SigningKeys(t.Context())
+	count := map[passport.KeyState]int{}
+	for _, k := range keys {
+		count[k.State]++
+	}
+	if count[passport.KeyCurrent] != 1 || count[passport.KeyNext] != 1 {
+		t.Errorf("after a rotation: %v", count)
+	}
+}

@@ -21,6 +21,7 @@ const (
 	DefaultCacheSize = 131_072          // verified tokens kept, about 200 bytes each
 	minHMACSecret    = 32               // bytes: RFC 7518 §3.2 wants a key as long as the hash
 	clockSkew        = 10 * time.Second // how far in the future iat may lie
+	lookEvery        = time.Second      // how often unknown keys of tokens may make us read ours again
 	rotateEvery      = 90 * 24 * time.Hour
 	keepRetired      = 24 * time.Hour // beyond the life of the last token: other instances and a changed TTL
 )
@@ -43,7 +44,8 @@ type Service struct {
 	cfg   Config
 	cache *cache
 
-	rotating sync.Mutex           // held while keys are read and changed
+	rotating sync.Mutex           // held while keys are read and changed; guards looked
+	looked   time.Time            // when keys were last read because a token's was unknown
 	ring     atomic.Pointer[ring] // the keys in force
 }
 
@@ -92,6 +94,9 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 // its grant; GrantPaused too while all apps are stopped.
 func (s *Service) Identify(ctx context.Context, access string) (Passport, passport.Standing, error) {
 	p, err := s.Verify(access)
+	if errors.Is(err, errUnknownKey) {
+		p, err = s.verifyAnew(ctx, access, err)
+	}
 	if err != nil {
 		return Passport{}, passport.Standing{}, err
 	}
@@ -108,6 +113,35 @@ func (s *Service) Identify(ctx context.Context, access string) (Passport, passpo
 		return Passport{}, passport.Standing{}, err
 	}
 	return p, l.Standing, nil
+}
+
+// verifyAnew reads the keys again and verifies once more, because another instance may have made the key of this token. Tokens
+// that strangers make up cause a read a second at most; what comes sooner hears unknown.
+func (s *Service) verifyAnew(ctx context.Context, access string, unknown error) (Passport, error) {
+	before := s.ring.Load()
+	s.rotating.Lock()
+	defer s.rotating.Unlock()
+	if s.ring.Load() == before {
+		now := s.cfg.Now()
+		if since := now.Sub(s.looked); since >= 0 && since < lookEvery || !s.cfg.HMACSecret.Empty() {
+			return Passport{}, unknown
+		}
+		s.looked = now
+		if err := s.load(ctx); err != nil {
+			return Passport{}, err
+		}
+	}
+	return s.Verify(access)
+}
+
+// Reload takes over what other instances have done to the keys. It does nothing with HS256.
+func (s *Service) Reload(ctx context.Context) error {
+	if !s.cfg.HMACSecret.Empty() {
+		return nil
+	}
+	s.rotating.Lock()
+	defer s.rotating.Unlock()
+	return s.load(ctx)
 }
 
 // alive says why a token that verified does not work now.

@@ -3,6 +3,7 @@ package token
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ type header struct {
 	Type      string `json:"typ"`
 	KeyID     string `json:"kid"`
 }
+
+// errUnknownKey is of a token that would be ours if its key were. Another instance may have made that key.
+var errUnknownKey = errors.New("the kid is not ours")
 
 // Verify checks a token's signature and claims, and nothing that can change: Identify asks for that. What verified is kept in
 // memory by the SHA-256 of the token until it expires or newer ones push it out. Errors: Unauthenticated, with a detail of
@@ -71,9 +75,12 @@ func (r *ring) payload(access string) ([]byte, error) {
 	if err := json.Unmarshal(raw[0], &h, json.RejectUnknownMembers(true)); err != nil {
 		return nil, invalid("header: %v", err)
 	}
+	if h.Algorithm != string(r.alg) || h.Type != r.typ {
+		return nil, invalid("alg or typ is not ours")
+	}
 	key, ok := r.byKID[h.KeyID]
-	if !ok || h.Algorithm != string(r.alg) || h.Type != r.typ {
-		return nil, invalid("alg, typ or kid is not ours")
+	if !ok {
+		return nil, problem.Wrap(errUnknownKey, problem.Unauthenticated, "Invalid or expired JWT")
 	}
 	jws, err := jose.ParseSignedCompact(access, []jose.SignatureAlgorithm{r.alg})
 	if err != nil {

@@ -43,8 +43,9 @@ type Vault struct {
 	cfg Config
 	env map[passport.Provider]fromEnv // never changed after New
 
-	mu     sync.RWMutex          // guards stored
+	mu     sync.RWMutex          // guards what follows
 	stored []passport.Credential // sealed, oldest first; the slice is replaced, never changed
+	edits  int                   // how often stored was replaced after a change of ours
 }
 
 // New reads what is stored and tries that every key opens. Errors: Invalid if a key in the environment cannot be one;
@@ -145,9 +146,12 @@ func (v *Vault) Add(ctx context.Context, p passport.Provider, label string, key 
 	if err := v.cfg.Sealed.AddCredential(ctx, c, v.event(passport.CredentialAdded, c, actor, "")); err != nil {
 		return passport.Credential{}, fmt.Errorf("store a %s key: %w", p, err)
 	}
-	v.mu.Lock()
-	v.stored = append(slices.Clone(v.stored), c)
-	v.mu.Unlock()
+	v.edit(func(stored []passport.Credential) []passport.Credential {
+		if slices.ContainsFunc(stored, func(d passport.Credential) bool { return d.ID == c.ID }) {
+			return stored // a Reload was quicker
+		}
+		return append(stored, c)
+	})
 	c.Sealed = nil
 	return c, nil
 }
@@ -182,10 +186,50 @@ func (v *Vault) Remove(ctx context.Context, id passport.CredentialID, actor stri
 	if err != nil && problem.KindOf(err) != problem.NotFound {
 		return fmt.Errorf("remove a provider key: %w", err) // it may be gone or not: asking again will tell
 	}
-	v.mu.Lock()
-	v.stored = slices.DeleteFunc(slices.Clone(v.stored), func(c passport.Credential) bool { return c.ID == id })
-	v.mu.Unlock()
+	v.edit(func(stored []passport.Credential) []passport.Credential {
+		return slices.DeleteFunc(stored, func(c passport.Credential) bool { return c.ID == id })
+	})
 	return err
+}
+
+// edit brings what is in memory along with a change that is stored.
+func (v *Vault) edit(change func([]passport.Credential) []passport.Credential) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stored = change(slices.Clone(v.stored))
+	v.edits++
+}
+
+// reloadTries bounds how often Reload reads anew because a change of ours came between.
+const reloadTries = 8
+
+// Reload takes over what other instances have added and removed. What it read before a change of our own was stored is not
+// taken: a key that was removed does not come back.
+func (v *Vault) Reload(ctx context.Context) error {
+	for range reloadTries {
+		v.mu.RLock()
+		edits := v.edits
+		v.mu.RUnlock()
+		stored, err := v.cfg.Sealed.Credentials(ctx)
+		if err != nil {
+			return fmt.Errorf("read the stored provider keys: %w", err)
+		}
+		if v.replace(slices.Clone(stored), edits) {
+			return nil
+		}
+	}
+	return problem.New(problem.Busy, "the provider keys are being changed; try again")
+}
+
+// replace takes what was read, unless it was edited since.
+func (v *Vault) replace(stored []passport.Credential, edits int) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.edits != edits {
+		return false
+	}
+	v.stored = stored
+	return true
 }
 
 // Tested notes how a test of a stored key went; testErr is empty if it was good. A test of a key in the environment is not

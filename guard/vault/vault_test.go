@@ -320,6 +320,65 @@ func TestRemovedIsNotLent(t *testing.T) {
 	}
 }
 
+// old is a store that reads the keys, and hands out what it read only after something else has happened.
+type old struct {
+	*storetest.Memory
+	meanwhile func()
+}
+
+func (o *old) Credentials(ctx context.Context) ([]passport.Credential, error) {
+	list, err := o.Memory.Credentials(ctx)
+	if f := o.meanwhile; f != nil {
+		o.meanwhile = nil
+		f()
+	}
+	return list, err
+}
+
+// What another instance adds and removes is lent, or not, after a reload; a reload that read before a key was removed here does
+// not bring it back.
+func TestReload(t *testing.T) {
+	b := newBench(t, nil)
+	store := &old{Memory: b.store}
+	b.cfg.Sealed = store
+	here, there := b.again(), b.again()
+	c, err := there.Add(t.Context(), passport.OpenAI, "theirs", secret.New(canary), "owner:ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reload := func(v *vault.Vault, want string) {
+		t.Helper()
+		if err := v.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := lent(t, v, passport.OpenAI); got != want {
+			t.Errorf("lent %q, want %q", got, want)
+		}
+	}
+	reload(here, canary)
+	store.meanwhile = func() {
+		if err := here.Remove(t.Context(), c.ID, "owner:ann"); err != nil {
+			t.Error(err)
+		}
+	}
+	reload(here, "")
+	reload(there, "")
+	store.meanwhile = func() {
+		if _, err := here.Add(t.Context(), passport.OpenAI, "ours", secret.New(canary), "owner:ann"); err != nil {
+			t.Error(err)
+		}
+	}
+	reload(here, canary)
+	store.meanwhile = func() { store.Fail("Credentials", storetest.Before, errors.New("disk")) }
+	reload(there, canary)
+	if err := there.Reload(t.Context()); err == nil {
+		t.Error("a store that cannot be read is not told")
+	}
+	if got := lent(t, there, passport.OpenAI); got != canary {
+		t.Errorf("lent %q after a reload that failed", got)
+	}
+}
+
 func TestKeyThatIsNotStoredIsNotLent(t *testing.T) {
 	b := newBench(t, nil)
 	broken := errors.New("disk")
