@@ -28,6 +28,7 @@ type Recall interface {
 // Control changes grants. All fields are required.
 type Control struct {
 	Store      Store
+	Ceilings   Ceilings
 	Recall     Recall
 	Now        func() time.Time
 	NewID      func() string

@@ -134,3 +134,26 @@ func (p *Pages) Said(w http.ResponseWriter, r *http.Request) (word string, n int
 	}
 	return word, n
 }
+
+// ReadDollars reads "5", "5.5" or "5.50" as cents.
+func ReadDollars(s string) (int64, bool) {
+	whole, frac, dot := strings.Cut(s, ".")
+	if len(frac) > 2 || (dot && frac == "") {
+		return 0, false
+	}
+	d, ok := ReadWhole(whole)
+	if !ok || d > passport.MaxCents/100 {
+		return 0, false
+	}
+	c, ok := ReadWhole((frac + "00")[:2])
+	return d*100 + c, ok
+}
+
+// ReadWhole reads plain digits only: no sign, no exponent.
+func ReadWhole(s string) (int64, bool) {
+	if s == "" || len(s) > 15 || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}

@@ -59,14 +59,16 @@ type People interface {
 
 // Config is what the pages need. All but Tester are required.
 type Config struct {
-	Pages   *web.Pages
-	People  People
-	Grants  Grants
-	StopAll StopAll
-	History History
-	Keys    Keys
-	Live    func(passport.GrantID) int // calls in flight
-	Now     func() time.Time
+	Pages     *web.Pages
+	People    People
+	Grants    Grants
+	StopAll   StopAll
+	History   History
+	Keys      Keys
+	Ceilings  Ceilings
+	Providers []passport.Provider        // whose keys can have a monthly limit
+	Live      func(passport.GrantID) int // calls in flight
+	Now       func() time.Time
 	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
 	// is not known. nil: keys are kept without a test.
 	Tester func(ctx context.Context, id passport.CredentialID) error
@@ -78,8 +80,8 @@ type Admin struct{ cfg Config }
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
 	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil ||
-		cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, live calls and a clock")
+		cfg.Ceilings == nil || cfg.Providers == nil || cfg.Live == nil || cfg.Now == nil {
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, ceilings, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
 }
@@ -103,6 +105,8 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /keys/{id}/test":     a.TestKey,
 		"GET /keys/{id}/remove":    a.AskRemoveKey,
 		"POST /keys/{id}/remove":   a.RemoveKey,
+		"GET /limits":              a.Limits,
+		"POST /limits/{name}":      a.SetLimit,
 	}
 }
 
@@ -180,6 +184,10 @@ func said(word string, n int) string {
 		return "Tested: the provider refused the key. Apps that use it get an error, not a charge."
 	case "key-unknown":
 		return "Not tested: the provider could not be asked. Try again in a minute."
+	case "limit-set":
+		return "The limit holds from now on. What this month has cost already counts."
+	case "limit-removed":
+		return "The limit is removed. What each app may spend still holds."
 	case "key-removed":
 		return "The key is removed, with its sealed bytes. Calls that already run with it may finish."
 	default:

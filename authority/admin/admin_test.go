@@ -31,6 +31,8 @@ type world struct {
 	live    map[passport.GrantID]int
 	test    error // what a provider says of a key
 	read    int   // grants that were read for a page
+	limits  []passport.Ceiling
+	who     []string // set or removed a limit
 	mux     *http.ServeMux
 	jar     map[string]*http.Cookie
 }
@@ -155,7 +157,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, Now: func() time.Time { return w.now },
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, Ceilings: w, Providers: []passport.Provider{passport.OpenAI, passport.Google}, Now: func() time.Time { return w.now },
 		Live:   func(id passport.GrantID) int { return w.live[id] },
 		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
 	if err != nil {

@@ -34,6 +34,8 @@ type appsView struct {
 	First          bool   // the newest page
 	Older          string // link; empty: there is nothing older
 	HasKey         bool
+	Near           []nearLimit
+	Limit          *ceilingView // over all apps together; nil: not set
 }
 
 // appView is one grant as a row.
@@ -148,7 +150,12 @@ func (a *Admin) sums(ctx context.Context, d *appsView) error {
 		return err
 	}
 	keys, err := a.cfg.Keys.List(ctx)
+	if err != nil {
+		return err
+	}
 	d.HasKey = len(keys) > 0
+	set, err := a.cfg.Ceilings.CeilingsNow(ctx)
+	d.Near, d.Limit = near(set)
 	return err
 }
 

@@ -95,7 +95,7 @@ func (c *Consent) read(f url.Values, g passport.Grant) (choice, web.FieldErrors)
 	if kept == 0 {
 		errs = append(errs, web.FieldError{Field: "keep-0", Text: "Choose at least one provider, or deny."})
 	}
-	seconds, ok := parseWhole(f.Get("life"))
+	seconds, ok := web.ReadWhole(f.Get("life"))
 	at := slices.IndexFunc(lives, func(l life) bool { return ok && int64(l.For/time.Second) == seconds })
 	if at < 0 {
 		at = 1
@@ -119,13 +119,13 @@ func (dc *detailChoice) parse(d passport.Detail, n string) web.FieldErrors {
 		wrong("models", "Tick at least one model, or deny.")
 	}
 	var ok bool
-	if dc.Cents, ok = parseDollars(dc.CentsIn); !ok || dc.Cents < b.MinCents || dc.Cents > b.MaxCents {
+	if dc.Cents, ok = web.ReadDollars(dc.CentsIn); !ok || dc.Cents < b.MinCents || dc.Cents > b.MaxCents {
 		wrong("budget", "Money must be between %s and %s.", centsText(b.MinCents), centsText(b.MaxCents))
 	}
-	if dc.Calls, ok = parseWhole(dc.CallsIn); !ok || dc.Calls < b.MinCalls || dc.Calls > b.MaxCalls {
+	if dc.Calls, ok = web.ReadWhole(dc.CallsIn); !ok || dc.Calls < b.MinCalls || dc.Calls > b.MaxCalls {
 		wrong("calls", "Calls must be between %s and %s.", web.Num(b.MinCalls), web.Num(b.MaxCalls))
 	}
-	if dc.Rate, ok = parseWhole(dc.RateIn); !ok || dc.Rate < b.MinRate || dc.Rate > b.MaxRate {
+	if dc.Rate, ok = web.ReadWhole(dc.RateIn); !ok || dc.Rate < b.MinRate || dc.Rate > b.MaxRate {
 		wrong("rate", "Speed must be between %s and %s calls a minute.", web.Num(b.MinRate), web.Num(b.MaxRate))
 	}
 	return errs
@@ -164,34 +164,11 @@ func chosen[T any](all []T, ticked []bool) []T {
 func ticked(values []string, n int) []bool {
 	out := make([]bool, n)
 	for _, v := range values {
-		if i, ok := parseWhole(v); ok && i < int64(n) {
+		if i, ok := web.ReadWhole(v); ok && i < int64(n) {
 			out[i] = true
 		}
 	}
 	return out
-}
-
-// parseDollars reads "5", "5.5" or "5.50" as cents.
-func parseDollars(s string) (int64, bool) {
-	whole, frac, dot := strings.Cut(s, ".")
-	if len(frac) > 2 || (dot && frac == "") {
-		return 0, false
-	}
-	d, ok := parseWhole(whole)
-	if !ok || d > passport.MaxCents/100 {
-		return 0, false
-	}
-	c, ok := parseWhole((frac + "00")[:2])
-	return d*100 + c, ok
-}
-
-// parseWhole reads plain digits only: no sign, no exponent.
-func parseWhole(s string) (int64, bool) {
-	if s == "" || len(s) > 15 || strings.Trim(s, "0123456789") != "" {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
 }
 
 func typed(f url.Values, name string) string {

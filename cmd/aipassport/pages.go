@@ -39,7 +39,7 @@ func (b *broker) openPages() (err error) {
 	}
 	b.admin, err = admin.New(admin.Config{
 		Pages: b.pages, People: b.identity, Grants: b.control, StopAll: b.control, History: b.store, Keys: b.vault,
-		Live: b.board.Live, Now: now, Tester: b.tryKey,
+		Ceilings: b.control, Providers: slices.Concat(passport.Providers, b.cfg.compatible), Live: b.board.Live, Now: now, Tester: b.tryKey,
 	})
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)

@@ -190,7 +190,7 @@ func (b *broker) openPlanes() (err error) {
 		MaxBody: cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})
 	b.control = &authority.Control{
-		Store: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults}
+		Store: b.store, Ceilings: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults}
 	b.pages, err = web.New(web.Options{
 		PublicURL: b.public.String(), Log: b.log,
 		RequestID: func(r *http.Request) string { return record.From(r.Context()).ID },

@@ -1,0 +1,168 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// Ceilings is what the owner sets over all apps together for a month.
+type Ceilings interface {
+	// CeilingsNow lists those that are set, with what this month has on them.
+	CeilingsNow(ctx context.Context) ([]passport.Ceiling, error)
+	// SetCeiling sets or changes one, from now on. Error: Invalid.
+	SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, actor string) error
+	RemoveCeiling(ctx context.Context, id passport.CeilingID, actor string) error
+}
+
+// limitsView is the page of monthly limits.
+type limitsView struct {
+	Month string
+	Next  time.Time // when the next month begins
+	Rows  []limitView
+}
+
+// limitView is one limit, set or not.
+type limitView struct {
+	Name, Title, Hint string // Name: in the path and in the ids of fields
+	Set               bool
+	ceilingView
+	In    string // what stands in the field, in dollars
+	Error string
+}
+
+// ceilingView is a ceiling that is set, with this month.
+type ceilingView struct {
+	Bar                    web.Bar
+	Cap, Spent, Held, Left passport.Money
+}
+
+func ceilingOf(c passport.Ceiling) ceilingView {
+	return ceilingView{Bar: web.NewBar(passport.Balance{Cap: c.Cap, Settled: c.Spent(), Held: c.Held}), Cap: c.Cap, Spent: c.Spent(), Held: c.Held,
+		Left: c.Left()}
+}
+
+// allApps is the person's ceiling in a path.
+const allApps = "all"
+
+// Limits answers GET /limits.
+func (a *Admin) Limits(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.look(w, r)
+	if !ok {
+		return
+	}
+	a.showLimits(w, r, v, "", "", "")
+}
+
+// showLimits shows all limits, one of them perhaps as it was typed and with what is wrong with it.
+func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor, wrong, in, text string) {
+	set, err := a.cfg.Ceilings.CeilingsNow(r.Context())
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	month := passport.MonthOf(a.cfg.Now())
+	d := limitsView{Month: month.Begins().Format("January"), Next: month.Ends(), Rows: []limitView{{Name: allApps, Title: "All apps together",
+		Hint: "Over everything that your apps spend in a month, with whichever key."}}}
+	for _, p := range a.cfg.Providers {
+		d.Rows = append(d.Rows, limitView{Name: string(p), Title: p.Title(), Hint: "Over what is spent on your " + p.Title() + " keys in a month, by whichever app."})
+	}
+	for i := range d.Rows {
+		row := &d.Rows[i]
+		if at := slices.IndexFunc(set, func(c passport.Ceiling) bool { return c.ID == ceilingID(row.Name) }); at >= 0 {
+			row.Set, row.ceilingView, row.In = true, ceilingOf(set[at]), dollars(set[at].Cap)
+			row.Bar.Big = true
+		}
+		if row.Name == wrong {
+			row.In, row.Error = in, text
+		}
+	}
+	title, status := "Monthly limits", http.StatusOK
+	if text != "" {
+		title, status = "There is a problem: monthly limits", http.StatusUnprocessableEntity
+	}
+	a.render(w, r, status, "limits", web.Page{Title: title, Nav: "Limits", Visitor: v, D: d})
+}
+
+func ceilingID(name string) passport.CeilingID {
+	if name == allApps {
+		return passport.PersonCeiling
+	}
+	return passport.KeyCeiling(passport.Provider(name))
+}
+
+// dollars writes an amount as a field takes it.
+func dollars(m passport.Money) string {
+	return strings.ReplaceAll(strings.TrimPrefix(m.String(), "$"), ",", "")
+}
+
+// SetLimit answers POST /limits/{name}: it sets the limit, or removes it.
+func (a *Admin) SetLimit(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.act(w, r)
+	if !ok {
+		return
+	}
+	name := r.PathValue("name")
+	if name != allApps && !slices.Contains(a.cfg.Providers, passport.Provider(name)) {
+		a.cfg.Pages.Error(w, r, v, problem.New(problem.NotFound, "no such limit"))
+		return
+	}
+	word, err := "limit-removed", error(nil)
+	switch r.PostForm.Get("do") {
+	case "remove":
+		err = a.cfg.Ceilings.RemoveCeiling(r.Context(), ceilingID(name), actor(v))
+	case "set":
+		in := clip(strings.TrimSpace(r.PostForm.Get("money")), 20)
+		cents, ok := web.ReadDollars(in)
+		if !ok {
+			a.showLimits(w, r, v, name, in, "Write dollars as 20 or 20.50, at most "+dollarsAtMost()+". 0 lets nothing be spent.")
+			return
+		}
+		word = "limit-set"
+		err = a.cfg.Ceilings.SetCeiling(r.Context(), ceilingID(name), passport.Money(cents)*passport.Cent, actor(v))
+	default:
+		err = problem.New(problem.Invalid, "the form does not say what to do").In("do")
+	}
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	a.cfg.Pages.Say(w, word, 0)
+	a.cfg.Pages.Redirect(w, r, "/limits")
+}
+
+func dollarsAtMost() string { return "$" + web.Num(int64(passport.MaxMoney/passport.Dollar)) }
+
+// nearLimit is a ceiling that this month has nearly used up, or all of it.
+type nearLimit struct {
+	Title   string
+	Percent string
+	Spent   bool // nothing is left
+}
+
+// nearPercent is from when on the list of apps tells of a limit.
+const nearPercent = 80
+
+// near lists the ceilings that are nearly used up; all is the person's, if it is set.
+func near(set []passport.Ceiling) (out []nearLimit, all *ceilingView) {
+	for _, c := range set {
+		v := ceilingOf(c)
+		n := nearLimit{Title: "all apps together", Percent: strconv.FormatInt(v.Bar.Percent, 10), Spent: c.Spent() >= c.Cap}
+		if c.ID == passport.PersonCeiling {
+			all = &v
+		} else {
+			n.Title = c.ID.Provider().Title()
+		}
+		if v.Bar.Percent >= nearPercent || n.Spent {
+			out = append(out, n)
+		}
+	}
+	return out, all
+}
