@@ -28,14 +28,15 @@ import (
 
 // Options say where the file is. One process at a time may have it open: another one's start would charge the holds of this one.
 type Options struct {
-	Path string       // of the database; its directory is the caller's, and must be there
-	VFS  string       // name of a registered SQLite file layer; empty: the operating system's
-	Log  *slog.Logger // told what could not be committed and is tried again, or lost; nil: nobody is
+	Path    string       // of the database; its directory is the caller's, and must be there
+	VFS     string       // name of a registered SQLite file layer; empty: the operating system's
+	Readers int          // connections for Liveness, and as many for the other reads; 0: as many as a broker needs
+	Log     *slog.Logger // told what could not be committed and is tried again, or lost; nil: nobody is
 }
 
 // Bounds of the machinery.
 const (
-	readers    = 4         // connections for Liveness, and as many for the other reads
+	readers    = 4         // where Options says nothing
 	cacheKiB   = 32 * 1024 // page cache of the writer
 	busyMillis = 5000
 	walPages   = 4000 // pages of 4 KiB in the log before a commit copies them to the file
@@ -71,7 +72,10 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := private(path, path+"-shm"); err != nil {
 		return nil, err
 	}
-	s := &Store{live: make(chan *liveReader, readers)}
+	if o.Readers < 1 {
+		o.Readers = readers
+	}
+	s := &Store{live: make(chan *liveReader, o.Readers)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -92,9 +96,9 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 	if s.reads, err = driver.Open(uri(path, o.VFS), forReading); err != nil {
 		return nil, err
 	}
-	s.reads.SetMaxOpenConns(readers)
-	s.reads.SetMaxIdleConns(readers)
-	for range readers {
+	s.reads.SetMaxOpenConns(o.Readers)
+	s.reads.SetMaxIdleConns(o.Readers)
+	for range o.Readers {
 		r, err := openLive(uri(path, o.VFS))
 		if err != nil {
 			return nil, err

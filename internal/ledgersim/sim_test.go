@@ -1,0 +1,58 @@
+package ledgersim_test
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	oneSeed = flag.Uint64("sim.seed", 0, "run this one seed")
+	runs    = flag.Int("sim.runs", 300, "how many seeds to run")
+	from    = flag.Uint64("sim.from", 0, "the first seed; 0: by the clock")
+)
+
+// TestSimulation runs seeds. One that fails is printed, and fails again: go test ./internal/ledgersim -run Simulation -sim.seed N
+func TestSimulation(t *testing.T) {
+	if *oneSeed != 0 {
+		if err := run(t, *oneSeed, bend{}); err != nil {
+			t.Fatalf("seed %d: %v", *oneSeed, err)
+		}
+		return
+	}
+	first := *from
+	if first == 0 {
+		first = uint64(time.Now().UnixNano())
+	}
+	var next atomic.Int64
+	var failed atomic.Bool
+	for i := range runtime.GOMAXPROCS(0) {
+		t.Run(fmt.Sprint("worker ", i), func(t *testing.T) {
+			t.Parallel()
+			for n := next.Add(1) - 1; n < int64(*runs) && !failed.Load(); n = next.Add(1) - 1 {
+				seed := first + uint64(n)
+				if err := run(t, seed, bend{}); err != nil {
+					failed.Store(true)
+					t.Errorf("-sim.seed %d: %v", seed, err)
+				}
+			}
+		})
+	}
+	t.Logf("seeds %d to %d", first, first+uint64(*runs)-1)
+}
+
+// TestOneSeedIsOneRun: what a seed found once it finds again.
+func TestOneSeedIsOneRun(t *testing.T) {
+	for seed := uint64(1); seed <= 8; seed++ {
+		first, _ := story(t, seed, bend{})
+		second, _ := story(t, seed, bend{})
+		if len(first) < steps/2 || !slices.Equal(first, second) {
+			t.Errorf("seed %d:\n%s\n\nand then:\n%s", seed, strings.Join(first, "\n"), strings.Join(second, "\n"))
+		}
+	}
+}
