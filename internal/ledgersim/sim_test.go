@@ -13,7 +13,7 @@ import (
 
 var (
 	oneSeed = flag.Uint64("sim.seed", 0, "run this one seed")
-	runs    = flag.Int("sim.runs", 300, "how many seeds to run")
+	runs    = flag.Int("sim.runs", 100, "how many seeds to run")
 	from    = flag.Uint64("sim.from", 0, "the first seed; 0: by the clock")
 )
 
