@@ -1,5 +1,7 @@
 package passport
 
+import "time"
+
 // Call is what the gateway read of one request: what is wanted, and all that bounds its cost. It holds no prompt.
 type Call struct {
 	Provider  Provider
@@ -50,4 +52,14 @@ func (u Usage) Sane() bool {
 // plainText is the input that was neither cached nor sound nor image.
 func (u Usage) plainText() int64 {
 	return u.Input - u.CacheRead - u.CacheWrite - u.CacheWrite1h - (u.InputAudio - u.CacheAudio) - (u.InputImage - u.CacheImage)
+}
+
+// Seen is what had passed of a streamed answer when it was cut: enough to bound what the provider counts. The zero Seen is an
+// answer of which nothing is understood; it costs the whole hold.
+type Seen struct {
+	Plain  bool          // all of it was understood, and no output is counted whose bytes do not come: hidden thinking, sound, images
+	Usage  Usage         // what the provider had said by then: Known once it has told the input; Output is what it had counted so far
+	Bytes  int64         // of text and tool calls; each model token of output that came is at least one
+	Unseen time.Duration // for how long before the cut the provider may have made output that did not come
+	Whole  bool          // the end mark had passed, so that nothing more was to come
 }

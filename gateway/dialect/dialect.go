@@ -40,6 +40,8 @@ type Tap interface {
 	// End is called once, when the provider's answer has ended well. It returns what was held back, and the usage: not Known if
 	// the answer did not say, was cut short before its end mark, or said something that cannot be.
 	End() (rest []byte, u passport.Usage)
+	// Seen tells at any time what has passed, for an answer that is cut. Unseen is left to the caller.
+	Seen() passport.Seen
 }
 
 // MaxEvent bounds one server-sent event or line, in bytes.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
+	"github.com/devrelopers/aipassport/gateway/dialect/tap"
 	"github.com/devrelopers/aipassport/passport"
 )
 
@@ -15,20 +16,60 @@ type answer struct {
 	begun bool
 	last  bool // a message_delta has told the output
 	done  bool
+	text  int64 // bytes of what the model said in a stream
+	spoke bool  // a block of content has begun
+	other bool  // something else than text and calls of the caller's tools came, or thinking was asked for
+}
+
+// The pieces of content that come in full, byte for byte. Thinking is counted whole and shown as a summary or not at all (page
+// "Extended thinking"), so it is not among them. The type stands first, as in the recordings.
+var (
+	content = []byte(`"type":"content_block_`) // of the events
+	delta   = []byte(`"delta":`)
+	opening = []byte(`"content_block":`)
+	shown   = [][]byte{[]byte(`"delta":{"type":"text_delta"`), []byte(`"delta":{"type":"input_json_delta"`)}
+	begins  = [][]byte{[]byte(`"content_block":{"type":"text"`), []byte(`"content_block":{"type":"tool_use"`)}
+	told    = [][]byte{[]byte(`"message_`), []byte(`"error"`)} // in what is worth a parse
+	ping    = [][]byte{[]byte(`"type":"ping"`), []byte(`"type": "ping"`)}
+)
+
+func containsAny(data []byte, marks [][]byte) bool {
+	for _, m := range marks {
+		if bytes.Contains(data, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// count counts what an event of content has of the model's own words.
+func (a *answer) count(data []byte) {
+	n, piece := tap.Text(data, delta)
+	m, begun := tap.Text(data, opening)
+	a.text += n + m
+	a.spoke = a.spoke || begun
+	a.last = a.last && !piece && !begun // what a message_delta told before is not all
+	a.other = a.other || piece && !containsAny(data, shown) || begun && !containsAny(data, begins)
 }
 
 // Event takes one event. Nothing is hidden.
 func (a *answer) Event(data []byte) bool {
-	if !bytes.Contains(data, []byte(`"message_`)) && !bytes.Contains(data, []byte(`"error"`)) {
+	counts := bytes.Contains(data, content)
+	if counts {
+		a.count(data)
+	}
+	if !containsAny(data, told) {
+		a.other = a.other || !counts && !containsAny(data, ping)
 		return false // content and pings say nothing of usage
 	}
 	var e event
 	if strict.Read(data, e.read) != nil {
-		a.use.odd = a.use.odd || e.counts()
+		a.use.odd, a.other = a.use.odd || e.counts(), true
 		return false
 	}
 	switch e.kind {
 	case "message_start":
+		e.message.use.odd = e.message.use.odd || a.begun
 		a.use, a.begun = e.message.use, true
 	case "message_delta":
 		a.use.merge(e.use)
@@ -38,8 +79,15 @@ func (a *answer) Event(data []byte) bool {
 	case "error":
 		a.use.odd = true
 	default: // content, ping, and what is added later
+		a.other = a.other || !counts
 	}
 	return false
+}
+
+// Seen is what passed of a stream. message_start tells the input. Models that think do so before they speak, or announce it with
+// a block of its own; before any block has begun nobody can tell.
+func (a *answer) Seen() passport.Seen {
+	return passport.Seen{Plain: a.begun && a.spoke && !a.other && !a.use.odd, Usage: a.use.passport(), Bytes: a.text, Whole: a.done}
 }
 
 // Whole takes a message that is not streamed.
@@ -171,6 +219,7 @@ func (u *usage) merge(n usage) {
 	if !n.there {
 		return
 	}
+	said := u.output
 	for _, f := range []struct{ old, new *int64 }{
 		{&u.input, &n.input}, {&u.output, &n.output}, {&u.read5m, &n.read5m}, {&u.written, &n.written}, {&u.written1h, &n.written1h},
 	} {
@@ -178,6 +227,7 @@ func (u *usage) merge(n usage) {
 			*f.old = *f.new
 		}
 	}
+	u.odd = u.odd || u.output < said // totals do not shrink
 	u.reasoning = max(u.reasoning, n.reasoning)
 	u.odd = u.odd || n.odd
 }

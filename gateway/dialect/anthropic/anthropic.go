@@ -65,7 +65,7 @@ func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 		Path:   path,
 		Header: header,
 		Body:   func(int64) []byte { return body },
-		Tap:    func() dialect.Tap { return tap.New(&answer{}, false) },
+		Tap:    func() dialect.Tap { return tap.New(&answer{other: r.thinks}, false) },
 	}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 type request struct {
 	model    string
 	stream   bool
+	thinks   bool // asks for thinking
 	messages bool // there, even if empty
 	parts    int64
 	max      passport.Limit
@@ -83,7 +84,7 @@ func (r *request) harmless(b *strict.Reader, name string) (err error) {
 	case "tool_choice":
 		return toolChoice(b)
 	case "thinking":
-		return thinking(b)
+		return r.thinking(b)
 	case "output_config":
 		return outputConfig(b)
 	case "output_format":
@@ -210,11 +211,13 @@ func toolChoice(b *strict.Reader) error {
 	})
 }
 
-func thinking(b *strict.Reader) error {
+func (r *request) thinking(b *strict.Reader) error {
 	return b.Object(func(name string) (err error) {
 		switch name {
 		case "type":
-			_, err = b.OneOf("enabled", "disabled", "adaptive")
+			kind, err := b.OneOf("enabled", "disabled", "adaptive")
+			r.thinks = kind != "disabled"
+			return err
 		case "budget_tokens":
 			_, err = b.Int(0, strict.MaxOutput)
 		case "display":

@@ -10,6 +10,7 @@ import (
 // appeared, or the prompt was blocked, and the stream then ended.
 type answer struct {
 	use      usage
+	told     usage          // the last one, whatever came after it
 	open     map[int64]bool // answers by index: whether they still go on
 	blocked  bool
 	finished bool
@@ -23,8 +24,11 @@ func (a *answer) Event(data []byte) bool {
 		a.odd = true
 		return false
 	}
+	if c.use.there || c.spoke {
+		a.use = c.use // words without usage: what an earlier chunk told is not all
+	}
 	if c.use.there {
-		a.use = c.use
+		a.told = c.use
 	}
 	a.blocked = a.blocked || c.blocked
 	for i, on := range c.open {
@@ -42,15 +46,24 @@ func (a *answer) Whole(data []byte) { a.Event(data); a.finished = true }
 
 // Usage is what Google said last, if the answer came to its end.
 func (a *answer) Usage() passport.Usage {
-	for _, on := range a.open {
-		if on && !a.finished {
-			return passport.Usage{}
-		}
-	}
-	if a.odd || !a.finished && !a.blocked && len(a.open) == 0 {
+	if a.odd || !a.whole() {
 		return passport.Usage{}
 	}
 	return a.use.passport()
+}
+
+func (a *answer) whole() bool {
+	for _, on := range a.open {
+		if on && !a.finished {
+			return false
+		}
+	}
+	return a.finished || a.blocked || len(a.open) > 0
+}
+
+// Seen is what passed of a stream. Its bytes are not counted: Google goes on without its caller and bills what it makes.
+func (a *answer) Seen() passport.Seen {
+	return passport.Seen{Plain: !a.odd && !a.told.odd, Usage: a.told.passport(), Whole: a.whole()}
 }
 
 // maxIndex bounds the index of an answer.
@@ -60,6 +73,7 @@ const maxIndex = 1000
 type chunk struct {
 	use     usage
 	open    map[int64]bool
+	spoke   bool // an answer went on
 	blocked bool
 	fault   bool
 }
@@ -99,6 +113,13 @@ func (c *chunk) candidate(b *strict.Reader) error {
 		case name == "finishReason":
 			on = false
 			return b.Text()
+		case name == "content" && b.Next() == '{':
+			return b.Object(func(name string) error {
+				if name != "parts" || b.Next() != '[' {
+					return b.Any()
+				}
+				return b.Array(func() error { c.spoke = true; return b.Any() })
+			})
 		default:
 			return b.Any()
 		}

@@ -4,15 +4,23 @@ import (
 	"bytes"
 
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
+	"github.com/devrelopers/aipassport/gateway/dialect/tap"
 	"github.com/devrelopers/aipassport/passport"
 )
 
 // answer reads the usage of one chat completion, whole or streamed (type CompletionUsage of openai-go). A stream is complete
 // only after data: [DONE].
 type answer struct {
-	use  usage
-	done bool
+	use   usage
+	done  bool
+	text  int64 // bytes of what the model said in a stream
+	other bool  // something else than chunks of text and tool calls came, or thinking was asked for
 }
+
+var (
+	delta   = []byte(`"delta":`)
+	nothing = []byte(`"choices":[]`)
+)
 
 // Event takes one chunk. The usage chunk, which has usage and no choices, is to be hidden from a caller who did not ask for it.
 func (a *answer) Event(data []byte) bool {
@@ -20,17 +28,25 @@ func (a *answer) Event(data []byte) bool {
 		a.done = true
 		return false
 	}
+	n, said := tap.Text(data, delta)
+	a.text += n
+	if said {
+		a.use.late = a.use.there // what an earlier chunk told is not all, unless this one tells again
+	} else {
+		a.other = a.other || !bytes.Contains(data, nothing)
+	}
 	if bytes.Count(data, []byte(`"usage"`)) == bytes.Count(data, []byte(`"usage":null`)) {
 		return false // most chunks: not worth a parse
 	}
 	var c chunk
 	if strict.Read(data, c.read) != nil {
-		a.use = usage{} // servers that tell usage in every chunk: what an earlier one said is not all
+		a.use, a.other = usage{}, true // servers that tell usage in every chunk: what an earlier one said is not all
 		return false
 	}
 	if !c.use.there {
 		return false
 	}
+	c.use.less = a.use.less || a.use.there && (c.use.prompt < a.use.prompt || c.use.completion < a.use.completion)
 	a.use = c.use
 	return c.choices == 0
 }
@@ -50,6 +66,13 @@ func (a *answer) Usage() passport.Usage {
 		return passport.Usage{}
 	}
 	return a.use.passport()
+}
+
+// Seen is what passed of a stream. Its input is told with its output, at the end.
+func (a *answer) Seen() passport.Seen {
+	use := a.use
+	use.late = false // what was told is used in any case
+	return passport.Seen{Plain: !a.other && !use.dear && !use.less, Usage: use.passport(), Bytes: a.text, Whole: a.done}
 }
 
 // chunk is what is read of a completion or a piece of one.
@@ -85,6 +108,8 @@ type usage struct {
 	prompt, completion                        int64
 	cached, written, reasoning, audio, audio2 int64
 	dear                                      bool // served in a tier that we asked not to be in, whose price we do not have
+	late                                      bool // text came after it
+	less                                      bool // a later one told less than an earlier one
 }
 
 // most bounds a number that can be true.
@@ -127,7 +152,7 @@ func details(b *strict.Reader, into map[string]*int64) error {
 // passport is the usage as the meter wants it: unknown if a number that prices something is missing, or if something was used
 // that we have no price for.
 func (u usage) passport() passport.Usage {
-	if !u.there || u.prompt < 0 || u.completion < 0 || u.audio > 0 || u.audio2 > 0 || u.dear {
+	if !u.there || u.prompt < 0 || u.completion < 0 || u.audio > 0 || u.audio2 > 0 || u.dear || u.late || u.less {
 		return passport.Usage{}
 	}
 	return passport.Usage{Known: true, Input: u.prompt, CacheRead: u.cached, CacheWrite: u.written, Output: u.completion, Reasoning: u.reasoning}

@@ -61,6 +61,6 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 			}
 			return strict.Splice(in.Body, append(edits[:len(edits):len(edits)], slot.With(maxOutput))...)
 		},
-		Tap: func() dialect.Tap { return tap.New(&answer{}, hide) },
+		Tap: func() dialect.Tap { return tap.New(&answer{other: r.thinks}, hide) },
 	}, nil
 }

@@ -27,6 +27,7 @@ type request struct {
 	model      string
 	stream     bool
 	wantsUsage bool
+	thinks     bool // asks for an effort of reasoning
 	messages   bool // there, even if empty
 	parts      int64
 	choices    int64
@@ -113,7 +114,10 @@ func (r *request) harmless(b *strict.Reader, name string) error {
 	case "logprobs", "parallel_tool_calls":
 		_, err := b.Bool()
 		return err
-	case "user", "safety_identifier", "prompt_cache_key", "reasoning_effort", "verbosity":
+	case "reasoning_effort":
+		r.thinks = true
+		return b.Text()
+	case "user", "safety_identifier", "prompt_cache_key", "verbosity":
 		return b.Text()
 	case "prompt_cache_retention":
 		_, err := b.OneOf("in_memory", "in-memory", "24h")

@@ -25,6 +25,8 @@ type Reader interface {
 	Whole(data []byte)
 	// Usage is what was read, once the answer has ended well: not Known if its end mark or a part of it was missing.
 	Usage() passport.Usage
+	// Seen is what was read of a stream that may go on.
+	Seen() passport.Seen
 }
 
 // Ender is a Reader whose streams have an end mark of their own.
@@ -127,6 +129,26 @@ func (t *Tap) End() ([]byte, passport.Usage) {
 		return rest, passport.Usage{}
 	}
 	return rest, u
+}
+
+// Seen is what has passed. Of an answer that is no stream, or that could not be read, it says nothing but whether it is whole.
+func (t *Tap) Seen() passport.Seen {
+	if t.fault != nil {
+		return passport.Seen{}
+	}
+	s := t.r.Seen()
+	switch t.form {
+	case unseen:
+	case events:
+		s.Bytes += int64(len(t.sse.buf)) // of the event that is not whole: it may be all text
+	case array:
+		s.Bytes += int64(len(t.list.buf))
+		s.Plain = s.Plain && !t.list.broken
+		s.Whole = s.Whole && t.list.closed()
+	default:
+		return passport.Seen{}
+	}
+	return s
 }
 
 func (t *Tap) events(p []byte, space int) ([]byte, error) {
