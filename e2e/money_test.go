@@ -130,16 +130,24 @@ func TestThreat01MoneyNeverPassesTheCap(t *testing.T) {
 	}
 }
 
-// TestThreat02AbortBeforeUsageDoesNotDodgeTheCap: the client reads every delta and leaves before the usage, again and again.
+// dearest is what a provider can bill at most for a stream whose caller goes: Google goes on to the end, the others stop soon.
+func (s speaker) dearest() fakeprovider.Behaviour {
+	return fakeprovider.Behaviour{Worst: true, Stops: s.provider != "google"}
+}
+
+// TestThreat02AbortBeforeUsageDoesNotDodgeTheCap: the client reads every delta and leaves before the usage, again and again. At
+// no step has the provider billed more than what the ledger has settled and holds, and the cap holds.
 func TestThreat02AbortBeforeUsageDoesNotDodgeTheCap(t *testing.T) {
 	for _, s := range everyone {
 		t.Run(s.name, func(t *testing.T) {
 			b := start(t, nil)
-			b.fake.Always(fakeprovider.Behaviour{Worst: true, BeforeEnd: make(chan struct{})})
+			bad := s.dearest()
+			bad.BeforeEnd = make(chan struct{})
+			b.fake.Always(bad)
 			g := b.give(s.scope(5, 100_000))
 			calls := 0
 			for ; ; calls++ {
-				st, err := b.stream(s, g.token, "abort", map[string]int{"openai": 8000, "anthropic": 300, "google": 2000}[s.provider])
+				st, err := b.stream(s, g.token, "abort", map[string]int{"openai": 8000, "anthropic": 900, "google": 2000}[s.provider])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -151,15 +159,47 @@ func TestThreat02AbortBeforeUsageDoesNotDodgeTheCap(t *testing.T) {
 					t.Fatalf("call %d: %v", calls, err)
 				}
 				st.close()
-			}
-			if err := b.fake.AwaitEnd(testutil.Context(t)); err != nil {
-				t.Fatal(err)
+				if err := b.fake.AwaitEnd(testutil.Context(t)); err != nil {
+					t.Fatal(err)
+				}
+				if st, billed := b.standing(g.id), b.fake.Billed(); st.SettledMicroUsd+st.ReservedMicroUsd < billed {
+					t.Fatalf("call %d: settled %d and held %d, billed %d", calls, st.SettledMicroUsd, st.ReservedMicroUsd, billed)
+				}
 			}
 			st := b.settled(g.id)
-			if billed := b.fake.Billed(); billed > 50_000 || st.SettledMicroUsd < billed || st.SettledMicroUsd > 50_000 || calls < 5 {
+			if billed := b.fake.Billed(); billed > 50_000 || st.SettledMicroUsd < billed || st.SettledMicroUsd > 50_000 || calls < 3 || billed == 0 {
 				t.Errorf("%d calls: settled %d, billed %d, of 50,000", calls, st.SettledMicroUsd, billed)
 			}
 		})
+	}
+}
+
+// TestThreat02ACutStreamCostsWhatWasSeen: less than its hold where the provider stops, the input exactly where it was told.
+func TestThreat02ACutStreamCostsWhatWasSeen(t *testing.T) {
+	b := start(t, nil)
+	for _, s := range everyone {
+		const output = 6000
+		hold := b.hold(s, output)
+		bad := s.dearest()
+		bad.BeforeEnd = make(chan struct{})
+		b.fake.When("seen", bad)
+		g := b.give(s.scope(500, 100))
+		before := b.fake.Billed()
+		st, err := b.stream(s, g.token, "seen", output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.piece(fakeprovider.DefaultChunks - 1); err != nil {
+			t.Fatal(err)
+		}
+		st.close()
+		if err := b.fake.AwaitEnd(testutil.Context(t)); err != nil {
+			t.Fatal(err)
+		}
+		got, billed := b.settled(g.id).SettledMicroUsd, b.fake.Billed()-before
+		if got < billed || got >= hold || bad.Stops && got > hold/2 {
+			t.Errorf("%s: settled %d, billed %d, held %d", s.name, got, billed, hold)
+		}
 	}
 }
 
@@ -167,7 +207,9 @@ func TestThreat02AbortBeforeUsageDoesNotDodgeTheCap(t *testing.T) {
 func TestThreat02CutsByTheProviderAreCharged(t *testing.T) {
 	b := start(t, nil)
 	for _, s := range native {
-		for name, bad := range map[string]fakeprovider.Behaviour{"in the middle": {CutAfter: 1, Worst: true}, "before the usage": {CutAtEnd: true, Worst: true}, "no usage": {NoUsage: true, Worst: true}} {
+		stops := s.dearest().Stops
+		for name, bad := range map[string]fakeprovider.Behaviour{"in the middle": {CutAfter: 1, Worst: true, Stops: stops}, "before the usage": {CutAtEnd: true, Worst: true, Stops: stops},
+			"no usage": {NoUsage: true, Worst: true}} {
 			g := b.give(s.scope(500, 10))
 			b.fake.Next(bad)
 			before := b.fake.Billed()

@@ -52,10 +52,12 @@ type call struct {
 	kept    *kept            // the answer, if it is to be kept
 	why     passport.Outcome // how it ended, for the settle; until something leaves, not_sent
 	usage   passport.Usage
-	charged bool // settled already
-	started bool // the answer's status line is out
-	stream  bool // the answer is a stream of events
-	flush   bool // each piece goes out at once: a stream of events, or Google's array of answers
+	tap     dialect.Tap // of a stream, while it runs and all that came was read
+	fresh   time.Time   // until when all that the provider had sent is known to have been read
+	charged bool        // settled already
+	started bool        // the answer's status line is out
+	stream  bool        // the answer is a stream of events
+	flush   bool        // each piece goes out at once: a stream of events, or Google's array of answers
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *call {
@@ -181,6 +183,12 @@ func (c *call) settle() passport.Money {
 		return c.rec.Charged
 	}
 	c.charged, c.rec.Why = true, c.why
+	if c.tap != nil {
+		seen := c.tap.Seen()
+		seen.Unseen = c.g.Now().Sub(c.fresh)
+		c.rec.Charged = c.rsv.Cut(c.r.Context(), c.why, seen)
+		return c.rec.Charged
+	}
 	c.rec.Charged = c.rsv.Settle(c.r.Context(), c.why, c.usage)
 	return c.rec.Charged
 }

@@ -42,6 +42,9 @@ type Config struct {
 	// Compatible lists the providers that speak OpenAI's dialect besides OpenAI.
 	Compatible []passport.Provider
 
+	// Charge5xx charges the hold for a provider's answer of 500 or above; else it costs nothing.
+	Charge5xx bool
+
 	MaxBody      int64         // bytes of one request body
 	MaxBodies    int64         // bytes of all request bodies read at one time
 	BodyTimeout  time.Duration // for reading a request body

@@ -62,6 +62,9 @@ func (c *call) refusedUpstream(ans *upstream.Answer) error {
 		return err
 	}
 	c.why = passport.ProviderError // providers do not bill these
+	if ans.Status >= 500 && c.g.Charge5xx {
+		c.why = passport.NoUsage
+	}
 	up := c.native.ReadError(ans.Status, body)
 	switch {
 	case ans.Status < 400:
@@ -94,10 +97,14 @@ func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialec
 	if err := http.NewResponseController(c.w).Flush(); err != nil {
 		return clientGone(err)
 	}
+	c.tap, c.fresh = tap, c.g.Now() // from here on a cut costs what was seen
 	if err := c.copy(ctx, ans.Body, tap); err != nil {
 		return err
 	}
 	rest, usage := tap.End()
+	if !tap.Seen().Whole {
+		return errNotWhole
+	}
 	if !c.charged {
 		c.finish(usage)
 		c.settle()
@@ -130,6 +137,9 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 			return err
 		}
 		rest, usage := tap.End()
+		if !usage.Known && !tap.Seen().Whole {
+			return errNotWhole
+		}
 		c.finish(usage)
 		c.settle()
 		c.keep(rest)
@@ -138,6 +148,9 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	}
 	out = bytes.Clone(out)
 	rest, usage := tap.End()
+	if !usage.Known && !tap.Seen().Whole {
+		return errNotWhole
+	}
 	out = append(out, rest...)
 	c.finish(usage)
 	cost := c.settle() // queued before the client can ask what it has left
@@ -150,16 +163,23 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	return c.send(out)
 }
 
+var errNotWhole = problem.New(problem.UpstreamFailed, "the provider's answer is not whole")
+
 // copy reads until the provider's end and passes on what the tap lets through.
 func (c *call) copy(ctx context.Context, body io.Reader, tap dialect.Tap) error {
 	piece := make([]byte, pieceBytes)
+	asked := c.g.Now()
 	for {
 		n, err := body.Read(piece)
 		if n > 0 {
+			c.caughtUp(asked, n)
+			seen := c.tap
+			c.tap = nil // what the tap cannot read costs the hold
 			out, tapErr := tap.Pass(piece[:n])
 			if tapErr != nil {
 				return tapErr
 			}
+			c.tap = seen
 			if u, over := tap.Over(); over && !c.charged {
 				c.finish(u)
 				c.settle() // queued before the client can ask what it has left
@@ -174,6 +194,19 @@ func (c *call) copy(ctx context.Context, body io.Reader, tap dialect.Tap) error 
 		if err != nil {
 			return err
 		}
+		asked = c.g.Now()
+	}
+}
+
+// A read that had to wait this long, and then got less than it could take, found nothing of the answer waiting: all that the
+// provider had sent until then was read.
+const waited = 2 * time.Millisecond
+
+// caughtUp notes when that was last so. A client that reads slowly leaves ever more of the answer unread, in buffers where it was
+// made and will be billed.
+func (c *call) caughtUp(asked time.Time, n int) {
+	if now := c.g.Now(); n < pieceBytes && now.Sub(asked) >= waited {
+		c.fresh = now
 	}
 }
 
@@ -203,7 +236,7 @@ func clientGone(err error) error {
 }
 
 // finish notes the usage of an answer that ended well.
-func (c *call) finish(u passport.Usage) { c.why, c.usage = passport.Finished, u }
+func (c *call) finish(u passport.Usage) { c.why, c.usage, c.tap = passport.Finished, u, nil }
 
 func (c *call) start(status int) {
 	c.started = true

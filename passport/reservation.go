@@ -46,9 +46,9 @@ const (
 	NoUsage       Outcome = "no_usage"       // answered, but without usage that can be believed: charged in full
 	NotSent       Outcome = "not_sent"       // nothing left for the provider
 	ProviderError Outcome = "provider_error" // the provider refused with an error it does not bill
-	Broken        Outcome = "broken"         // the provider's answer broke off: charged in full
-	ClientLeft    Outcome = "client_left"    // charged in full
-	Recalled      Outcome = "recalled"       // revoked, paused or expired in mid-call: charged in full
+	Broken        Outcome = "broken"         // the provider's answer broke off: what was seen of a stream, else in full
+	ClientLeft    Outcome = "client_left"    // likewise
+	Recalled      Outcome = "recalled"       // revoked, paused or expired in mid-call: likewise
 	Orphaned      Outcome = "orphaned"       // outcome lost in a crash: charged in full
 )
 

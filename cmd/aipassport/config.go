@@ -44,6 +44,8 @@ type settings struct {
 	ReadHeaderTimeout string `env:"AIPASSPORT_READ_HEADER_TIMEOUT" name:"read-header-timeout" default:"10s" help:"Wait for a request's headers."`
 	BodyTimeout       string `env:"AIPASSPORT_BODY_TIMEOUT" name:"body-timeout" default:"60s" help:"Wait for a request's body, and for a client to take a piece of an answer."`
 	MaxBody           string `env:"AIPASSPORT_MAX_BODY" name:"max-body" default:"33554432" help:"Largest request body, in bytes."`
+	ChargeCut         string `env:"AIPASSPORT_CHARGE_CUT" name:"charge-cut" default:"seen" help:"What a stream costs that was cut: 'seen', by what came of it and how its provider bills, or 'hold', all that was held."`
+	Charge5xx         string `env:"AIPASSPORT_CHARGE_5XX" name:"charge-5xx" default:"nothing" help:"What a provider's error of 500 or above costs: 'nothing' or 'hold', all that was held."`
 	TLSCert           string `env:"AIPASSPORT_TLS_CERT" name:"tls-cert" placeholder:"FILE" help:"Certificate; then HTTPS only."`
 	TLSKey            string `env:"AIPASSPORT_TLS_KEY" name:"tls-key" placeholder:"FILE" help:"Its key."`
 	BehindProxy       string `env:"AIPASSPORT_BEHIND_PROXY" name:"behind-proxy" placeholder:"CIDR,..." help:"Reverse proxies that terminate TLS; only their X-Forwarded-For counts."`
@@ -63,6 +65,7 @@ type config struct {
 	requestsPerMinute                                                 int
 	headerTimeout, idleTimeout, readHeaderTimeout, bodyTimeout, drain time.Duration
 	maxBody                                                           int64
+	cutCostsHold, charge5xx                                           bool
 	tls                                                               *tls.Config
 	behindProxy                                                       []netip.Prefix
 	compatible                                                        []passport.Provider // besides OpenAI, with its dialect; the demo's sandbox
@@ -108,14 +111,11 @@ func (s settings) parse() (config, error) {
 	if s.DatabaseURL != "" {
 		check("AIPASSPORT_DATABASE_URL", errors.New("this version keeps its state in SQLite only; leave it empty"))
 	}
-	if s.OwnerToken != "" && len(s.OwnerToken) < 16 {
-		check("AIPASSPORT_OWNER_TOKEN", errors.New("must have 16 characters or more"))
-	}
-	if s.JWTSecret != "" && len(s.JWTSecret) < 32 {
-		check("JWT_SECRET", errors.New("must have 32 bytes or more (or be left out: then the broker makes its own ES256 keys)"))
-	}
-	c.ownerToken, c.jwtSecret = secret.New(s.OwnerToken), secret.New(s.JWTSecret)
 	var err error
+	c.ownerToken, c.jwtSecret, err = s.parseSecrets()
+	check("", err)
+	c.cutCostsHold, c.charge5xx, err = s.parseCharges()
+	check("", err)
 	c.tls, err = loadTLS(s.TLSCert, s.TLSKey)
 	check("", err)
 	c.behindProxy, err = parseCIDRs(s.BehindProxy)

@@ -16,6 +16,7 @@ func plain(t *testing.T) settings {
 		Port: "3001", Data: t.TempDir(), TokenTTL: "3600", OpenAIBase: "https://api.openai.com/v1", AnthropicBase: "https://api.anthropic.com",
 		GoogleBase: "https://generativelanguage.googleapis.com", RequestsPerMinute: "30", HeaderTimeout: "10m", IdleTimeout: "5m",
 		ReadHeaderTimeout: "10s", BodyTimeout: "60s", MaxBody: "33554432", DrainTimeout: "30s",
+		ChargeCut: "seen", Charge5xx: "nothing",
 	}
 }
 
@@ -44,6 +45,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"GOOGLE_BASE_URL", func(s *settings) { s.GoogleBase = "https://user:pass@x" }},
 		{"AIPASSPORT_MAX_BODY", func(s *settings) { s.MaxBody = "-1" }},
 		{"AIPASSPORT_STREAM_IDLE_TIMEOUT", func(s *settings) { s.IdleTimeout = "5" }},
+		{"AIPASSPORT_CHARGE_CUT", func(s *settings) { s.ChargeCut = "nothing" }},
+		{"AIPASSPORT_CHARGE_5XX", func(s *settings) { s.Charge5xx = "void" }},
 		{"AIPASSPORT_TLS_KEY", func(s *settings) { s.TLSCert = "/nonexistent" }},
 		{"AIPASSPORT_TLS_CERT", func(s *settings) { s.TLSKey = "/nonexistent" }},
 		{"AIPASSPORT_TLS_CERT", func(s *settings) { s.TLSCert, s.TLSKey = "/nonexistent", "/nonexistent" }},

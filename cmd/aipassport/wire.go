@@ -167,7 +167,7 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 	}
 	b.board = recall.New(now)
 	b.meter, err = meter.New(meter.Config{
-		Ledger: b.store, Tariff: b.tariff, Now: now, NewID: newID, MaxInFlight: maxInFlight,
+		Ledger: b.store, Tariff: b.tariff, Now: now, NewID: newID, MaxInFlight: maxInFlight, CutCostsHold: b.cfg.cutCostsHold,
 		OnFreeze: func(g passport.GrantID) {
 			n := b.board.End(g, problem.New(problem.GrantPaused, "the grant was frozen: a bill was above its worst case"))
 			b.log.Error("a provider billed above the worst case of a call: the grant is frozen", "grant", string(g), "cut", n)
@@ -187,7 +187,8 @@ func (b *broker) openPlanes() (err error) {
 		Tokens: b.tokens, Meter: b.meter, Tariff: b.tariff, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
 		OnKeepError: func(err error) { b.log.Error("an answer was not kept", "error", err.Error()) },
 		OpenAI:      openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: cfg.compatible,
-		MaxBody: cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
+		Charge5xx: cfg.charge5xx,
+		MaxBody:   cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})
 	b.control = &authority.Control{
 		Store: b.store, Ceilings: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults}

@@ -27,6 +27,7 @@ type Config struct {
 	Now           func() time.Time
 	NewID         func() string          // UUIDv7
 	MaxInFlight   int                    // calls of one grant that may be open at once; at least 1
+	CutCostsHold  bool                   // a stream that was cut is charged its hold, whatever was seen of it
 	OnFreeze      func(passport.GrantID) // a bill above its hold was recorded, which pauses the grant; may be nil
 	OnSettleError func(error)            // the ledger did not take what a call cost: its hold stays, to be charged in full; may be nil
 }
@@ -113,7 +114,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	if least < wish {
 		wish = price.outputFor(c, held.Amount, wish)
 	}
-	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, claim: c.Claim, price: price}, nil
+	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, call: c, price: price}, nil
 }
 
 // Close lets no new call in and waits until none is open, or ctx ends.

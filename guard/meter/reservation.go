@@ -16,7 +16,7 @@ type Reservation struct {
 
 	m       *Meter
 	grant   passport.GrantID
-	claim   passport.Claim
+	call    passport.Call
 	price   ModelPrice
 	settled sync.Once
 	charged passport.Money
@@ -26,8 +26,13 @@ type Reservation struct {
 // queued behind its hold; its commit is not waited for. ctx may be over already. Settling again changes nothing and returns
 // the first charge.
 func (r *Reservation) Settle(ctx context.Context, why passport.Outcome, u passport.Usage) (charged passport.Money) {
+	return r.end(ctx, func() passport.Settlement { return r.settlement(why, u) })
+}
+
+// end settles once.
+func (r *Reservation) end(ctx context.Context, by func() passport.Settlement) passport.Money {
 	r.settled.Do(func() {
-		s := r.settlement(why, u)
+		s := by()
 		r.charged = s.Actual
 		r.m.settle(ctx, s)
 		if s.Actual > r.Amount {
@@ -41,13 +46,11 @@ func (r *Reservation) Settle(ctx context.Context, why passport.Outcome, u passpo
 
 // settlement is the table of outcomes. Whatever it does not know is charged in full.
 func (r *Reservation) settlement(why passport.Outcome, u passport.Usage) passport.Settlement {
-	var cost passport.Money
-	if u.Sane() {
-		cost = min(r.price.Cost(u), passport.MaxMoney)
-	} else {
+	cost := r.used(u)
+	if !u.Sane() {
 		u = passport.Usage{} // what cannot be true is not kept
 	}
-	s := passport.Settlement{ID: r.ID, Grant: r.grant, Reached: true, Usage: u, Why: why, Claim: r.claim, At: r.m.c.Now()}
+	s := passport.Settlement{ID: r.ID, Grant: r.grant, Reached: true, Usage: u, Why: why, Claim: r.call.Claim, At: r.m.c.Now()}
 	switch why {
 	case passport.NotSent:
 		s.Reached, s.Usage = false, passport.Usage{}

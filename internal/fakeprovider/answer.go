@@ -102,7 +102,7 @@ func (an answer) give(ctx context.Context) bool {
 	if an.b.Status < 300 && !an.b.Drop {
 		an.req.bill(Tokens{Input: tokens.Input})
 	}
-	if an.b.Worst {
+	if an.b.Worst && !(an.b.Stops && an.ask.stream) {
 		an.req.bill(tokens)
 	}
 	if !wait(ctx, an.b.BeforeHeaders) {
@@ -180,6 +180,10 @@ func (an answer) stream(ctx context.Context, rep reply) bool {
 	if !an.write(head) {
 		return false
 	}
+	sent := int64(0) // bytes of content
+	if an.b.Stops {
+		an.req.bill(Tokens{Output: min(rep.tokens.Output, Ahead*max(1, rep.choices))})
+	}
 	for i := 0; i < len(pieces) || an.b.Endless && len(pieces) > 0; i++ {
 		if !wait(ctx, an.b.Gate) || ctx.Err() != nil {
 			return false
@@ -189,6 +193,10 @@ func (an answer) stream(ctx context.Context, rep reply) bool {
 			p = "data: " + strings.Repeat("x", an.b.LongLine)
 		}
 		an.req.bill(Tokens{Output: an.made(rep, i+1, len(pieces))})
+		sent += int64(len(rep.text[i%len(pieces)])) * max(1, rep.choices)
+		if an.b.Stops {
+			an.req.bill(Tokens{Output: min(rep.tokens.Output, sent+Ahead*max(1, rep.choices))})
+		}
 		if !an.write(p) {
 			return false
 		}
@@ -214,6 +222,9 @@ func (an answer) made(rep reply, i, n int) int64 {
 			out = min(out, an.ask.maxOutput)
 		}
 		return out
+	}
+	if an.b.Stops {
+		return 0
 	}
 	return rep.tokens.Output * int64(i) / int64(n)
 }

@@ -23,6 +23,7 @@ type Behaviour struct {
 	// What it costs. Worst: as much as a provider can bill for the request (a token a byte of input, all the output allowed).
 	Tokens   *Tokens
 	Worst    bool
+	Stops    bool   // with Worst, in streams: it stops when its caller goes, and bills a token a byte of content and what it was Ahead
 	RawUsage string // the usage object, verbatim, whatever was billed
 	NoUsage  bool   // billed, but not said
 
@@ -36,6 +37,9 @@ type Behaviour struct {
 	Gzip     bool        // the answer is compressed though nobody asked
 	LongLine int         // bytes of one line, without an end, sent as the first piece of content
 }
+
+// Ahead is how many tokens a provider that Stops makes before it has noticed that its caller has gone.
+const Ahead = 700
 
 // DefaultChunks are sent by a Behaviour that does not say how many.
 const DefaultChunks = 3

@@ -30,11 +30,8 @@ func (a *answer) Event(data []byte) bool {
 	}
 	n, said := tap.Text(data, delta)
 	a.text += n
-	if said {
-		a.use.late = a.use.there // what an earlier chunk told is not all, unless this one tells again
-	} else {
-		a.other = a.other || !bytes.Contains(data, nothing)
-	}
+	a.use.late = a.use.late || n > 0 && a.use.there // what an earlier chunk told is not all, unless this one tells again
+	a.other = a.other || !said && !bytes.Contains(data, nothing)
 	if bytes.Count(data, []byte(`"usage"`)) == bytes.Count(data, []byte(`"usage":null`)) {
 		return false // most chunks: not worth a parse
 	}

@@ -4,6 +4,7 @@ package tap
 
 import (
 	"bytes"
+	"encoding/json"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -145,8 +146,8 @@ func (t *Tap) Seen() passport.Seen {
 		s.Bytes += int64(len(t.list.buf))
 		s.Plain = s.Plain && !t.list.broken
 		s.Whole = s.Whole && t.list.closed()
-	default:
-		return passport.Seen{}
+	default: // nothing but space, or one JSON object
+		return passport.Seen{Whole: t.over || json.Valid(t.whole)}
 	}
 	return s
 }
