@@ -25,7 +25,7 @@ type Recall interface {
 	Quiet(ctx context.Context, g passport.GrantID)
 }
 
-// Control changes grants. All fields are required.
+// Control changes grants. All fields but Elsewhere are required.
 type Control struct {
 	Store      Store
 	Ceilings   Ceilings
@@ -34,13 +34,19 @@ type Control struct {
 	NewID      func() string
 	PendingTTL time.Duration   // how long a request waits for an answer
 	Defaults   passport.Limits // for a limit that neither the app nor the person sets
+
+	// Elsewhere waits until no other instance has an open call of a grant, or ctx ends. No grant means all. nil: there are no others.
+	Elsewhere func(ctx context.Context, g passport.GrantID)
 }
 
 // SecretPrefix begins every grant secret, so that scanners of leaked secrets can find one.
 const SecretPrefix = "aips_"
 
-// quietTime bounds how long a revoke, a pause or a stop waits for the calls it ended.
-const quietTime = 300 * time.Millisecond
+// How long a revoke, a pause or a stop waits for the calls that it ended.
+const (
+	quietTime     = 300 * time.Millisecond  // here
+	elsewhereTime = 1500 * time.Millisecond // at other instances: one that hears nothing ends its calls within a second
+)
 
 // tries bounds how often a change is made anew when another change got in between.
 const tries = 8
@@ -163,9 +169,16 @@ func (c *Control) Pause(ctx context.Context, id passport.GrantID, actor string) 
 // quiet gives the calls that were ended a moment to be over before the change is acknowledged: what was on its way to a
 // provider has then left or never will. A client that does not read its last bytes is not waited for longer.
 func (c *Control) quiet(ctx context.Context, id passport.GrantID) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quietTime)
+	ctx = context.WithoutCancel(ctx)
+	here, cancel := context.WithTimeout(ctx, quietTime)
 	defer cancel()
-	c.Recall.Quiet(ctx, id)
+	c.Recall.Quiet(here, id)
+	if c.Elsewhere == nil {
+		return
+	}
+	there, cancel := context.WithTimeout(ctx, elsewhereTime)
+	defer cancel()
+	c.Elsewhere(there, id)
 }
 
 // refused says whether an error means that nothing was changed; any other leaves that open.

@@ -3,9 +3,11 @@ package authority_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/devrelopers/aipassport/authority"
@@ -217,4 +219,42 @@ func TestPendingGrantExpires(t *testing.T) {
 	if err != nil || s.Grant.State != passport.GrantExpired {
 		t.Errorf("got %s %v, want expired", s.Grant.State, err)
 	}
+}
+
+// A revoke, a pause and a stop are answered after other instances have been waited for, and the wait has an end.
+func TestOtherInstancesAreWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		ctx := context.Background()
+		var asked []passport.GrantID
+		d.Elsewhere = func(ctx context.Context, g passport.GrantID) {
+			d.board.mu.Lock()
+			if len(d.board.quiet) != len(asked)+1 {
+				t.Errorf("before its own calls were over: %v", d.board.quiet)
+			}
+			d.board.mu.Unlock()
+			asked = append(asked, g)
+			<-ctx.Done() // somebody there does not end
+		}
+		a, b := d.approved(t), d.approved(t)
+		for name, f := range map[string]func() error{
+			"revoke": func() error { _, _, err := d.Revoke(ctx, a.ID, "x"); return err },
+			"pause":  func() error { _, _, err := d.Pause(ctx, b.ID, "x"); return err },
+			"stop":   func() error { _, err := d.Stop(ctx, "x"); return err },
+		} {
+			n, began := len(asked), time.Now()
+			if err := f(); err != nil {
+				t.Fatal(err)
+			}
+			if len(asked) != n+1 {
+				t.Errorf("%s: nobody was asked", name)
+			}
+			if took := time.Since(began); took < time.Second || took > 2*time.Second {
+				t.Errorf("%s: waited %s", name, took)
+			}
+		}
+		if !slices.Contains(asked, a.ID) || !slices.Contains(asked, b.ID) || !slices.Contains(asked, "") {
+			t.Errorf("asked for %q", asked)
+		}
+	})
 }

@@ -192,6 +192,17 @@ func (b *Board) Live(g passport.GrantID) (n int) {
 	return n
 }
 
+// Grants lists the grants that have calls on the board, in no order.
+func (b *Board) Grants() []passport.GrantID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := make([]passport.GrantID, 0, len(b.calls))
+	for g := range b.calls {
+		list = append(list, g)
+	}
+	return list
+}
+
 // LiveAll is how many calls of all grants are on the board.
 func (b *Board) LiveAll() int {
 	b.mu.Lock()
