@@ -27,6 +27,8 @@ type Store interface {
 type History interface {
 	// Reservations lists the calls of a grant, newest first, at most limit, before an id (empty: the newest).
 	Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error)
+	// EventsOf lists what happened to a grant besides its calls and tokens, newest first, at most limit.
+	EventsOf(ctx context.Context, g passport.GrantID, limit int) ([]passport.Event, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums all grants: settled since a time, held now, calls since that time.

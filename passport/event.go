@@ -13,7 +13,13 @@ const (
 	GrantWasRevoked  EventKind = "grant.revoked"
 	GrantWasPaused   EventKind = "grant.paused"
 	GrantResumed     EventKind = "grant.resumed"
-	GrantFrozen      EventKind = "grant.frozen" // a bill above its hold
+	GrantFrozen      EventKind = "grant.frozen"       // a bill above its hold
+	GrantNearCap     EventKind = "grant.near_cap"     // 80 % of its money is spent
+	GrantSpent       EventKind = "grant.spent"        // all of it
+	GrantNearCalls   EventKind = "grant.near_calls"   // 80 % of its calls are used
+	GrantCallsSpent  EventKind = "grant.calls_spent"  // all of them
+	AnswersKept      EventKind = "grant.answers_kept" // from now on, for a day each
+	AnswersNotKept   EventKind = "grant.answers_not_kept"
 	TokenIssued      EventKind = "token.issued"
 	CallHeld         EventKind = "call.held"
 	CallSettled      EventKind = "call.settled"
@@ -30,6 +36,8 @@ const (
 	AppsResumed      EventKind = "apps.resumed"
 	CeilingSet       EventKind = "ceiling.set"
 	CeilingRemoved   EventKind = "ceiling.removed"
+	CeilingNear      EventKind = "ceiling.near" // 80 % of it is spent this month
+	CeilingSpent     EventKind = "ceiling.spent"
 )
 
 // Event is a fact committed with the change that it tells. It holds no secret, no prompt and no answer.

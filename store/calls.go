@@ -23,7 +23,11 @@ func FreezeGrant(ctx context.Context, q *query.Queries, s passport.Settlement, g
 			return err
 		}
 	}
-	return AddEvent(ctx, q, FrozenEvent(s, g, amount))
+	if err := AddEvent(ctx, q, FrozenEvent(s, g, amount)); err != nil {
+		return err
+	}
+	_, err = TellPassed(ctx, q, s.ID, g, s.At)
+	return err
 }
 
 // SettleLate is a settlement of what is not held any more: it lowers a charge of recovery, once, or changes nothing.
@@ -89,7 +93,14 @@ func chargeOrphan(ctx context.Context, q *query.Queries, row query.Reservation, 
 	if err := moveCeilings(ctx, q, row, -row.Amount, row.Amount); err != nil {
 		return err
 	}
-	return AddEvent(ctx, q, ChargedEvent(ReservationOf(row)))
+	r := ReservationOf(row)
+	if err := AddEvent(ctx, q, ChargedEvent(r)); err != nil {
+		return err
+	}
+	if _, err := TellPassed(ctx, q, r.ID, r.Grant, at); err != nil {
+		return err
+	}
+	return TellPassedCeilings(ctx, q, r.ID, r.Provider, row.PersonMonth, row.KeyMonth, at)
 }
 
 func missing(n int64, id string) error {

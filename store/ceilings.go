@@ -107,6 +107,9 @@ func SetCeiling(ctx context.Context, q *query.Queries, id passport.CeilingID, mo
 			return err
 		}
 	}
+	if _, err := q.ForgetTold(ctx, MonthSubject(id, passport.MonthOf(ev.At))); err != nil {
+		return err
+	}
 	if err := q.SetCeiling(ctx, query.SetCeilingParams{ID: string(id), Cap: int64(most)}); err != nil {
 		return err
 	}

@@ -125,6 +125,11 @@ func bringBudgets(ctx context.Context, q *query.Queries, g passport.Grant) error
 	if len(open) > 0 && (len(open) != len(path) || len(g.Details) == 0) {
 		return Reshaped(g.ID)
 	}
+	if len(open) > 0 && (open[0].Cap != int64(total.Cap) || open[0].CallsCap != total.CallsCap) {
+		if _, err := q.ForgetTold(ctx, string(g.ID)); err != nil {
+			return err
+		}
+	}
 	for seq, b := range path {
 		if err := bringBudget(ctx, q, g, int64(seq), b, len(open) == 0); err != nil {
 			return err
@@ -230,8 +235,22 @@ func Events(ctx context.Context, q *query.Queries, after int64, limit int) ([]pa
 	var out []passport.Event
 	for _, r := range rows {
 		after = r.Seq
-		out = append(out, passport.Event{ID: passport.EventID(r.ID), Kind: passport.EventKind(r.Kind), At: TimeOf(r.At),
-			Actor: r.Actor, Grant: passport.GrantID(r.GrantID), Note: r.Note})
+		out = append(out, eventOf(r))
 	}
 	return out, after, nil
+}
+
+func eventOf(r query.Event) passport.Event {
+	return passport.Event{ID: passport.EventID(r.ID), Kind: passport.EventKind(r.Kind), At: TimeOf(r.At), Actor: r.Actor,
+		Grant: passport.GrantID(r.GrantID), Note: r.Note}
+}
+
+// EventsOf is the step of authority.History.
+func EventsOf(ctx context.Context, q *query.Queries, g passport.GrantID, limit int) ([]passport.Event, error) {
+	rows, err := q.EventsOf(ctx, query.EventsOfParams{GrantID: string(g), Limit: Bounded(limit)})
+	var out []passport.Event
+	for _, r := range rows {
+		out = append(out, eventOf(r))
+	}
+	return out, err
 }

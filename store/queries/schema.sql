@@ -175,6 +175,13 @@ CREATE TABLE answer (
 CREATE INDEX answer_age ON answer (created_at, reservation_id);
 CREATE INDEX answer_grant ON answer (grant_id);
 
+-- What a grant, or a month of a ceiling, was told of already: once, until its cap is changed.
+CREATE TABLE told (
+  subject TEXT NOT NULL,
+  kind    TEXT NOT NULL,
+  PRIMARY KEY (subject, kind)
+);
+
 -- Rows are never removed, so the next seq is always above every seq there was.
 CREATE TABLE event (
   seq      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -185,4 +192,5 @@ CREATE TABLE event (
   grant_id TEXT NOT NULL,
   note     TEXT NOT NULL
 );
-
+-- What the owner reads of a grant. Calls and tokens, the many, are not in it.
+CREATE INDEX event_grant ON event (grant_id, seq) WHERE kind NOT IN ('call.held', 'call.settled', 'token.issued');

@@ -161,3 +161,8 @@ type Token struct {
 	ExpiresAt int64
 	RevokedAt int64
 }
+
+type Told struct {
+	Subject string
+	Kind    string
+}

@@ -16,7 +16,12 @@ func (s *Store) AddGrant(ctx context.Context, g passport.Grant, ev passport.Even
 
 // ChangeGrant implements authority.Store.
 func (s *Store) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error {
+		if err := store.ChangeGrant(ctx, q, g, ev); err != nil {
+			return err
+		}
+		return s.writer.changed(ctx, q, g)
+	})
 }
 
 // Stop implements authority.Store.

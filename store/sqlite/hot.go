@@ -283,6 +283,11 @@ func (w *writer) settle(s passport.Settlement) error {
 	if err := h.tell(store.SettledEvent(s, passport.GrantID(grant), amount)); err != nil {
 		return err
 	}
+	if person != 0 || key != 0 {
+		if err := store.TellPassedCeilings(context.Background(), w.queries, s.ID, provider, person, key, s.At); err != nil {
+			return err
+		}
+	}
 	if s.Actual <= amount {
 		return nil
 	}

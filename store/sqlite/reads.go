@@ -55,6 +55,16 @@ func (s *Store) Ceilings(ctx context.Context, m passport.Month) (out []passport.
 	return out, err
 }
 
+// EventsOf implements authority.History.
+func (s *Store) EventsOf(ctx context.Context, g passport.GrantID, limit int) (out []passport.Event, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.EventsOf(ctx, q, g, limit)
+		return err
+	})
+	return out, err
+}
+
 // SigningKeys implements token.Store.
 func (s *Store) SigningKeys(ctx context.Context) (out []passport.SigningKey, err error) {
 	err = s.read(ctx, func(q *query.Queries) error {

@@ -49,7 +49,7 @@ const (
 	left         // by the caller, who does not wait any more: it is not run
 )
 
-// writer is the one goroutine that writes. Only it touches conn, raw, queries, hot and late after the start.
+// writer is the one goroutine that writes. Only it touches conn, raw, queries, hot and watch and late after the start.
 type writer struct {
 	queue   chan *job
 	done    chan struct{} // closed when the writer has ended
@@ -58,13 +58,14 @@ type writer struct {
 	raw     *sqlite3.Conn // the same connection as conn, without database/sql in between
 	queries *query.Queries
 	hot     *hot
+	watch   watch  // grants that may soon pass a mark
 	late    []*job // settlements of failed commits, in their order, before all that is queued
 	log     *slog.Logger
 	lost    error // for Close, when done is closed
 }
 
 func startWriter(conn *sql.Conn, log *slog.Logger) (*writer, error) {
-	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), log: log}
+	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), watch: newWatch(), log: log}
 	err := conn.Raw(func(c any) error {
 		w.raw = c.(driver.Conn).Raw()
 		return nil
@@ -278,6 +279,7 @@ func (w *writer) attempt(jobs []*job, careful bool) (err error) {
 	if err := w.hot.begin.Exec(); err != nil {
 		return err
 	}
+	w.watch.begin()
 	defer func() {
 		if err != nil && !w.raw.GetAutocommit() {
 			err = errors.Join(err, w.raw.Exec(`ROLLBACK`))
@@ -295,7 +297,11 @@ func (w *writer) attempt(jobs []*job, careful bool) (err error) {
 			return err
 		}
 	}
-	return w.hot.commit.Exec()
+	if err := w.hot.commit.Exec(); err != nil {
+		return err
+	}
+	w.watch.committed()
+	return nil
 }
 
 // guarded runs a job in a savepoint and undoes it alone if it fails. Error: the transaction is gone.
@@ -318,10 +324,15 @@ func (w *writer) guarded(j *job) error {
 func (w *writer) apply(j *job) (err error) {
 	switch {
 	case j.hold != nil:
-		j.held, err = w.hold(*j.hold)
+		if j.held, err = w.hold(*j.hold); err == nil {
+			w.watch.see(j.hold.Grant, j.held.Total)
+		}
 		return err
 	case j.settle != nil:
 		if err := w.settle(*j.settle); err != nil {
+			return err
+		}
+		if err := w.passed(*j.settle); err != nil {
 			return err
 		}
 		return store.FreeClaim(context.Background(), w.queries, *j.settle)

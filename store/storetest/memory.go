@@ -38,6 +38,7 @@ type Memory struct {
 	events   []passport.Event
 	claims   map[claimKey]claim
 	answers  map[passport.ReservationID]answer
+	told     map[told]bool
 	stopped  bool
 	since    time.Time // when stopped
 }
@@ -52,7 +53,9 @@ type account struct {
 	grant  passport.Grant
 	opened bool
 	total  passport.Balance
-	parts  []passport.Balance // one for each detail, nil where there is one
+
+	recapped bool               // its last change changed the caps of the total
+	parts    []passport.Balance // one for each detail, nil where there is one
 }
 
 type call struct {
@@ -74,6 +77,7 @@ func NewMemory() *Memory {
 		sessions: map[[32]byte]passport.Session{},
 		bearers:  map[[32]byte]passport.OwnerToken{},
 		claims:   map[claimKey]claim{},
+		told:     map[told]bool{},
 		answers:  map[passport.ReservationID]answer{},
 		ceilings: map[passport.CeilingID]passport.Limit{},
 		months:   map[monthKey]*passport.Ceiling{},
@@ -172,6 +176,10 @@ func (m *Memory) ChangeGrant(_ context.Context, g passport.Grant, ev passport.Ev
 		}
 		a.grant = copied(g)
 		m.dropAnswers(g)
+		if a.recapped {
+			m.forgetTold(string(g.ID))
+			a.recapped = false
+		}
 		if g.State == passport.GrantRevoked {
 			m.revokeTokens(g.ID, cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At)))
 		}
@@ -193,6 +201,7 @@ func (a *account) budget(g passport.Grant) error {
 		a.opened, a.total, a.parts = true, total, parts
 		return nil
 	}
+	a.recapped = a.total.Cap != total.Cap || a.total.CallsCap != total.CallsCap
 	a.total.Cap, a.total.CallsCap = total.Cap, total.CallsCap
 	for i, p := range parts {
 		a.parts[i].Cap, a.parts[i].CallsCap = p.Cap, p.CallsCap

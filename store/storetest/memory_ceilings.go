@@ -26,6 +26,7 @@ func (m *Memory) SetCeiling(_ context.Context, id passport.CeilingID, most passp
 		if _, on := was.Get(); !on {
 			m.takeUp(monthKey{id, passport.MonthOf(stored(ev.At))})
 		}
+		m.forgetTold(store.MonthSubject(id, passport.MonthOf(stored(ev.At))))
 		m.ceilings[id] = passport.LimitOf(int64(most))
 		m.note(store.CeilingEvent(ev, id, was, m.ceilings[id]))
 		return nil

@@ -121,6 +121,7 @@ func (m *Memory) settle(c *call, s passport.Settlement) {
 	m.shift(c, -c.Amount, s.Actual)
 	c.end(s)
 	m.note(store.SettledEvent(s, c.Grant, c.Amount))
+	defer m.passed(c, s.At)
 	if s.Actual <= c.Amount {
 		return
 	}
@@ -167,6 +168,7 @@ func (m *Memory) ChargeOrphans(_ context.Context, at time.Time) (n int, sum pass
 			m.shift(c, -c.Amount, c.Amount)
 			c.State, c.Actual, c.Why, c.EndedAt = passport.ReservationSwept, c.Amount, passport.Orphaned, stored(at)
 			m.note(store.ChargedEvent(c.Reservation))
+			m.passed(c, stored(at))
 			n, sum = n+1, sum+c.Amount
 		}
 		return nil

@@ -1,0 +1,11 @@
+-- +goose Up
+
+-- What a grant, or a month of a ceiling, was told of already: once, until its cap is changed.
+CREATE TABLE told (
+  subject TEXT NOT NULL,
+  kind    TEXT NOT NULL,
+  PRIMARY KEY (subject, kind)
+) STRICT, WITHOUT ROWID;
+
+-- What the owner reads of a grant. Calls and tokens, the many, are not in it.
+CREATE INDEX event_grant ON event (grant_id, seq) WHERE kind NOT IN ('call.held', 'call.settled', 'token.issued');

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// near says whether a part is 80 % of a whole or more. A whole of nothing is never near: nothing of it can be spent.
+func near[T ~int64](part, whole T) bool { return whole > 0 && part >= whole-whole/5 }
+
+// Passed lists what is to be told of a balance: near first, then all of it, of the money and of the calls.
+func Passed(b passport.Balance) (out []passport.EventKind) {
+	if near(b.Settled, b.Cap) {
+		out = append(out, passport.GrantNearCap)
+	}
+	if b.Cap > 0 && b.Settled >= b.Cap {
+		out = append(out, passport.GrantSpent)
+	}
+	if near(b.Calls, b.CallsCap) {
+		out = append(out, passport.GrantNearCalls)
+	}
+	if b.CallsCap > 0 && b.Calls >= b.CallsCap {
+		out = append(out, passport.GrantCallsSpent)
+	}
+	return out
+}
+
+// MayPass says whether the open holds of a balance may bring it to where something is to be told.
+func MayPass(b passport.Balance) bool {
+	return near(b.Settled+b.Held, b.Cap) || near(b.Calls, b.CallsCap)
+}
+
+// Outdone says whether a kind need not be told because a later one of the same list says more.
+func Outdone(kind passport.EventKind, all []passport.EventKind) bool {
+	more := map[passport.EventKind]passport.EventKind{passport.GrantNearCap: passport.GrantSpent,
+		passport.GrantNearCalls: passport.GrantCallsSpent, passport.CeilingNear: passport.CeilingSpent}[kind]
+	for _, k := range all {
+		if k == more {
+			return true
+		}
+	}
+	return false
+}
+
+// PassedEvent tells that a grant has passed a mark. id is of what made it pass.
+func PassedEvent(id passport.ReservationID, kind passport.EventKind, g passport.GrantID, b passport.Balance, at time.Time) passport.Event {
+	var note string
+	switch kind {
+	case passport.GrantNearCap:
+		note = fmt.Sprintf("%s of %s is spent", b.Settled, b.Cap)
+	case passport.GrantSpent:
+		note = fmt.Sprintf("all of %s is spent", b.Cap)
+	case passport.GrantNearCalls:
+		note = fmt.Sprintf("%d of %d calls are used", b.Calls, b.CallsCap)
+	case passport.GrantCallsSpent:
+		note = fmt.Sprintf("all %d calls are used", b.CallsCap)
+	}
+	return passport.Event{ID: passport.EventID(string(id) + ":" + string(kind)), Kind: kind, At: at, Actor: "broker", Grant: g, Note: note}
+}
+
+// TellPassed writes the events of a grant that has passed a mark, each once until its caps change, and returns its balance.
+func TellPassed(ctx context.Context, q *query.Queries, id passport.ReservationID, g passport.GrantID, at time.Time) (passport.Balance, error) {
+	row, err := q.TotalBudget(ctx, string(g))
+	if errors.Is(err, sql.ErrNoRows) {
+		return passport.Balance{}, nil
+	}
+	if err != nil {
+		return passport.Balance{}, err
+	}
+	b := balanceOf(row)
+	all := Passed(b)
+	for _, kind := range all {
+		if err := tellOnce(ctx, q, string(g), Outdone(kind, all), PassedEvent(id, kind, g, b, at)); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// tellOnce writes an event if its subject was not told of it before. A quiet one is only noted.
+func tellOnce(ctx context.Context, q *query.Queries, subject string, quiet bool, ev passport.Event) error {
+	n, err := q.Tell(ctx, query.TellParams{Subject: subject, Kind: string(ev.Kind)})
+	if err != nil || n == 0 || quiet {
+		return err
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+// PassedCeiling lists what is to be told of a month of a ceiling.
+func PassedCeiling(c passport.Ceiling) (out []passport.EventKind) {
+	if near(c.Spent(), c.Cap) {
+		out = append(out, passport.CeilingNear)
+	}
+	if c.Cap > 0 && c.Spent() >= c.Cap {
+		out = append(out, passport.CeilingSpent)
+	}
+	return out
+}
+
+// PassedCeilingEvent tells that a month of a ceiling has passed a mark.
+func PassedCeilingEvent(id passport.ReservationID, kind passport.EventKind, c passport.Ceiling, at time.Time) passport.Event {
+	note := fmt.Sprintf("limit a month, %s, %d: %s of %s is spent", c.ID, c.Month, c.Spent(), c.Cap)
+	if kind == passport.CeilingSpent {
+		note = fmt.Sprintf("limit a month, %s, %d: all of %s is spent", c.ID, c.Month, c.Cap)
+	}
+	return passport.Event{ID: passport.EventID(string(id) + ":" + string(kind) + ":" + string(c.ID)), Kind: kind, At: at, Actor: "broker", Note: note}
+}
+
+// MonthSubject names a month of a ceiling among what is told once.
+func MonthSubject(id passport.CeilingID, m passport.Month) string { return fmt.Sprintf("%s/%d", id, m) }
+
+// TellPassedCeilings does as TellPassed for the ceilings whose months a settled call took from; month 0: it took nothing there.
+func TellPassedCeilings(ctx context.Context, q *query.Queries, id passport.ReservationID, p passport.Provider, person, key int64, at time.Time) error {
+	for _, on := range []struct {
+		id    passport.CeilingID
+		month int64
+	}{{passport.PersonCeiling, person}, {passport.KeyCeiling(p), key}} {
+		if on.month == 0 {
+			continue
+		}
+		row, err := q.CeilingOf(ctx, query.CeilingOfParams{ID: string(on.id), Month: on.month})
+		if errors.Is(err, sql.ErrNoRows) {
+			continue // it has been taken away
+		}
+		if err != nil {
+			return err
+		}
+		c := passport.Ceiling{ID: on.id, Month: passport.Month(on.month), Cap: passport.Money(row.Cap), Earlier: passport.Money(row.Earlier), Settled: passport.Money(row.Settled)}
+		all := PassedCeiling(c)
+		for _, kind := range all {
+			if err := tellOnce(ctx, q, MonthSubject(c.ID, c.Month), Outdone(kind, all), PassedCeilingEvent(id, kind, c, at)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

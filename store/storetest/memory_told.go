@@ -1,0 +1,66 @@
+package storetest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+)
+
+// told is what a grant, or a month of a ceiling, was told of already.
+type told struct {
+	subject string
+	kind    passport.EventKind
+}
+
+func (m *Memory) forgetTold(subject string) {
+	for t := range m.told {
+		if t.subject == subject {
+			delete(m.told, t)
+		}
+	}
+}
+
+func (m *Memory) tellOnce(subject string, quiet bool, ev passport.Event) {
+	t := told{subject, ev.Kind}
+	if !m.told[t] && !quiet {
+		m.note(ev)
+	}
+	m.told[t] = true
+}
+
+// passed tells what a grant and the ceilings of a call have passed.
+func (m *Memory) passed(c *call, at time.Time) {
+	b := m.accounts[c.Grant].total
+	all := store.Passed(b)
+	for _, kind := range all {
+		m.tellOnce(string(c.Grant), store.Outdone(kind, all), store.PassedEvent(c.ID, kind, c.Grant, b, at))
+	}
+	for _, id := range []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(c.Provider)} {
+		month := *c.monthOf(id)
+		if _, on := m.ceilings[id]; !on || month == 0 {
+			continue
+		}
+		x := m.ceiling(id, month)
+		all := store.PassedCeiling(x)
+		for _, kind := range all {
+			m.tellOnce(store.MonthSubject(id, month), store.Outdone(kind, all), store.PassedCeilingEvent(c.ID, kind, x, at))
+		}
+	}
+}
+
+// EventsOf implements authority.History.
+func (m *Memory) EventsOf(_ context.Context, g passport.GrantID, limit int) (out []passport.Event, err error) {
+	err = m.do("EventsOf", func() error {
+		for _, ev := range slices.Backward(m.events) {
+			if ev.Grant == g && ev.Kind != passport.CallHeld && ev.Kind != passport.CallSettled && ev.Kind != passport.TokenIssued {
+				out = append(out, ev)
+			}
+		}
+		out = first(out, limit)
+		return nil
+	})
+	return out, err
+}
