@@ -85,7 +85,9 @@ func (c *call) identify() (token.Passport, passport.Standing, error) {
 	if err == nil {
 		c.pass, c.standing, err = c.g.Tokens.Identify(c.r.Context(), access)
 	}
-	c.stranger = err
+	if c.stranger = err; err == nil {
+		c.known(c.standing)
+	}
 	return c.pass, c.standing, err
 }
 
@@ -187,10 +189,32 @@ func (c *call) settle() passport.Money {
 		seen := c.tap.Seen()
 		seen.Unseen = c.g.Now().Sub(c.fresh)
 		c.rec.Charged = c.rsv.Cut(c.r.Context(), c.why, seen)
-		return c.rec.Charged
+	} else {
+		c.rec.Charged = c.rsv.Settle(c.r.Context(), c.why, c.usage)
 	}
-	c.rec.Charged = c.rsv.Settle(c.r.Context(), c.why, c.usage)
+	c.account()
 	return c.rec.Charged
+}
+
+// account tells what the call cost and what is left after it: in the headers if they are not out yet, else in trailers, for a
+// client that says it reads them (RFC 9110 §6.5.1). Events or comments of ours in a stream would be read by SDKs that don't
+// know them.
+func (c *call) account() {
+	prefix := ""
+	if c.started {
+		if te := c.r.Header.Get("Te"); !strings.Contains(strings.ToLower(te), "trailers") {
+			return
+		}
+		prefix = http.TrailerPrefix
+	}
+	held, calls := c.rsv.Held, c.rsv.Held.Total.CallsLeft()
+	if c.why == passport.NotSent {
+		calls++ // given back
+	}
+	h := c.w.Header()
+	h.Set(prefix+HeaderCost, strconv.FormatInt(int64(c.rec.Charged), 10))
+	h.Set(prefix+HeaderBudget, strconv.FormatInt(int64(max(0, held.Left+c.rsv.Amount-c.rec.Charged)), 10))
+	h.Set(prefix+HeaderCalls, strconv.FormatInt(calls, 10))
 }
 
 // refuse answers with an error of ours, in the shape of the caller's dialect, unless the answer has begun.

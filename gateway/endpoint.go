@@ -25,7 +25,7 @@ type Route struct {
 	Handler http.HandlerFunc
 }
 
-// Routes lists the ways in. All ask for an access token.
+// Routes lists the ways in. All ask for an access token; all but GET /v1/grant carry calls.
 func (g *Gateway) Routes() (list []Route) {
 	add := func(pattern string, e endpoint) {
 		list = append(list, Route{pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e) }})
@@ -39,6 +39,7 @@ func (g *Gateway) Routes() (list []Route) {
 	add("POST /anthropic/messages", native(g.Anthropic, anthropicCredential)) // some clients leave the version out
 	add("POST /google/v1beta/models/{call}", native(g.Google, googleCredential))
 	add("POST /google/v1/models/{call}", native(g.Google, googleCredential))
+	list = append(list, Route{"GET /v1/grant", g.tellStanding})
 	add("POST /proxy/chat", endpoint{credential: seedBearer, early: (*call).readSeed, read: (*call).translateSeed})
 	return list
 }

@@ -27,6 +27,7 @@ type Tokens interface {
 // Config is what the gateway works with. All fields are required, but for OnKeepError.
 type Config struct {
 	Tokens   Tokens
+	Grants   Grants
 	Meter    *meter.Meter
 	Tariff   *meter.Tariff
 	Board    *recall.Board
@@ -87,7 +88,6 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		c.refuse(err)
 		return
 	}
-	c.known(standing)
 
 	// 2 read: the whole body, strictly; what cannot be priced is refused.
 	req, err := e.read(c)

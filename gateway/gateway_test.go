@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ type desk struct {
 	board *recall.Board
 	fake  *fakeprovider.Fake
 	srv   *httptest.Server
+	stop  func() // the provider
 	grant passport.Grant
 }
 
@@ -73,7 +75,8 @@ func open(t *testing.T, stale bool) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(stop)
+	d.stop = sync.OnceFunc(stop)
+	t.Cleanup(d.stop)
 	d.approve(t)
 	box, err := seal.Open(t.TempDir() + "/kek")
 	if err != nil {
@@ -105,7 +108,7 @@ func open(t *testing.T, stale bool) *desk {
 		}
 		tk.stale = &s
 	}
-	d.gw = gateway.New(gateway.Config{Tokens: tk, Meter: m, Tariff: tariff, Board: d.board, Vault: v, Upstream: up, Repeats: &repeat.Keeper{Store: d.store, Box: box, Now: time.Now}, Now: time.Now,
+	d.gw = gateway.New(gateway.Config{Tokens: tk, Grants: d.store, Meter: m, Tariff: tariff, Board: d.board, Vault: v, Upstream: up, Repeats: &repeat.Keeper{Store: d.store, Box: box, Now: time.Now}, Now: time.Now,
 		OpenAI: openai.New(), Anthropic: anthropic.New(), Google: gemini.New(),
 		MaxBody: 1 << 20, MaxBodies: 2 << 20, BodyTimeout: time.Minute, WriteTimeout: time.Minute})
 	mux := http.NewServeMux()

@@ -72,8 +72,7 @@ func (c *call) refusedUpstream(ans *upstream.Answer) error {
 	case up.Status == http.StatusUnauthorized || up.Status == http.StatusForbidden:
 		return problem.New(problem.CredentialRefused, "the provider refused the owner's key for %s", c.rec.Provider.Title())
 	}
-	left := c.rsv.Held.Left + c.rsv.Amount - c.settle()
-	c.tell(left, c.rsv.Held.Total.CallsLeft())
+	c.settle()
 	c.head(ans)
 	if ra := ans.Header.Get("Retry-After"); ra != "" && len(ra) < 40 {
 		c.w.Header().Set("Retry-After", ra)
@@ -153,9 +152,7 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	}
 	out = append(out, rest...)
 	c.finish(usage)
-	cost := c.settle() // queued before the client can ask what it has left
-	c.tell(max(0, c.rsv.Held.Left+c.rsv.Amount-cost), c.rsv.Held.Total.CallsLeft())
-	c.w.Header().Set(HeaderCost, strconv.FormatInt(int64(cost), 10))
+	c.settle() // queued before the client can ask what it has left
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 	c.keep(out)
 	c.store(ctx)

@@ -184,7 +184,7 @@ func (b *broker) openPlanes() (err error) {
 	b.upstream = upstream.New(upstream.Config{
 		Bases: cfg.bases, HeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, UserAgent: "aipassport/" + version})
 	b.gateway = gateway.New(gateway.Config{
-		Tokens: b.tokens, Meter: b.meter, Tariff: b.tariff, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
+		Tokens: b.tokens, Grants: b.store, Meter: b.meter, Tariff: b.tariff, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
 		OnKeepError: func(err error) { b.log.Error("an answer was not kept", "error", err.Error()) },
 		OpenAI:      openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: cfg.compatible,
 		Charge5xx: cfg.charge5xx,
