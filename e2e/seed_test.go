@@ -187,7 +187,7 @@ func TestGrantRequestValidation(t *testing.T) {
 		{scoped("provider", `"OpenAI"`), "scope", "Invalid enum value. Expected 'openai' | 'anthropic' | 'google', received 'OpenAI'"},
 		{scoped("models", ""), "scope", "Required"},
 		{scoped("models", `"gpt-4o"`), "scope", "Expected array, received string"},
-		{scoped("capabilities", `["fly"]`), "scope", "Invalid enum value. Expected 'chat' | 'embeddings' | 'images' | 'audio' | 'code', received 'fly'"},
+		{scoped("capabilities", `["fly"]`), "scope", "Invalid enum value. Expected 'chat' | 'embeddings' | 'images' | 'audio' | 'code' | 'search', received 'fly'"},
 		{scoped("maxBudgetCents", `-1`), "scope", "Number must be greater than or equal to 0"},
 		{scoped("maxBudgetCents", `1.5`), "scope", "Expected integer, received float"},
 		{scoped("maxBudgetCents", `null`), "scope", "Expected number, received null"},

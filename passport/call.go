@@ -2,17 +2,58 @@ package passport
 
 import "time"
 
+// Kind is what a call asks of a model, as tariffs tell models apart.
+type Kind string
+
+// The kinds of calls. The empty Kind is none, and has no price.
+const (
+	KindChat          Kind = "chat"
+	KindEmbedding     Kind = "embedding"
+	KindImage         Kind = "image"         // makes images
+	KindTranscription Kind = "transcription" // sound to text
+	KindSpeech        Kind = "speech"        // text to sound
+)
+
 // Call is what the gateway read of one request: what is wanted, and all that bounds its cost. It holds no prompt.
 type Call struct {
-	Provider  Provider
-	Model     string
-	Uses      []Capability // what the grant must allow; never empty for a call that was read
-	Stream    bool
-	BodyBytes int64 // bytes that go upstream, before an output cap is spliced in, as long as normalizing can make them; each text token covers at least one
-	Parts     int64 // messages, tools and system parts: each costs a few template tokens
-	MaxOutput Limit // model tokens of output that the caller allows for one answer; absent: the meter chooses
-	Choices   int64 // answers asked for (n, candidateCount); at least 1
-	Claim     Claim // of its Idempotency-Key; zero: none
+	Provider     Provider
+	Kind         Kind
+	Model        string
+	Uses         []Capability // what the grant must allow; never empty for a call that was read
+	Stream       bool
+	BodyBytes    int64   // bytes that go upstream without those of images and sound, before an output cap is spliced in, as long as normalizing can make them; each text token covers at least one
+	Parts        int64   // messages, tools and system parts: each costs a few template tokens
+	Images       []Image // that are in the body
+	Clips        []Clip  // that are in the body
+	Searches     int64   // of the web, that the provider may make on its own; 0: none
+	FileSearches int64   // of stored files; 0: none
+	MaxOutput    Limit   // model tokens of output that the caller allows for one answer; absent: the meter chooses
+	Choices      int64   // answers or images asked for (n, candidateCount); at least 1
+	Claim        Claim   // of its Idempotency-Key; zero: none
+}
+
+// Image is one image that a call shows to the model, as its own header has it.
+type Image struct {
+	Width, Height int64 // pixels, from 1
+	Detail        Detailed
+	Bytes         int64 // that it takes in the body, which BodyBytes leaves out
+}
+
+// Detailed is how closely an image is to be looked at, in OpenAI's words. Anything else is the model's default.
+type Detailed string
+
+// How closely OpenAI's models look (guide "Images and vision", the parameter detail).
+const (
+	DetailedAuto     Detailed = "auto"
+	DetailedLow      Detailed = "low"
+	DetailedHigh     Detailed = "high"
+	DetailedOriginal Detailed = "original"
+)
+
+// Clip is one piece of sound that a call lets the model hear.
+type Clip struct {
+	Seconds Limit // at most, begun seconds counted; absent: its bytes do not tell
+	Bytes   int64 // that it takes in the body, which BodyBytes leaves out
 }
 
 // Usage is what the provider says was consumed, in model tokens unless it says otherwise. The zero Usage is unknown, which costs
@@ -45,12 +86,12 @@ func (u Usage) Sane() bool {
 			return false
 		}
 	}
-	return u.Known && u.plainText() >= 0 && u.CacheAudio+u.CacheImage <= u.CacheRead &&
+	return u.Known && u.PlainText() >= 0 && u.CacheAudio+u.CacheImage <= u.CacheRead &&
 		u.CacheAudio <= u.InputAudio && u.CacheImage <= u.InputImage && u.Reasoning+u.OutputAudio+u.OutputImage <= u.Output
 }
 
-// plainText is the input that was neither cached nor sound nor image.
-func (u Usage) plainText() int64 {
+// PlainText is the input that was neither cached nor sound nor image.
+func (u Usage) PlainText() int64 {
 	return u.Input - u.CacheRead - u.CacheWrite - u.CacheWrite1h - (u.InputAudio - u.CacheAudio) - (u.InputImage - u.CacheImage)
 }
 

@@ -58,11 +58,12 @@ const (
 	Embeddings Capability = "embeddings"
 	Images     Capability = "images"
 	Audio      Capability = "audio"
-	Code       Capability = "code"
+	Code       Capability = "code"   // programs run at the provider
+	Search     Capability = "search" // the provider searches the web on its own
 )
 
 // Capabilities lists them in the order in which errors spell them.
-var Capabilities = []Capability{Chat, Embeddings, Images, Audio, Code}
+var Capabilities = []Capability{Chat, Embeddings, Images, Audio, Code, Search}
 
 // Person is a resource owner (RFC 6749 §1.1): who signs in, decides and pays.
 type Person struct {

@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,6 +148,8 @@ func capabilities(d passport.Detail) string {
 			out = append(out, "hear and speak")
 		case passport.Code:
 			out = append(out, "run programs at the provider")
+		case passport.Search:
+			out = append(out, "let the provider search the web")
 		}
 	}
 	if len(out) == 0 {
@@ -164,12 +167,32 @@ func call(r passport.Reservation) callView {
 		v.Model = "a model with a strange name"
 	}
 	if r.Usage.Known {
-		v.In, v.Out = web.Num(r.Usage.Input), web.Num(r.Usage.Output)
+		v.In, v.Out = used(r.Usage)
 	}
 	if r.State == passport.ReservationHeld {
 		v.In, v.Out, v.Cost = "…", "…", web.USD(r.Amount)+" held"
 	}
 	return v
+}
+
+// used is what a call took in and gave out, with what was dearer than text in brackets.
+func used(u passport.Usage) (in, out string) {
+	tell := func(sum int64, parts ...string) string {
+		parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+		if len(parts) == 0 {
+			return web.Num(sum)
+		}
+		return web.Num(sum) + " (" + strings.Join(parts, ", ") + ")"
+	}
+	part := func(n int64, one, many string) string {
+		if n == 0 {
+			return ""
+		}
+		return web.Count(n, one, many)
+	}
+	return tell(u.Input, part(u.InputImage, "of images", "of images"), part(u.InputAudio, "of sound", "of sound"), part(u.AudioSeconds, "second of sound", "seconds of sound")),
+		tell(u.Output, part(u.OutputImage, "of images", "of images"), part(u.OutputAudio, "of sound", "of sound"),
+			part(u.Searches, "search", "searches"), part(u.FileSearches, "search of files", "searches of files"))
 }
 
 // outcome says how a call ended, and what that meant for the money.

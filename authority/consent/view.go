@@ -243,6 +243,9 @@ func words(c passport.Capability, provider string) capView {
 	case passport.Code:
 		return capView{Icon: "code", Title: "Run programs at the provider",
 			Text: "May start programs on " + provider + "'s machines. Costs more, and is hard to foresee."}
+	case passport.Search:
+		return capView{Icon: "globe", Title: "Search the web",
+			Text: provider + " looks things up by itself, at a price for each search and for all that it reads. Dollars can be held for one call."}
 	default:
 		return capView{Icon: "alert", Title: "Something this page does not know", Text: "Leave it off."}
 	}

@@ -60,7 +60,7 @@ func TestGrantRequestValidation(t *testing.T) {
 		empty    = "String must contain at least 1 character(s)"
 		float    = "Expected integer, received float"
 		low      = "Number must be greater than or equal to 0"
-		caps     = "'chat' | 'embeddings' | 'images' | 'audio' | 'code'"
+		caps     = "'chat' | 'embeddings' | 'images' | 'audio' | 'code' | 'search'"
 		provs    = "Invalid enum value. Expected 'openai' | 'anthropic' | 'google', received "
 	)
 	one := func(name string, messages ...any) map[string]any { return map[string]any{name: messages} }

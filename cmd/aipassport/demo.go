@@ -107,7 +107,7 @@ func (c *demoCmd) open(ctx context.Context, dir, origin, key string) (*broker, s
 func sandboxTariff(t *meter.Tariff) *meter.Tariff {
 	return t.With(meter.ModelPrice{
 		Provider: passport.Sandbox, Model: sandboxModel, Input: 2_000_000, CacheRead: 2_000_000, CacheWrite: 2_000_000, CacheWrite1h: 2_000_000,
-		Output: 10_000_000, Context: 16_000, MaxOutput: 1_000, Chat: true,
+		Output: 10_000_000, Context: 16_000, MaxOutput: 1_000,
 	})
 }
 

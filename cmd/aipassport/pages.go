@@ -23,7 +23,7 @@ import (
 type prices struct{ t *meter.Tariff }
 
 func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
-	for _, m := range p.t.Models(of) {
+	for _, m := range p.t.Models(of, passport.KindChat) {
 		out = append(out, consent.ModelInfo{Name: m.Model, ShortChat: m.ShortChat()})
 	}
 	return out

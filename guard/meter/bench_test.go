@@ -75,7 +75,7 @@ var plain = meter.ModelPrice{Provider: passport.OpenAI, Model: "plain", Input: 1
 
 // ask is a call whose input is bounded by 1,080 model tokens, so that it costs at worst 1,080 and 2 for each token of output.
 func ask(maxOutput passport.Limit) passport.Call {
-	return passport.Call{Provider: passport.OpenAI, Model: "plain", Uses: []passport.Capability{passport.Chat}, BodyBytes: 1000, Parts: 1,
+	return passport.Call{Provider: passport.OpenAI, Kind: passport.KindChat, Model: "plain", Uses: []passport.Capability{passport.Chat}, BodyBytes: 1000, Parts: 1,
 		Choices: 1, MaxOutput: maxOutput}
 }
 

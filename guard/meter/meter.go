@@ -131,26 +131,53 @@ func (m *Meter) Close(ctx context.Context) {
 	}
 }
 
-// price is what the model of a call costs, if all that the call uses is in that price.
+// price is what the model of a call costs, if all that the call uses is in that price and can be bounded.
 func (m *Meter) price(c passport.Call) (ModelPrice, error) {
 	p, ok := m.c.Tariff.Price(c.Provider, c.Model)
 	if !ok {
 		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has no known price, so its cost cannot be capped", c.Model).In("model")
 	}
+	if p.Kind != c.Kind {
+		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has a price for %s only", c.Model, p.Kind).In("model")
+	}
 	if len(c.Uses) == 0 {
 		return ModelPrice{}, problem.New(problem.Unpriced, "a call that uses no capability has no price")
 	}
 	for _, u := range c.Uses {
-		if u != passport.Chat {
-			return ModelPrice{}, problem.New(problem.Unpriced, "Capability '%s' has no known price, so its cost cannot be capped", u)
+		if !p.prices(u) {
+			return ModelPrice{}, problem.New(problem.Unpriced, "Capability '%s' has no known price with model '%s', so its cost cannot be capped", u, c.Model)
 		}
+	}
+	if !p.bounds(c) {
+		return ModelPrice{}, problem.New(problem.Unpriced, "what model '%s' can cost for such a call has no known bound, so it cannot be capped", c.Model).In("model")
 	}
 	return p, nil
 }
 
+// prices says whether a capability is in the price.
+func (p ModelPrice) prices(c passport.Capability) bool {
+	switch c {
+	case passport.Chat:
+		return p.Kind == passport.KindChat
+	case passport.Embeddings:
+		return p.Kind == passport.KindEmbedding
+	case passport.Images:
+		return p.Kind == passport.KindImage
+	case passport.Audio:
+		return p.Kind == passport.KindTranscription || p.Kind == passport.KindSpeech || p.Kind == passport.KindChat && p.InputAudio > 0
+	case passport.Search:
+		return p.Kind == passport.KindChat && p.Search > 0
+	default: // code: the time that a program runs at the provider has no bound
+		return false
+	}
+}
+
 // outputBounds are the output cap to hold money for and the smallest that will do: both what the caller asked for, if that
-// was said. More than the model can give is held as asked: whether the provider clips or refuses it is not ours to guess.
+// was said, or what the model makes at most, where a call cannot set a cap. More than the model can give is held as asked: whether the provider clips or refuses it is not ours to guess.
 func outputBounds(p ModelPrice, c passport.Call) (wish, least int64, err error) {
+	if most, fixed, _ := p.fixedOutput(); fixed {
+		return most, most, nil
+	}
 	asked, ok := c.MaxOutput.Get()
 	if !ok {
 		wish = p.wishedOutput()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -36,6 +37,18 @@ func TestCost(t *testing.T) {
 		want     passport.Money
 	}{
 		{"nothing used", passport.OpenAI, "gpt-4o", passport.Usage{}, 0},
+		{"sound at its own price", passport.OpenAI, "gpt-audio", passport.Usage{Input: 1000, InputAudio: 600, Output: 500, OutputAudio: 400},
+			1_000 + 19_200 + 1_000 + 25_600},
+		{"cached sound", passport.Google, "gemini-2.5-flash", passport.Usage{Input: 1000, InputAudio: 600, CacheRead: 500, CacheAudio: 400},
+			300*300/1000 + 200 + 100*30/1000 + 40},
+		{"sound in a long prompt costs what text does there", passport.Google, "gemini-2.5-pro", passport.Usage{Input: 300_000, InputAudio: 100_000}, 750_000},
+		{"images made and shown", passport.OpenAI, "gpt-image-1.5", passport.Usage{Input: 1000, InputImage: 900, CacheRead: 100, CacheImage: 100, Output: 4160, OutputImage: 4160},
+			500 + 6_400 + 200 + 133_120},
+		{"a search of the web", passport.Anthropic, "claude-haiku-4-5", passport.Usage{Input: 1000, Output: 100, Searches: 3}, 1_000 + 500 + 30_000},
+		{"a search of files", passport.OpenAI, "gpt-4.1", passport.Usage{Input: 1000, FileSearches: 2}, 2_000 + 5_000},
+		{"begun seconds of sound", passport.OpenAI, "whisper-1", passport.Usage{AudioSeconds: 61}, 6_100},
+		{"an embedding", passport.OpenAI, "text-embedding-3-small", passport.Usage{Input: 8000}, 160},
+		{"speech", passport.Google, "gemini-2.5-flash-tts", passport.Usage{Input: 100, Output: 1000, OutputAudio: 1000}, 50 + 10_000},
 		{"input and output", passport.OpenAI, "gpt-4o", passport.Usage{Input: 1000, Output: 500}, 2_500 + 5_000},
 		{"reasoning is part of output", passport.OpenAI, "gpt-4o", passport.Usage{Input: 1000, Output: 500, Reasoning: 400}, 2_500 + 5_000},
 		{"cached input is part of input", passport.OpenAI, "gpt-4o", passport.Usage{Input: 1000, CacheRead: 600, Output: 500}, 1_000 + 750 + 5_000},
@@ -71,6 +84,34 @@ func TestCostOfWhatCannotBeIsCoveredByNothing(t *testing.T) {
 	}
 }
 
+// TestCostOfWhatHasNoPrice: a part that the tariff has no price for is not free.
+func TestCostOfWhatHasNoPrice(t *testing.T) {
+	p := priceOf(t, passport.OpenAI, "gpt-3.5-turbo")
+	for _, u := range []passport.Usage{{Input: 1, InputAudio: 1}, {Output: 1, OutputAudio: 1}, {Output: 1, OutputImage: 1}, {Searches: 1}, {FileSearches: 1}, {AudioSeconds: 1}} {
+		u.Known = true
+		if got := p.Cost(u); got <= passport.MaxMoney {
+			t.Errorf("%+v costs %s, want more than any cap", u, got)
+		}
+	}
+	for _, u := range []passport.Usage{{Input: 5, InputImage: 6}, {Input: 5, CacheRead: 2, CacheImage: 3, InputImage: 4}, {Input: 5, CacheRead: 3, CacheAudio: 3, InputAudio: 2},
+		{Output: 5, OutputImage: 3, OutputAudio: 3}, {Output: 5, Reasoning: 6}, {Searches: -1}, {Input: 10, CacheRead: 6, InputAudio: 6}} {
+		u.Known = true
+		if u.Sane() {
+			t.Errorf("%+v is sane", u)
+		}
+	}
+}
+
+func TestReasoningAtAPriceOfItsOwn(t *testing.T) {
+	p, _ := tariff(t).With(meter.ModelPrice{Provider: passport.OpenAI, Model: "x", Input: 1_000_000, Output: 1_000_000, OutputReasoning: 3_000_000, Request: 5_000_000}).Price(passport.OpenAI, "x")
+	if got := p.Cost(passport.Usage{Known: true, Input: 10, Output: 100, Reasoning: 40}); got != 10+60+120+5 {
+		t.Errorf("got %d", got)
+	}
+	if got := p.WorstCase(passport.Call{Kind: passport.KindChat, Choices: 1}, 100); got != 80+300+5 { // 64 for the template, written to a cache
+		t.Errorf("worst %d", got)
+	}
+}
+
 func TestShortChat(t *testing.T) {
 	for model, want := range map[string]passport.Money{"gpt-4o-mini": 150 + 300, "gpt-4o": 7_500} {
 		if got := priceOf(t, passport.OpenAI, model).ShortChat(); got != want {
@@ -81,9 +122,9 @@ func TestShortChat(t *testing.T) {
 
 func TestWorstCase(t *testing.T) {
 	call := func(bytes, parts, choices int64) passport.Call {
-		return passport.Call{BodyBytes: bytes, Parts: parts, Choices: choices}
+		return passport.Call{Kind: passport.KindChat, BodyBytes: bytes, Parts: parts, Choices: choices}
 	}
-	flat := meter.ModelPrice{Provider: passport.OpenAI, Model: "flat", Input: 1_000_000, CacheRead: 1_000_000, CacheWrite: 1_000_000,
+	flat := meter.ModelPrice{Provider: passport.OpenAI, Model: "flat", Kind: passport.KindChat, Input: 1_000_000, CacheRead: 1_000_000, CacheWrite: 1_000_000,
 		CacheWrite1h: 1_000_000, Output: 2_000_000}
 	window := flat
 	window.Context = 5_000
@@ -126,16 +167,30 @@ func TestWorstCase(t *testing.T) {
 	}
 }
 
+var kinds = []passport.Kind{passport.KindChat, passport.KindEmbedding, passport.KindImage, passport.KindTranscription, passport.KindSpeech}
+
+// everyModel is all that the tariff has, in order.
+func everyModel(tf *meter.Tariff) (out []meter.ModelPrice) {
+	for _, p := range passport.Providers {
+		for _, k := range kinds {
+			out = append(out, tf.Models(p, k)...)
+		}
+	}
+	return out
+}
+
 // anyPrice draws a model of the tariff or one that is made up, as the tariff would hold it.
 func anyPrice(rt *rapid.T, tf *meter.Tariff) meter.ModelPrice {
 	if rapid.Bool().Draw(rt, "listed") {
-		return rapid.SampledFrom(tf.Models(rapid.SampledFrom(passport.Providers).Draw(rt, "provider"))).Draw(rt, "model")
+		return rapid.SampledFrom(everyModel(tf)).Draw(rt, "model")
 	}
 	price := rapid.Map(rapid.Int64Range(0, 1_000_000_000), func(n int64) passport.Price { return passport.Price(n) })
 	p := meter.ModelPrice{
 		Provider: rapid.SampledFrom(passport.Providers).Draw(rt, "provider"), Model: "made-up",
 		Input: price.Draw(rt, "in"), CacheRead: price.Draw(rt, "read"), CacheWrite: price.Draw(rt, "write"), CacheWrite1h: price.Draw(rt, "hour"),
-		Output: price.Draw(rt, "out"), Context: rapid.SampledFrom([]int64{0, 1, 8_192, 1_000_000}).Draw(rt, "context"),
+		InputAudio: price.Draw(rt, "audio"), CacheAudio: price.Draw(rt, "audio read"), InputImage: price.Draw(rt, "image"), CacheImage: price.Draw(rt, "image read"),
+		Output: price.Draw(rt, "out"), OutputReasoning: price.Draw(rt, "reasoning"), OutputAudio: price.Draw(rt, "speech"), OutputImage: price.Draw(rt, "picture"),
+		Search: price.Draw(rt, "search"), FileSearch: price.Draw(rt, "file search"), Request: price.Draw(rt, "request"), Context: rapid.SampledFrom([]int64{0, 1, 8_192, 1_000_000}).Draw(rt, "context"),
 	}
 	for above := int64(0); rapid.IntRange(0, 2).Draw(rt, "another tier") > 0 && len(p.Tiers) < 4; {
 		above += rapid.Int64Range(1, 100_000).Draw(rt, "above")
@@ -150,26 +205,83 @@ func anyPrice(rt *rapid.T, tf *meter.Tariff) meter.ModelPrice {
 }
 
 func anyCall(rt *rapid.T) passport.Call {
-	return passport.Call{
+	c := passport.Call{
 		BodyBytes: rapid.Int64Range(0, 2_000_000).Draw(rt, "bytes"),
 		Parts:     rapid.Int64Range(0, 1000).Draw(rt, "parts"),
 		Choices:   rapid.Int64Range(1, 8).Draw(rt, "choices"),
 	}
+	if rapid.Bool().Draw(rt, "modes") {
+		c.Images = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) passport.Image {
+			return passport.Image{Width: rapid.Int64Range(1, 10_000).Draw(rt, "width"), Height: rapid.Int64Range(1, 10_000).Draw(rt, "height"),
+				Detail: rapid.SampledFrom([]passport.Detailed{"", "auto", "low", "high", "original"}).Draw(rt, "detail"), Bytes: rapid.Int64Range(1, 1_000_000).Draw(rt, "image bytes")}
+		}), 0, 3).Draw(rt, "images")
+		c.Clips = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) passport.Clip {
+			clip := passport.Clip{Bytes: 1000}
+			if rapid.Bool().Draw(rt, "known") {
+				clip.Seconds = passport.LimitOf(rapid.Int64Range(0, 10_000).Draw(rt, "seconds"))
+			}
+			return clip
+		}), 0, 2).Draw(rt, "clips")
+		c.Searches = rapid.SampledFrom([]int64{0, 0, 1, 5}).Draw(rt, "searches")
+		c.FileSearches = rapid.SampledFrom([]int64{0, 0, 3}).Draw(rt, "file searches")
+	}
+	return c
+}
+
+// documented is what the providers' pages say that an image or a second of sound can count for at most, whatever the model: no
+// table of the meter may be below what it says for its family, and what is drawn here is at most half of it.
+func anyModes(rt *rapid.T, p meter.ModelPrice, c passport.Call) (image, audio int64) {
+	for range c.Images {
+		image += rapid.Int64Range(0, map[passport.Provider]int64{passport.OpenAI: 70, passport.Anthropic: 1_600, passport.Google: 2_240}[p.Provider]).Draw(rt, "image tokens")
+	}
+	for _, clip := range c.Clips {
+		if s, known := clip.Seconds.Get(); known && p.InputAudio > 0 {
+			audio += rapid.Int64Range(0, s*map[passport.Provider]int64{passport.OpenAI: 10, passport.Anthropic: 0, passport.Google: 32}[p.Provider]).Draw(rt, "audio tokens")
+		}
+	}
+	return image, audio
 }
 
 // anyUsage draws what a provider that keeps to the bounds can bill for c.
 func anyUsage(rt *rapid.T, p meter.ModelPrice, c passport.Call, maxOutput int64) passport.Usage {
-	bound := c.BodyBytes + 16*c.Parts + 64
+	image, audio := anyModes(rt, p, c)
+	text, rounds := c.BodyBytes+16*c.Parts+64, int64(1)
+	if c.Searches > 0 {
+		rounds, text = 11, p.Context
+	}
 	if p.Context > 0 {
-		bound = min(bound, p.Context)
+		text = min(text, p.Context)
+		image = min(image, p.Context-text)
+		audio = min(audio, p.Context-text-image)
 	}
 	u := passport.Usage{Known: true}
-	u.Input = rapid.Int64Range(0, bound).Draw(rt, "input")
-	u.CacheRead = rapid.Int64Range(0, u.Input).Draw(rt, "cache read")
-	u.CacheWrite = rapid.Int64Range(0, u.Input-u.CacheRead).Draw(rt, "cache write")
-	u.CacheWrite1h = rapid.Int64Range(0, u.Input-u.CacheRead-u.CacheWrite).Draw(rt, "cache write 1h")
-	u.Output = rapid.Int64Range(0, maxOutput*c.Choices).Draw(rt, "output")
+	u.InputImage, u.InputAudio = image*rounds, audio*rounds
+	text = rapid.Int64Range(0, text*rounds).Draw(rt, "text")
+	u.CacheImage = rapid.Int64Range(0, u.InputImage).Draw(rt, "cached images")
+	u.CacheAudio = rapid.Int64Range(0, u.InputAudio).Draw(rt, "cached audio")
+	read := rapid.Int64Range(0, text).Draw(rt, "cache read")
+	u.Input, u.CacheRead = text+u.InputImage+u.InputAudio, read+u.CacheImage+u.CacheAudio
+	u.CacheWrite = rapid.Int64Range(0, text-read).Draw(rt, "cache write")
+	u.CacheWrite1h = rapid.Int64Range(0, text-read-u.CacheWrite).Draw(rt, "cache write 1h")
+	u.Output = rapid.Int64Range(0, maxOutput*c.Choices*rounds).Draw(rt, "output")
 	u.Reasoning = rapid.Int64Range(0, u.Output).Draw(rt, "reasoning")
+	if p.OutputAudio > 0 {
+		u.OutputAudio = rapid.Int64Range(0, u.Output-u.Reasoning).Draw(rt, "speech")
+	}
+	if p.OutputImage > 0 {
+		u.OutputImage = rapid.Int64Range(0, u.Output-u.Reasoning-u.OutputAudio).Draw(rt, "pictures")
+	}
+	if p.Search > 0 {
+		u.Searches = rapid.Int64Range(0, c.Searches).Draw(rt, "searched")
+	}
+	if p.FileSearch > 0 {
+		u.FileSearches = rapid.Int64Range(0, c.FileSearches).Draw(rt, "searched files")
+	}
+	if p.AudioSecond > 0 {
+		for _, clip := range c.Clips {
+			u.AudioSeconds += rapid.Int64Range(0, clip.Seconds.Or(0)).Draw(rt, "heard")
+		}
+	}
 	return u
 }
 
@@ -178,11 +290,45 @@ func TestCostNeverPassesTheWorstCase(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p, c := anyPrice(rt, tf), anyCall(rt)
 		maxOutput := rapid.Int64Range(0, 200_000).Draw(rt, "cap")
-		u := anyUsage(rt, p, c, maxOutput)
-		if cost, worst := p.Cost(u), p.WorstCase(c, maxOutput); cost > worst {
-			rt.Fatalf("%+v costs %d, above the worst case %d of %+v at %+v", u, cost, worst, c, p)
+		if worst := p.WorstCase(c, maxOutput); worst <= passport.MaxMoney {
+			u := anyUsage(rt, p, c, maxOutput)
+			if cost := p.Cost(u); cost > worst {
+				rt.Fatalf("%+v costs %d, above the worst case %d of %+v at %+v", u, cost, worst, c, p)
+			}
 		}
 	})
+}
+
+// TestEveryListedModelIsBounded: the property for each model of the tariff and a call of its kind that uses all that it can.
+func TestEveryListedModelIsBounded(t *testing.T) {
+	unbounded := map[string]bool{}
+	for _, p := range everyModel(tariff(t)) {
+		rapid.Check(t, func(rt *rapid.T) {
+			c := anyCall(rt)
+			if p.InputAudio == 0 && p.AudioSecond == 0 || p.Context == 0 && p.AudioSecond == 0 {
+				c.Clips = nil
+			}
+			for i := range c.Clips {
+				c.Clips[i].Seconds = passport.LimitOf(c.Clips[i].Seconds.Or(7))
+			}
+			if p.Context == 0 {
+				c.Searches = 0
+			}
+			worst := p.WorstCase(c, 1000)
+			if worst > passport.MaxMoney {
+				unbounded[p.Model] = true
+				return
+			}
+			u := anyUsage(rt, p, c, 1000)
+			if cost := p.Cost(u); cost > worst {
+				rt.Fatalf("%+v costs %d, above the worst case %d of %+v at %+v", u, cost, worst, c, p)
+			}
+		})
+	}
+	want := map[string]bool{"gpt-4o-mini-tts": true, "gpt-5-image": true, "gpt-5-image-mini": true, "gpt-5.4-image-2": true, "gpt-image-2": true}
+	if diff := cmp.Diff(want, unbounded); diff != "" {
+		t.Errorf("models without a bound (-want +got):\n%s", diff)
+	}
 }
 
 func TestWorstCaseGrowsWithTheCall(t *testing.T) {
@@ -204,7 +350,7 @@ func TestWorstCaseGrowsWithTheCall(t *testing.T) {
 func TestCostGrowsWithTheUsageOfListedModels(t *testing.T) {
 	tf := tariff(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		p := rapid.SampledFrom(tf.Models(rapid.SampledFrom(passport.Providers).Draw(rt, "provider"))).Draw(rt, "model")
+		p := rapid.SampledFrom(everyModel(tf)).Draw(rt, "model")
 		u := anyUsage(rt, meter.ModelPrice{}, anyCall(rt), 1000)
 		more := u
 		more.Input += rapid.Int64Range(0, 500_000).Draw(rt, "more input")

@@ -47,8 +47,8 @@ func (r *Reservation) end(ctx context.Context, by func() passport.Settlement) pa
 // settlement is the table of outcomes. Whatever it does not know is charged in full.
 func (r *Reservation) settlement(why passport.Outcome, u passport.Usage) passport.Settlement {
 	cost := r.used(u)
-	if !u.Sane() {
-		u = passport.Usage{} // what cannot be true is not kept
+	if !u.Sane() || !r.price.covers(u) {
+		u = passport.Usage{} // what cannot be true, or has no price, is not kept
 	}
 	s := passport.Settlement{ID: r.ID, Grant: r.grant, Reached: true, Usage: u, Why: why, Claim: r.call.Claim, At: r.m.c.Now()}
 	switch why {

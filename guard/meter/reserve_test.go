@@ -52,7 +52,7 @@ func TestOrderOfChecks(t *testing.T) {
 	d := open(t, func(c *meter.Config, p *passport.Detail) {
 		c.MaxInFlight, p.RateLimit, p.MaxBudgetCents = 1, passport.LimitOf(1), passport.LimitOf(1)
 	})
-	c := passport.Call{Provider: passport.OpenAI, Model: "unknown", Uses: []passport.Capability{passport.Chat, passport.Images}, BodyBytes: 1000,
+	c := passport.Call{Provider: passport.OpenAI, Kind: passport.KindChat, Model: "unknown", Uses: []passport.Capability{passport.Chat, passport.Images}, BodyBytes: 1000,
 		Parts: 1, Choices: 1, MaxOutput: passport.LimitOf(0)}
 	expect := func(kind problem.Kind, field string) {
 		t.Helper()
@@ -82,18 +82,41 @@ func TestOrderOfChecks(t *testing.T) {
 }
 
 func TestWhatHasNoPriceIsRefused(t *testing.T) {
-	d := open(t)
+	d := open(t, func(c *meter.Config, _ *passport.Detail) {
+		c.Tariff = c.Tariff.With(meter.ModelPrice{Provider: passport.OpenAI, Model: "soundless", Input: 1, InputAudio: 1, Output: 1})
+	})
 	for name, change := range map[string]func(*passport.Call){
-		"unknown model":      func(c *passport.Call) { c.Model = "gpt-99" },
-		"no model":           func(c *passport.Call) { c.Model = "" },
-		"another's model":    func(c *passport.Call) { c.Provider = passport.Google },
-		"a price of 0":       func(c *passport.Call) { c.Provider, c.Model = passport.Google, "gemma-4-31b-it" },
-		"an embedding model": func(c *passport.Call) { c.Model = "text-embedding-3-small" },
-		"no use":             func(c *passport.Call) { c.Uses = nil },
-		"images":             func(c *passport.Call) { c.Uses = []passport.Capability{passport.Images} },
-		"audio too":          func(c *passport.Call) { c.Uses = []passport.Capability{passport.Chat, passport.Audio} },
-		"programs too":       func(c *passport.Call) { c.Uses = []passport.Capability{passport.Chat, passport.Code} },
-		"a use of tomorrow":  func(c *passport.Call) { c.Uses = []passport.Capability{"dreams"} },
+		"unknown model":       func(c *passport.Call) { c.Model = "gpt-99" },
+		"no model":            func(c *passport.Call) { c.Model = "" },
+		"another's model":     func(c *passport.Call) { c.Provider = passport.Google },
+		"a price of 0":        func(c *passport.Call) { c.Provider, c.Model = passport.Google, "gemma-4-31b-it" },
+		"an embedding model":  func(c *passport.Call) { c.Model = "text-embedding-3-small" },
+		"no use":              func(c *passport.Call) { c.Uses = nil },
+		"images":              func(c *passport.Call) { c.Uses = []passport.Capability{passport.Images} },
+		"audio too":           func(c *passport.Call) { c.Uses = []passport.Capability{passport.Chat, passport.Audio} },
+		"programs too":        func(c *passport.Call) { c.Uses = []passport.Capability{passport.Chat, passport.Code} },
+		"searches too":        func(c *passport.Call) { c.Uses = []passport.Capability{passport.Chat, passport.Search} },
+		"no kind":             func(c *passport.Call) { c.Kind = "" },
+		"another kind":        func(c *passport.Call) { c.Kind = passport.KindEmbedding },
+		"sound unasked":       func(c *passport.Call) { c.Clips = []passport.Clip{{Seconds: passport.LimitOf(1)}} },
+		"an image of nothing": func(c *passport.Call) { c.Images = []passport.Image{{Width: 0, Height: 5}} },
+		"an image too large":  func(c *passport.Call) { c.Images = []passport.Image{{Width: 65_536, Height: 5}} },
+		"a search, no window": func(c *passport.Call) {
+			c.Model, c.Uses, c.Searches = "gpt-5.4", []passport.Capability{passport.Chat, passport.Search}, 1
+		},
+		"sound, no window": func(c *passport.Call) {
+			c.Model, c.Uses, c.Clips = "soundless", []passport.Capability{passport.Chat, passport.Audio}, []passport.Clip{{}}
+		},
+		"images of free sizes": func(c *passport.Call) {
+			c.Model, c.Kind, c.Uses = "gpt-image-2", passport.KindImage, []passport.Capability{passport.Images}
+		},
+		"speech without an end": func(c *passport.Call) {
+			c.Model, c.Kind, c.Uses = "gpt-4o-mini-tts", passport.KindSpeech, []passport.Capability{passport.Audio}
+		},
+		"seconds unknown": func(c *passport.Call) {
+			c.Model, c.Kind, c.Uses, c.Clips = "whisper-1", passport.KindTranscription, []passport.Capability{passport.Audio}, []passport.Clip{{}}
+		},
+		"a use of tomorrow": func(c *passport.Call) { c.Uses = []passport.Capability{"dreams"} },
 	} {
 		c := ask(passport.LimitOf(1))
 		change(&c)
@@ -230,7 +253,8 @@ func TestAnOutputCapOfOursFitsItsHoldAndIsTheLargest(t *testing.T) {
 	tf := tariff(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		p, c := anyPrice(rt, tf), anyCall(rt)
-		c.Provider, c.Model, c.Uses = p.Provider, p.Model, []passport.Capability{passport.Chat}
+		p.Kind = passport.KindChat
+		c.Provider, c.Kind, c.Model, c.Uses = p.Provider, p.Kind, p.Model, []passport.Capability{passport.Chat}
 		now := time.Unix(0, 0)
 		var h passport.Hold
 		m, err := meter.New(meter.Config{Tariff: tf.With(p), MaxInFlight: 1, Now: func() time.Time { return now }, NewID: func() string { return "r" },
@@ -242,6 +266,12 @@ func TestAnOutputCapOfOursFitsItsHoldAndIsTheLargest(t *testing.T) {
 			rt.Fatal(err)
 		}
 		r, err := m.Reserve(context.Background(), passport.Grant{ID: "g", Details: []passport.Detail{{RateLimit: passport.LimitOf(1)}}}, 0, c)
+		if p.WorstCase(c, 256) > passport.MaxMoney {
+			if k := problem.KindOf(err); k != problem.Unpriced && k != problem.BudgetSpent {
+				rt.Fatalf("%+v at %+v: got %v, want no price or no money", c, p, err)
+			}
+			return
+		}
 		if err != nil {
 			rt.Fatalf("%+v at %+v: %v", c, p, err)
 		}

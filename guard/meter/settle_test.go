@@ -28,6 +28,10 @@ func TestOutcomes(t *testing.T) {
 	torn := used
 	torn.CacheRead = 101
 	above := passport.Usage{Known: true, Input: 1000, Output: 600} // 2,200
+	modes := used
+	modes.InputImage, modes.CacheImage = 30, 10 // priced as text: no price of their own
+	heard, spoke, drew, searched := used, used, used, used
+	heard.InputAudio, spoke.OutputAudio, drew.OutputImage, searched.Searches = 1, 1, 1, 1
 	for _, tt := range []struct {
 		name    string
 		why     passport.Outcome
@@ -45,6 +49,11 @@ func TestOutcomes(t *testing.T) {
 		{"finished with what cannot be", passport.Finished, huge, 2000, passport.NoUsage, true, passport.Usage{}},
 		{"finished with more cached than there was", passport.Finished, torn, 2000, passport.NoUsage, true, passport.Usage{}},
 		{"finished above the hold", passport.Finished, above, 2200, passport.Finished, true, above},
+		{"finished with images", passport.Finished, modes, 180, passport.Finished, true, modes},
+		{"finished with sound, which has no price", passport.Finished, heard, 2000, passport.NoUsage, true, passport.Usage{}},
+		{"finished with speech, which has none", passport.Finished, spoke, 2000, passport.NoUsage, true, passport.Usage{}},
+		{"finished with a picture, which has none", passport.Finished, drew, 2000, passport.NoUsage, true, passport.Usage{}},
+		{"finished with a search, which has none", passport.Finished, searched, 2000, passport.NoUsage, true, passport.Usage{}},
 		{"no usage", passport.NoUsage, passport.Usage{}, 2000, passport.NoUsage, true, passport.Usage{}},
 		{"not sent", passport.NotSent, passport.Usage{}, 0, passport.NotSent, false, passport.Usage{}},
 		{"not sent, whatever is said", passport.NotSent, used, 0, passport.NotSent, false, passport.Usage{}},

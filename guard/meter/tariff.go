@@ -2,6 +2,7 @@ package meter
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -15,7 +16,7 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// The prices of one day, trimmed to what is used; data/NOTICE says where they come from.
+// The prices of one day, trimmed to what is used by scripts/prices; data/NOTICE says where they come from.
 //
 //go:embed data/prices.json
 var prices []byte
@@ -74,7 +75,7 @@ func readTariff(b []byte) (*Tariff, error) {
 // Version names these very prices: their date and the start of their SHA-256. It goes into every hold.
 func (t *Tariff) Version() string { return t.version }
 
-// Price is what a model costs in a chat. A dated snapshot (-YYYYMMDD, -YYYY-MM-DD) that has no price of its own costs what
+// Price is what a model costs, of whatever kind it is. A dated snapshot (-YYYYMMDD, -YYYY-MM-DD) that has no price of its own costs what
 // the undated name costs; any other name must match exactly. False: there is no price, so the call cannot be capped.
 func (t *Tariff) Price(provider passport.Provider, model string) (ModelPrice, bool) {
 	if p, ok := t.models[modelKey{provider, model}]; ok {
@@ -101,11 +102,11 @@ func undated(provider passport.Provider, base string) []string {
 	return []string{base}
 }
 
-// Models lists the models of a provider that have a price, by name. The caller must not change their tiers.
-func (t *Tariff) Models(provider passport.Provider) []ModelPrice {
+// Models lists the models of a provider that have a price, of one kind, by name. The caller must not change their tiers.
+func (t *Tariff) Models(provider passport.Provider, kind passport.Kind) []ModelPrice {
 	var out []ModelPrice
 	for k, p := range t.models {
-		if k.provider == provider {
+		if k.provider == provider && p.Kind == kind {
 			out = append(out, p)
 		}
 	}
@@ -114,10 +115,10 @@ func (t *Tariff) Models(provider passport.Provider) []ModelPrice {
 }
 
 // With returns a tariff in which p is added, or replaces what was there under its name: a price that the owner or the
-// sandbox sets, which may be 0. Prices of cache reads and writes that are 0 count as unknown and follow from the input's.
+// sandbox sets, which may be 0; for chat, unless it says another kind. Prices of cache reads and writes that are 0 count as unknown and follow from the input's.
 // A price that cannot be (negative, or above a dollar a token; tiers out of order) is no price: the model has none then.
 func (t *Tariff) With(p ModelPrice) *Tariff {
-	p.Chat = true
+	p.Kind = cmp.Or(p.Kind, passport.KindChat)
 	p.Tiers = slices.Clone(p.Tiers)
 	p.fillCaches()
 	next := &Tariff{models: maps.Clone(t.models)}
@@ -170,6 +171,8 @@ func (p *ModelPrice) fillCaches() {
 		}
 	}
 	fill(p.Input, &p.CacheRead, &p.CacheWrite, &p.CacheWrite1h)
+	p.CacheAudio = cmp.Or(p.CacheAudio, p.InputAudio)
+	p.CacheImage = cmp.Or(p.CacheImage, p.InputImage)
 	for i := range p.Tiers {
 		t := &p.Tiers[i]
 		fill(t.Input, &t.CacheRead, &t.CacheWrite, &t.CacheWrite1h)
@@ -178,8 +181,14 @@ func (p *ModelPrice) fillCaches() {
 
 // possible says whether the numbers can be a price.
 func (p ModelPrice) possible() bool {
-	if p.Provider == "" || p.Model == "" || p.Context < 0 || p.MaxOutput < 0 {
+	if p.Provider == "" || p.Model == "" || p.Kind == "" || p.Context < 0 || p.MaxOutput < 0 {
 		return false
+	}
+	for _, n := range []passport.Price{p.InputAudio, p.CacheAudio, p.InputImage, p.CacheImage, p.OutputReasoning, p.OutputAudio, p.OutputImage,
+		p.Search, p.FileSearch, p.Request, p.AudioSecond} {
+		if n < 0 || n > maxPrice {
+			return false
+		}
 	}
 	for i, t := range append([]Tier{p.base()}, p.Tiers...) {
 		if i > 0 && t.Above <= 0 || i > 1 && t.Above <= p.Tiers[i-2].Above {

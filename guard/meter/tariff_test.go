@@ -15,11 +15,12 @@ func TestBuiltInPrices(t *testing.T) {
 	tf := tariff(t)
 	p, ok := tf.Price(passport.Anthropic, "claude-sonnet-4-5")
 	if want := (meter.ModelPrice{Provider: passport.Anthropic, Model: "claude-sonnet-4-5", Input: 3_000_000, CacheRead: 300_000, CacheWrite: 3_750_000,
-		CacheWrite1h: 6_000_000, Output: 15_000_000, Context: 200_000, MaxOutput: 64_000, Chat: true, Reasoning: true}); !ok || !equal(p, want) {
+		CacheWrite1h: 6_000_000, Output: 15_000_000, Context: 200_000, MaxOutput: 64_000, Kind: passport.KindChat, Search: 10_000_000_000,
+		Reasoning: true}); !ok || !equal(p, want) {
 		t.Errorf("got %+v, want %+v", p, want)
 	}
 	for _, provider := range passport.Providers {
-		models := tf.Models(provider)
+		models := tf.Models(provider, passport.KindChat)
 		if len(models) < 20 {
 			t.Errorf("%s: only %d models", provider, len(models))
 		}
@@ -30,7 +31,7 @@ func TestBuiltInPrices(t *testing.T) {
 			if got, ok := tf.Price(provider, m.Model); !ok || !equal(got, m) {
 				t.Errorf("%s is listed and has not its price", m.Model)
 			}
-			if m.Input < 1 || m.Output < 1 || m.CacheRead < 1 || m.CacheWrite < m.Input || m.CacheWrite1h < m.CacheWrite || !m.Chat {
+			if m.Input < 1 || m.Output < 1 || m.CacheRead < 1 || m.CacheWrite < m.Input || m.CacheWrite1h < m.CacheWrite || m.Kind != passport.KindChat {
 				t.Errorf("%+v cannot be", m)
 			}
 		}
@@ -78,8 +79,8 @@ func TestNames(t *testing.T) {
 		{passport.OpenAI, "whisper-1", 0},      // no chat
 		{passport.OpenAI, "text-embedding-3-small", 0},
 		{passport.OpenAI, "gpt-image-1", 0},
-		{passport.OpenAI, "gpt-audio", 0}, // sound has another price
-		{passport.OpenAI, "gpt-4o-audio-preview", 0},
+		{passport.OpenAI, "gpt-audio", 2_500_000},
+		{passport.OpenAI, "gpt-4o-audio-preview", 0}, // the list has no price for its sound
 		{passport.OpenAI, "gpt-realtime", 0},
 		{passport.Google, "gemini-live-2.5-flash", 0},
 		{passport.OpenAI, "gpt-4o-search-preview", 0}, // pays for searches
@@ -90,9 +91,56 @@ func TestNames(t *testing.T) {
 		{passport.OpenAI, "gpt-6-luna", 100_000}, // there is a classifier of that name too
 	} {
 		p, ok := tf.Price(tt.provider, tt.model)
+		if p.Kind != passport.KindChat {
+			p, ok = meter.ModelPrice{}, false
+		}
 		if ok != (tt.input > 0) || p.Input != tt.input {
 			t.Errorf("%s %q: %d, %v, want %d", tt.provider, tt.model, p.Input, ok, tt.input)
 		}
+	}
+}
+
+// One of each kind, with every sort of price that the list has.
+func TestPricesOfAllKinds(t *testing.T) {
+	tf := tariff(t)
+	const dollar = 1_000_000
+	for _, want := range []meter.ModelPrice{
+		{Provider: passport.OpenAI, Model: "gpt-audio", Kind: passport.KindChat, Input: 2.5 * dollar, Output: 10 * dollar, InputAudio: 32 * dollar,
+			OutputAudio: 64 * dollar, Context: 128_000},
+		{Provider: passport.OpenAI, Model: "gpt-image-1.5", Kind: passport.KindImage, Input: 5 * dollar, CacheRead: 1.25 * dollar, Output: 10 * dollar,
+			InputImage: 8 * dollar, CacheImage: 2 * dollar, OutputImage: 32 * dollar},
+		{Provider: passport.OpenAI, Model: "gpt-image-1", Kind: passport.KindImage, Input: 5 * dollar, CacheRead: 1.25 * dollar, Output: 40 * dollar,
+			InputImage: 10 * dollar, CacheImage: 2.5 * dollar, OutputImage: 40 * dollar}, // its output is images
+		{Provider: passport.OpenAI, Model: "text-embedding-3-small", Kind: passport.KindEmbedding, Input: 20_000, Context: 8192},
+		{Provider: passport.OpenAI, Model: "whisper-1", Kind: passport.KindTranscription, AudioSecond: 100 * dollar}, // $0.36 an hour
+		{Provider: passport.OpenAI, Model: "gpt-4o-transcribe", Kind: passport.KindTranscription, Input: 2.5 * dollar, Output: 10 * dollar,
+			InputAudio: 6 * dollar, Context: 16_000},
+		{Provider: passport.Google, Model: "gemini-2.5-flash-tts", Kind: passport.KindSpeech, Input: 500_000, Output: 10 * dollar,
+			OutputAudio: 10 * dollar, Context: 8192},
+		{Provider: passport.Google, Model: "gemini-2.5-flash", Kind: passport.KindChat, Input: 300_000, CacheRead: 30_000, Output: 2.5 * dollar,
+			InputAudio: dollar, CacheAudio: 100_000, Context: 1_048_576, MaxOutput: 65_536, Reasoning: true},
+		{Provider: passport.Google, Model: "gemini-3.5-flash", Kind: passport.KindChat, Input: 1.5 * dollar, CacheRead: 150_000, Output: 9 * dollar,
+			InputAudio: 1.5 * dollar, CacheAudio: 150_000, Context: 1_048_576, MaxOutput: 65_536, Reasoning: true}, // sound costs what text does
+		{Provider: passport.OpenAI, Model: "gpt-4.1-mini", Kind: passport.KindChat, Input: 400_000, CacheRead: 100_000, Output: 1.6 * dollar,
+			Search: 10_000 * dollar, FileSearch: 2_500 * dollar, Context: 1_047_576, MaxOutput: 32_768},
+	} {
+		want, ok := tf.With(want).Price(want.Provider, want.Model) // fills the caches as the list's are
+		got, listed := tf.Price(want.Provider, want.Model)
+		if !ok || !listed || !equal(got, want) {
+			t.Errorf("got %+v\nwant %+v", got, want)
+		}
+	}
+	for kind, most := range map[passport.Kind]int{passport.KindEmbedding: 5, passport.KindImage: 11, passport.KindTranscription: 4, passport.KindSpeech: 4} {
+		n := 0
+		for _, p := range passport.Providers {
+			n += len(tf.Models(p, kind))
+		}
+		if n != most {
+			t.Errorf("%d models for %s, want %d", n, kind, most)
+		}
+	}
+	if p, _ := tf.Price(passport.Google, "gemini-4-argon"); p.InputAudio != 0 {
+		t.Errorf("the list does not say what sound costs with %s, and it costs %d", p.Model, p.InputAudio)
 	}
 }
 
@@ -102,7 +150,7 @@ func TestContextBelowATierIsNoCeiling(t *testing.T) {
 	if p.Context != 0 {
 		t.Errorf("context is %d, want unknown", p.Context)
 	}
-	c := passport.Call{BodyBytes: 1_000_000, Parts: 1, Choices: 1}
+	c := passport.Call{Kind: passport.KindChat, BodyBytes: 1_000_000, Parts: 1, Choices: 1}
 	u := passport.Usage{Known: true, Input: 1_000_000, Output: 1000}
 	if worst, cost := p.WorstCase(c, 1000), p.Cost(u); worst < cost {
 		t.Errorf("worst case %s, and %s can be billed", worst, cost)
@@ -116,7 +164,7 @@ func TestWith(t *testing.T) {
 	tf := tariff(t)
 	free := tf.With(meter.ModelPrice{Provider: passport.OpenAI, Model: "sandbox"})
 	p, ok := free.Price(passport.OpenAI, "sandbox")
-	if !ok || !p.Chat || p.WorstCase(passport.Call{BodyBytes: 1 << 20, Choices: 1}, 1<<20) != 0 {
+	if !ok || p.Kind != passport.KindChat || p.WorstCase(passport.Call{BodyBytes: 1 << 20, Choices: 1}, 1<<20) != 0 {
 		t.Errorf("a model that was set to cost nothing: %+v, %v", p, ok)
 	}
 	if _, ok := tf.Price(passport.OpenAI, "sandbox"); ok {

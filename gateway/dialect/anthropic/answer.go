@@ -156,14 +156,15 @@ type usage struct {
 	input, output              int64
 	read5m, written, written1h int64
 	reasoning                  int64
-	odd                        bool // something was used that we have no price for, or something could not be read
+	searches                   int64 // -1: not told
+	odd                        bool  // something was used that we have no price for, or something could not be read
 }
 
 // most bounds a number that can be true.
 const most = 1 << 40
 
 func (u *usage) read(b *strict.Reader) error {
-	*u = usage{there: true, input: -1, output: -1, read5m: -1, written: -1, written1h: -1}
+	*u = usage{there: true, input: -1, output: -1, read5m: -1, written: -1, written1h: -1, searches: -1}
 	return b.Object(func(name string) (err error) {
 		if b.Null() {
 			return nil
@@ -190,7 +191,13 @@ func (u *usage) read(b *strict.Reader) error {
 				}
 			})
 		case "server_tool_use":
-			return counts(b, func(_ string, n int64) { u.odd = u.odd || n > 0 })
+			return counts(b, func(name string, n int64) {
+				if name == "web_search_requests" {
+					u.searches = n
+					return
+				}
+				u.odd = u.odd || n > 0
+			})
 		case "inference_geo", "speed":
 			s, err := b.String()
 			u.odd = u.odd || s == "us" || s == "fast"
@@ -222,6 +229,7 @@ func (u *usage) merge(n usage) {
 	said := u.output
 	for _, f := range []struct{ old, new *int64 }{
 		{&u.input, &n.input}, {&u.output, &n.output}, {&u.read5m, &n.read5m}, {&u.written, &n.written}, {&u.written1h, &n.written1h},
+		{&u.searches, &n.searches},
 	} {
 		if *f.new >= 0 {
 			*f.old = *f.new
@@ -244,7 +252,7 @@ func (u usage) passport() passport.Usage {
 	}
 	return passport.Usage{
 		Known: true, Input: u.input + read + written, CacheRead: read, CacheWrite: written - hour, CacheWrite1h: hour,
-		Output: u.output, Reasoning: u.reasoning,
+		Output: u.output, Reasoning: u.reasoning, Searches: max(u.searches, 0),
 	}
 }
 

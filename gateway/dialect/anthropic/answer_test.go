@@ -51,7 +51,8 @@ func TestRecordedAnswers(t *testing.T) {
 		}
 		return strings.ReplaceAll(stream, old, new)
 	}
-	corrected := streamed
+	corrected, searched := streamed, streamed
+	searched.Searches = 3
 	corrected.Output, corrected.Input = 99, 1330
 	for _, c := range []struct {
 		name, answer string
@@ -70,7 +71,8 @@ func TestRecordedAnswers(t *testing.T) {
 		{"a delta that cannot be read", with(`"output_tokens":15`, `"output_tokens":15,"output_tokens":1`), passport.Usage{}},
 		{"a start that cannot be read", with(`"input_tokens":25,"cache_creation_input_tokens":300,"cache_read_input_tokens":1000,"cache_creation"`, `"input_tokens":-25,"cache_creation"`), passport.Usage{}},
 		{"US only", with(`"inference_geo":"global"`, `"inference_geo":"us"`), passport.Usage{}},
-		{"a hosted tool", with(`"output_tokens":15`, `"output_tokens":15,"server_tool_use":{"web_search_requests":1}`), passport.Usage{}},
+		{"a hosted tool", with(`"output_tokens":15`, `"output_tokens":15,"server_tool_use":{"web_fetch_requests":1}`), passport.Usage{}},
+		{"searches", with(`"output_tokens":15`, `"output_tokens":15,"server_tool_use":{"web_search_requests":3,"web_fetch_requests":0}`), searched},
 		{"fast", strings.Replace(unary, `"service_tier": "standard"`, `"speed": "fast"`, 1), passport.Usage{}},
 		{"more for an hour than at all", strings.Replace(unary, `"cache_creation_input_tokens": 2051`, `"cache_creation_input_tokens": 5`, 1), passport.Usage{}},
 		{"negative", strings.Replace(unary, `"output_tokens": 503`, `"output_tokens": -503`, 1), passport.Usage{}},

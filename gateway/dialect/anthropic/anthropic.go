@@ -59,7 +59,7 @@ func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 	body := strict.Splice(in.Body, r.edits()...)
 	return &dialect.Request{
 		Call: passport.Call{
-			Provider: passport.Anthropic, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
+			Provider: passport.Anthropic, Kind: passport.KindChat, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
 			BodyBytes: strict.TextBytes(body), Parts: r.parts, MaxOutput: r.max, Choices: 1,
 		},
 		Path:   path,

@@ -39,7 +39,7 @@ func TestEveryAllowedFieldIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := passport.Call{Provider: passport.Anthropic, Model: "claude-opus-4-6", Uses: []passport.Capability{passport.Chat}, Stream: true,
+	want := passport.Call{Provider: passport.Anthropic, Kind: passport.KindChat, Model: "claude-opus-4-6", Uses: []passport.Capability{passport.Chat}, Stream: true,
 		BodyBytes: int64(len(full)), Parts: 7, MaxOutput: passport.LimitOf(1024), Choices: 1}
 	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
 		t.Error(d)

@@ -132,8 +132,12 @@ func (c *chunk) candidate(b *strict.Reader) error {
 type usage struct {
 	there                                             bool
 	prompt, answers, thoughts, cached, toolUse, total int64
-	odd                                               bool // served in a tier whose price we do not have
+	in, out, kept                                     modalities // of prompt and toolUse, of answers, of cached
+	odd                                               bool       // something that we have no price for: a tier, or video
 }
+
+// modalities is how many tokens of a number were sound and images. What is not told is text.
+type modalities struct{ audio, image int64 }
 
 // most bounds a number that can be true.
 const most = 1 << 40
@@ -157,12 +161,47 @@ func (u *usage) read(b *strict.Reader) error {
 			u.toolUse, err = b.Int(0, most)
 		case "totalTokenCount":
 			u.total, err = b.Int(0, most)
+		case "promptTokensDetails", "toolUsePromptTokensDetails":
+			return u.details(b, &u.in)
+		case "candidatesTokensDetails":
+			return u.details(b, &u.out)
+		case "cacheTokensDetails":
+			return u.details(b, &u.kept)
 		case "serviceTier":
 			tier, err := b.String()
 			u.odd = u.odd || tier == "priority"
 			return err
 		default:
 			return b.Any()
+		}
+		return err
+	})
+}
+
+// details adds a list of counts by modality (type ModalityTokenCount of genai). Pages of documents are billed as images.
+func (u *usage) details(b *strict.Reader, into *modalities) error {
+	return b.Array(func() error {
+		kind, n := "", int64(0)
+		err := b.Object(func(name string) (err error) {
+			switch {
+			case b.Null():
+			case name == "modality":
+				kind, err = b.String()
+			case name == "tokenCount":
+				n, err = b.Int(0, most)
+			default:
+				return b.Any()
+			}
+			return err
+		})
+		switch kind {
+		case "TEXT":
+		case "AUDIO":
+			into.audio = min(into.audio+n, most)
+		case "IMAGE", "DOCUMENT":
+			into.image = min(into.image+n, most)
+		default: // VIDEO, and what is added later
+			u.odd = u.odd || n > 0
 		}
 		return err
 	})
@@ -175,5 +214,7 @@ func (u usage) passport() passport.Usage {
 		return passport.Usage{}
 	}
 	input := u.prompt + u.toolUse
-	return passport.Usage{Known: true, Input: input, CacheRead: u.cached, Output: max(u.answers+u.thoughts, u.total-input), Reasoning: u.thoughts}
+	return passport.Usage{Known: true, Input: input, CacheRead: u.cached, InputAudio: u.in.audio, InputImage: u.in.image,
+		CacheAudio: u.kept.audio, CacheImage: u.kept.image, Output: max(u.answers+u.thoughts, u.total-input), Reasoning: u.thoughts,
+		OutputAudio: u.out.audio, OutputImage: u.out.image}
 }

@@ -92,6 +92,34 @@ func TestRecordedAnswers(t *testing.T) {
 	}
 }
 
+// TestUsageTellsModalitiesApart: of the prompt, of what tools brought, of the cache and of the answer.
+func TestUsageTellsModalitiesApart(t *testing.T) {
+	const head = `{"candidates":[],"usageMetadata":{"promptTokenCount":1000,"toolUsePromptTokenCount":50,"candidatesTokenCount":90,"thoughtsTokenCount":10,"cachedContentTokenCount":500,"totalTokenCount":1150`
+	base := passport.Usage{Known: true, Input: 1050, CacheRead: 500, Output: 100, Reasoning: 10}
+	all := base
+	all.InputAudio, all.InputImage, all.CacheAudio, all.CacheImage, all.OutputAudio, all.OutputImage = 210, 300, 100, 200, 20, 30
+	unknown := passport.Usage{}
+	for details, want := range map[string]passport.Usage{
+		`,"promptTokensDetails":[{"modality":"TEXT","tokenCount":500},{"modality":"AUDIO","tokenCount":200},{"modality":"IMAGE","tokenCount":250},{"modality":"DOCUMENT","tokenCount":50}],` +
+			`"toolUsePromptTokensDetails":[{"modality":"AUDIO","tokenCount":10}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":100},{"modality":"IMAGE","tokenCount":200}],` +
+			`"candidatesTokensDetails":[{"modality":"AUDIO","tokenCount":20},{"modality":"IMAGE","tokenCount":30}]`: all,
+		`,"promptTokensDetails":null,"candidatesTokensDetails":[]`:          base,
+		`,"promptTokensDetails":[{"modality":"VIDEO","tokenCount":0}]`:      base,
+		`,"promptTokensDetails":[{"modality":"VIDEO","tokenCount":1}]`:      unknown,
+		`,"candidatesTokensDetails":[{"modality":"SMELL","tokenCount":1}]`:  unknown,
+		`,"promptTokensDetails":[{"tokenCount":1}]`:                         unknown,
+		`,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":-1}]`:     unknown,
+		`,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":2000}]`:   unknown,
+		`,"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":1}]`:       unknown, // and none in the prompt
+		`,"candidatesTokensDetails":[{"modality":"AUDIO","tokenCount":95}]`: unknown, // beside 10 thoughts
+		`,"promptTokensDetails":{"modality":"AUDIO"}`:                       unknown,
+	} {
+		if _, u := dialecttest.Through(t, tap(t)(), [][]byte{[]byte(head + details + "}}")}); u != want {
+			t.Errorf("%s: got %+v, want %+v", details, u, want)
+		}
+	}
+}
+
 func TestAnElementHasABound(t *testing.T) {
 	long := `[{"x":"` + strings.Repeat("y", dialect.MaxEvent) + `"}]`
 	for _, size := range []int{len(long), 4096} {

@@ -66,7 +66,7 @@ func (generate) Read(in dialect.Input) (*dialect.Request, error) {
 	_, capped := r.max.Get()
 	return &dialect.Request{
 		Call: passport.Call{
-			Provider: passport.Google, Model: in.Model, Uses: []passport.Capability{passport.Chat}, Stream: in.Method == Stream,
+			Provider: passport.Google, Kind: passport.KindChat, Model: in.Model, Uses: []passport.Capability{passport.Chat}, Stream: in.Method == Stream,
 			BodyBytes: strict.TextBytes(in.Body), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
 		},
 		// v1beta has every field of v1, so both of the caller's paths lead there.

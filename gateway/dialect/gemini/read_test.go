@@ -37,7 +37,7 @@ func TestEveryAllowedFieldIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := passport.Call{Provider: passport.Google, Model: "gemini-2.5-flash", Uses: []passport.Capability{passport.Chat}, Stream: true,
+	want := passport.Call{Provider: passport.Google, Kind: passport.KindChat, Model: "gemini-2.5-flash", Uses: []passport.Capability{passport.Chat}, Stream: true,
 		BodyBytes: int64(len(full)), Parts: 6, MaxOutput: passport.LimitOf(800), Choices: 2}
 	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
 		t.Error(d)

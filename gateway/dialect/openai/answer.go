@@ -101,12 +101,13 @@ func (c *chunk) read(b *strict.Reader) error {
 
 // usage is the usage object. Numbers that were not there are -1.
 type usage struct {
-	there                                     bool
-	prompt, completion                        int64
-	cached, written, reasoning, audio, audio2 int64
-	dear                                      bool // served in a tier that we asked not to be in, whose price we do not have
-	late                                      bool // text came after it
-	less                                      bool // a later one told less than an earlier one
+	there                      bool
+	prompt, completion         int64
+	cached, written, reasoning int64
+	audio, image, spoken       int64 // of the prompt, of the prompt, of the completion
+	dear                       bool  // served in a tier that we asked not to be in, whose price we do not have
+	late                       bool  // text came after it
+	less                       bool  // a later one told less than an earlier one
 }
 
 // most bounds a number that can be true.
@@ -122,9 +123,9 @@ func (u *usage) read(b *strict.Reader) error {
 		case name == "completion_tokens":
 			u.completion, err = b.Int(0, most)
 		case name == "prompt_tokens_details":
-			return details(b, map[string]*int64{"cached_tokens": &u.cached, "cache_write_tokens": &u.written, "audio_tokens": &u.audio})
+			return details(b, map[string]*int64{"cached_tokens": &u.cached, "cache_write_tokens": &u.written, "audio_tokens": &u.audio, "image_tokens": &u.image})
 		case name == "completion_tokens_details":
-			return details(b, map[string]*int64{"reasoning_tokens": &u.reasoning, "audio_tokens": &u.audio2})
+			return details(b, map[string]*int64{"reasoning_tokens": &u.reasoning, "audio_tokens": &u.spoken})
 		default:
 			return b.Any()
 		}
@@ -147,12 +148,15 @@ func details(b *strict.Reader, into map[string]*int64) error {
 }
 
 // passport is the usage as the meter wants it: unknown if a number that prices something is missing, or if something was used
-// that we have no price for.
+// that we have no price for. What of the sound and the images was cached is not told: text was, as far as there was any.
 func (u usage) passport() passport.Usage {
-	if !u.there || u.prompt < 0 || u.completion < 0 || u.audio > 0 || u.audio2 > 0 || u.dear || u.late || u.less {
+	if !u.there || u.prompt < 0 || u.completion < 0 || u.dear || u.late || u.less {
 		return passport.Usage{}
 	}
-	return passport.Usage{Known: true, Input: u.prompt, CacheRead: u.cached, CacheWrite: u.written, Output: u.completion, Reasoning: u.reasoning}
+	beyond := max(0, u.cached+u.written-max(0, u.prompt-u.audio-u.image)) // more was cached than there is text
+	cachedImage := min(beyond, u.image)
+	return passport.Usage{Known: true, Input: u.prompt, CacheRead: u.cached, CacheWrite: u.written, InputAudio: u.audio, InputImage: u.image,
+		CacheAudio: beyond - cachedImage, CacheImage: cachedImage, Output: u.completion, Reasoning: u.reasoning, OutputAudio: u.spoken}
 }
 
 // Ended says whether [DONE] has passed.

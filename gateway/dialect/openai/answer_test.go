@@ -82,6 +82,26 @@ func TestRecordedAnswers(t *testing.T) {
 	}
 }
 
+// TestUsageTellsSoundAndImagesApart. What of them was cached is not told: text first, then images.
+func TestUsageTellsSoundAndImagesApart(t *testing.T) {
+	for _, c := range []struct {
+		details string
+		want    passport.Usage
+	}{
+		{`"audio_tokens":30,"image_tokens":50`, passport.Usage{InputAudio: 30, InputImage: 50}},
+		{`"audio_tokens":30,"image_tokens":50,"cached_tokens":20`, passport.Usage{InputAudio: 30, InputImage: 50, CacheRead: 20}},
+		{`"audio_tokens":30,"image_tokens":50,"cached_tokens":60`, passport.Usage{InputAudio: 30, InputImage: 50, CacheRead: 60, CacheImage: 40}},
+		{`"audio_tokens":30,"image_tokens":50,"cached_tokens":100`, passport.Usage{InputAudio: 30, InputImage: 50, CacheRead: 100, CacheImage: 50, CacheAudio: 30}},
+		{`"audio_tokens":0,"image_tokens":null`, passport.Usage{}},
+	} {
+		c.want.Known, c.want.Input, c.want.Output, c.want.OutputAudio = true, 100, 9, 4
+		answer := `{"usage":{"prompt_tokens":100,"completion_tokens":9,"completion_tokens_details":{"audio_tokens":4},"prompt_tokens_details":{` + c.details + `}}}`
+		if _, u := dialecttest.Through(t, tap(t, plain)(), [][]byte{[]byte(answer)}); u != c.want {
+			t.Errorf("%s: got %+v, want %+v", c.details, u, c.want)
+		}
+	}
+}
+
 // TestUsageThatCannotBeIsUnknown: it then costs the whole hold.
 func TestUsageThatCannotBeIsUnknown(t *testing.T) {
 	for _, use := range []string{`null`, `{}`, `[]`, `"x"`, `{"prompt_tokens":1}`, `{"completion_tokens":1}`, `{"prompt_tokens":-1,"completion_tokens":1}`,
@@ -89,7 +109,9 @@ func TestUsageThatCannotBeIsUnknown(t *testing.T) {
 		`{"prompt_tokens":"1","completion_tokens":1}`, `{"prompt_tokens":null,"completion_tokens":1}`, `{"prompt_tokens":99999999999999999999,"completion_tokens":1}`,
 		`{"prompt_tokens":1,"completion_tokens":NaN}`, `{"prompt_tokens":1,"completion_tokens":1,"completion_tokens":0}`,
 		`{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":2}}`, `{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":-2}}`,
-		`{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"audio_tokens":1}}`, `{"prompt_tokens":1,"completion_tokens":1,"completion_tokens_details":{"audio_tokens":1}}`} {
+		`{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"audio_tokens":2}}`, `{"prompt_tokens":1,"completion_tokens":1,"completion_tokens_details":{"audio_tokens":2}}`,
+		`{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"image_tokens":1,"audio_tokens":1}}`,
+		`{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"audio_tokens":-2}}`, `{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"image_tokens":1.5}}`} {
 		for _, answer := range []string{`{"choices":[],"usage":` + use + `}`, `data: {"choices":[],"usage":` + use + "}\n\ndata: [DONE]\n\n"} {
 			if _, u := dialecttest.Through(t, tap(t, asks)(), [][]byte{[]byte(answer)}); u.Known {
 				t.Errorf("%s: got %+v", answer, u)

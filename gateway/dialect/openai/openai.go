@@ -51,7 +51,7 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 	hide := r.stream && !r.wantsUsage
 	return &dialect.Request{
 		Call: passport.Call{
-			Provider: passport.OpenAI, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
+			Provider: passport.OpenAI, Kind: passport.KindChat, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
 			BodyBytes: strict.TextBytes(in.Body) + strict.Growth(edits), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
 		},
 		Path: path,

@@ -79,7 +79,7 @@ func TestEveryAllowedFieldIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := passport.Call{Provider: passport.OpenAI, Model: "gpt-4o", Uses: []passport.Capability{passport.Chat}, Stream: true,
+	want := passport.Call{Provider: passport.OpenAI, Kind: passport.KindChat, Model: "gpt-4o", Uses: []passport.Capability{passport.Chat}, Stream: true,
 		BodyBytes: int64(len(body)), Parts: 10, MaxOutput: passport.LimitOf(900), Choices: 3}
 	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
 		t.Error(d)

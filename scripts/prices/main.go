@@ -1,0 +1,121 @@
+// Command prices makes guard/meter/data/prices.json from a merged list of model prices: of many providers' rows it keeps those of
+// OpenAI, Anthropic and Google that the tariff has a kind for, without the members that cost nothing. A member that is neither
+// known to be priced nor known to cost nothing stops it, so that no new price is lost in silence. The same list gives the same bytes, and
+// its own output gives itself.
+//
+//	go run ./scripts/prices < merged.json > guard/meter/data/prices.json
+//
+// Where the list comes from is in guard/meter/data/NOTICE.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+// list is the file. Rows keep their numbers as they are written.
+type list struct {
+	Schema   int               `json:"schema"`
+	Currency string            `json:"currency"`
+	AsOf     string            `json:"as_of"`
+	Sources  json.RawMessage   `json:"sources"`
+	Unit     string            `json:"unit"`
+	Models   []json.RawMessage `json:"models"`
+}
+
+// kept are the members of a row that the tariff reads, in the order in which they are written.
+var kept = []string{"provider", "model", "kind", "in", "out", "cache_read", "cache_write", "cache_write_1h", "out_reasoning", "in_audio",
+	"cache_audio_read", "out_audio", "in_image", "cache_image_read", "out_image", "in_video", "out_video", "audio_hour", "web_search_k",
+	"file_search_k", "request_k", "tiers", "alt", "context", "max_out", "reasoning", "src"}
+
+// dropped are those that say nothing of a price. in_audio_hour repeats audio_hour.
+var dropped = []string{"api", "input", "match", "max_request_bytes", "deprecated", "in_audio_hour"}
+
+var (
+	providers = []string{"anthropic", "google", "openai"}
+	kinds     = []string{"chat", "embedding", "image", "speech", "transcription"}
+	// noChat are listed as chat and take no messages.
+	noChat = []string{"ada", "babbage", "curie", "davinci", "gpt-3.5-turbo-instruct", "text-davinci-002", "text-davinci-003"}
+)
+
+func main() {
+	in, err := io.ReadAll(os.Stdin)
+	if err == nil {
+		in, err = trim(in)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "prices:", err)
+		os.Exit(1)
+	}
+	os.Stdout.Write(in)
+}
+
+// row is what rows are told apart and put in order by, and its text.
+type row struct{ provider, model, kind, text string }
+
+func trim(in []byte) ([]byte, error) {
+	var l list
+	if err := json.Unmarshal(in, &l); err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, raw := range l.Models {
+		r, ok, err := readRow(raw)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			rows = append(rows, r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		return strings.Compare(a.provider+"\n"+a.model+"\n"+a.kind, b.provider+"\n"+b.model+"\n"+b.kind)
+	})
+	texts := make([]string, len(rows))
+	for i, r := range rows {
+		texts[i] = r.text
+	}
+	l.Unit = "USD per 1,000,000 model tokens; _k: per 1,000 of them; _hour: per hour"
+	l.Models = nil
+	head, err := json.Marshal(l)
+	if err != nil {
+		return nil, err
+	}
+	head, _ = bytes.CutSuffix(head, []byte("null}"))
+	return append(head, "[\n"+strings.Join(texts, ",\n")+"\n]}\n"...), nil
+}
+
+func readRow(raw json.RawMessage) (r row, ok bool, err error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return row{}, false, err
+	}
+	for name, into := range map[string]*string{"provider": &r.provider, "model": &r.model, "kind": &r.kind} {
+		if err := json.Unmarshal(members[name], into); err != nil {
+			return row{}, false, fmt.Errorf("%s of %s: %w", name, raw, err)
+		}
+	}
+	if !slices.Contains(providers, r.provider) || !slices.Contains(kinds, r.kind) || slices.Contains(noChat, r.model) {
+		return row{}, false, nil
+	}
+	var out []string
+	for _, name := range kept {
+		v, there := members[name]
+		delete(members, name)
+		if there && string(v) != "null" && string(v) != "false" {
+			out = append(out, fmt.Sprintf("%q:%s", name, v))
+		}
+	}
+	for name := range members {
+		if !slices.Contains(dropped, name) {
+			return row{}, false, fmt.Errorf("%s of %s: whether %q costs something is not known", r.model, r.provider, name)
+		}
+	}
+	r.text = "{" + strings.Join(out, ",") + "}"
+	return r, true, nil
+}
