@@ -83,9 +83,9 @@ func unseenTokens(unseen time.Duration) int64 {
 	return plus(unseenAlways, times(max(unseen, 0).Milliseconds()+1, unseenPerSecond)/1000)
 }
 
-// used is the price of what the provider has said was used; nothing if it said nothing that can be.
+// used is the price of what the provider has said was used; nothing if it said nothing that can be, or that has a price.
 func (r *Reservation) used(u passport.Usage) passport.Money {
-	if !u.Sane() {
+	if !u.Sane() || !r.price.covers(u) {
 		return 0
 	}
 	return min(r.price.Cost(u), passport.MaxMoney)

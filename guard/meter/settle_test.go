@@ -62,6 +62,7 @@ func TestOutcomes(t *testing.T) {
 		{"broken", passport.Broken, passport.Usage{}, 2000, passport.Broken, true, passport.Usage{}},
 		{"broken, with usage so far", passport.Broken, used, 2000, passport.Broken, true, used},
 		{"broken, with usage above the hold", passport.Broken, above, 2200, passport.Broken, true, above},
+		{"broken, with sound, which has no price", passport.Broken, heard, 2000, passport.Broken, true, passport.Usage{}},
 		{"broken, with nonsense", passport.Broken, negative, 2000, passport.Broken, true, passport.Usage{}},
 		{"the client left", passport.ClientLeft, used, 2000, passport.ClientLeft, true, used},
 		{"recalled", passport.Recalled, used, 2000, passport.Recalled, true, used},
