@@ -3,7 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/devrelopers/aipassport/passport"
@@ -23,7 +27,55 @@ func AddFirstPerson(ctx context.Context, q *query.Queries, p passport.Person, ev
 		PasswordHash: p.PasswordHash, CreatedAt: Micros(p.CreatedAt)}); err != nil {
 		return err
 	}
+	if err := removeSetups(ctx, q, latest); err != nil {
+		return err
+	}
 	return AddEvent(ctx, q, ev)
+}
+
+// A setup link is a setting: its name ends in the hash of its token, its value is until when it works, in microseconds with as
+// many digits for all times, so that they compare as text.
+const (
+	setupSetting = "setup:"
+	microsWidth  = 19
+	latest       = int64(math.MaxInt64)
+)
+
+func setupName(hash [32]byte) string { return setupSetting + hex.EncodeToString(hash[:]) }
+
+func removeSetups(ctx context.Context, q *query.Queries, upTo int64) error {
+	return q.RemoveSettingsUpTo(ctx, query.RemoveSettingsUpToParams{Name: setupSetting + "%", Value: fmt.Sprintf("%0*d", microsWidth, upTo)})
+}
+
+// AddSetup is the step of identity.Store.
+func AddSetup(ctx context.Context, q *query.Queries, hash [32]byte, until, now time.Time) error {
+	if err := removeSetups(ctx, q, Micros(now)); err != nil {
+		return err
+	}
+	n, err := q.CountPeople(ctx)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return HasOwner()
+	}
+	return q.AddSetting(ctx, query.AddSettingParams{Name: setupName(hash), Value: fmt.Sprintf("%0*d", microsWidth, Micros(until))})
+}
+
+// Setup is the step of identity.Store.
+func Setup(ctx context.Context, q *query.Queries, hash [32]byte) (until time.Time, err error) {
+	value, err := q.Setting(ctx, setupName(hash))
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, NotFound("setup link")
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	micros, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read until when a setup link works: %w", err)
+	}
+	return TimeOf(micros), nil
 }
 
 // Owner is the step of identity.Store.

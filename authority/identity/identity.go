@@ -64,7 +64,7 @@ type Identity struct {
 	known      map[netip.Addr]bool // addresses that have shown a right owner bearer
 }
 
-// New reads whether there is an owner; if not, it makes the setup link.
+// New reads whether there is an owner, to know that it can. OpenSetup makes the setup link.
 func New(cfg Config) (*Identity, error) {
 	if cfg.Store == nil || cfg.Pages == nil || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("identity needs a store, pages, a clock and ids")
@@ -83,22 +83,41 @@ func New(cfg Config) (*Identity, error) {
 		guesses: &flood.Limit{PerMinute: bearerTries, Now: cfg.Now}}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	_, err := cfg.Store.Owner(ctx)
-	switch {
-	case err == nil:
-		return i, nil
-	case problem.KindOf(err) != problem.NotFound:
+	if _, err := cfg.Store.Owner(ctx); err != nil && problem.KindOf(err) != problem.NotFound {
 		return nil, fmt.Errorf("read who the owner is: %w", err)
 	}
-	if i.setup, err = i.random(); err != nil {
-		return nil, err
-	}
-	i.setupUntil = cfg.Now().Add(SetupLife)
 	return i, nil
 }
 
-// SetupLink is the link by which the first person becomes the owner, as long as there is none and for SetupLife. It is made at
-// the start, kept in memory only, and works once.
+// OpenSetup makes the setup link, if there is no owner. Of the link a hash is stored, so that it works at every instance.
+func (i *Identity) OpenSetup(ctx context.Context) error {
+	_, err := i.cfg.Store.Owner(ctx)
+	if err == nil {
+		return nil
+	}
+	if problem.KindOf(err) != problem.NotFound {
+		return fmt.Errorf("read who the owner is: %w", err)
+	}
+	token, err := i.random()
+	if err != nil {
+		return err
+	}
+	until := i.now().Add(SetupLife)
+	err = i.cfg.Store.AddSetup(ctx, sha256.Sum256([]byte(token)), until, i.now())
+	if problem.KindOf(err) == problem.Conflict && err != nil {
+		return nil // somebody became the owner meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("store the setup link: %w", err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.setup, i.setupUntil = token, until
+	return nil
+}
+
+// SetupLink is the link by which the first person becomes the owner, as long as there is none and for SetupLife, if OpenSetup has
+// made one. It works once.
 func (i *Identity) SetupLink() (string, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -27,11 +27,12 @@ type memory struct {
 	sessions map[[32]byte]passport.Session
 	tokens   map[[32]byte]passport.OwnerToken
 	events   []passport.Event
+	setups   map[[32]byte]time.Time
 	broken   error
 }
 
 func newMemory() *memory {
-	return &memory{sessions: map[[32]byte]passport.Session{}, tokens: map[[32]byte]passport.OwnerToken{}}
+	return &memory{sessions: map[[32]byte]passport.Session{}, tokens: map[[32]byte]passport.OwnerToken{}, setups: map[[32]byte]time.Time{}}
 }
 
 func (m *memory) do(ev *passport.Event, f func() error) error {
@@ -53,8 +54,24 @@ func (m *memory) AddFirstPerson(_ context.Context, p passport.Person, ev passpor
 			return problem.New(problem.Conflict, "there is an owner")
 		}
 		m.person = &p
+		clear(m.setups)
 		return nil
 	})
+}
+
+func (m *memory) AddSetup(_ context.Context, h [32]byte, until, _ time.Time) error {
+	return m.do(nil, func() error { m.setups[h] = until; return nil })
+}
+
+func (m *memory) Setup(_ context.Context, h [32]byte) (until time.Time, err error) {
+	err = m.do(nil, func() error {
+		var ok bool
+		if until, ok = m.setups[h]; !ok {
+			return problem.New(problem.NotFound, "no setup link")
+		}
+		return nil
+	})
+	return until, err
 }
 
 func (m *memory) Owner(context.Context) (p passport.Person, err error) {
@@ -140,6 +157,9 @@ func (w *world) open() {
 			return s[:]
 		}})
 	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.id.OpenSetup(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.mux = http.NewServeMux()

@@ -175,9 +175,8 @@ func (i *Identity) door(w http.ResponseWriter, r *http.Request) (web.Visitor, er
 // SetupPage answers GET /setup. Without the right token it does nothing; looking at it uses nothing up.
 func (i *Identity) SetupPage(w http.ResponseWriter, r *http.Request) {
 	token := r.URL.Query().Get("token")
-	until, ok := i.setupOpen(token)
+	until, ok := i.setupOpen(w, r, token)
 	if !ok {
-		i.noSetup(w, r)
 		return
 	}
 	stranger, err := i.door(w, r)
@@ -208,8 +207,7 @@ func (i *Identity) SetUp(w http.ResponseWriter, r *http.Request) {
 	}
 	d := setupView{Token: r.PostForm.Get("token"), Name: clean(r.PostForm.Get("name")), Username: clean(r.PostForm.Get("username"))}
 	var ok bool
-	if d.Until, ok = i.setupOpen(d.Token); !ok {
-		i.noSetup(w, r)
+	if d.Until, ok = i.setupOpen(w, r, d.Token); !ok {
 		return
 	}
 	password := r.PostForm.Get("password")
@@ -253,13 +251,23 @@ func (i *Identity) join(ctx context.Context, name, username, password string) (p
 	return p, nil
 }
 
-// setupOpen compares the token in constant time. With 256 bits, wrong ones need no counting.
-func (i *Identity) setupOpen(token string) (time.Time, bool) {
-	i.mu.Lock()
-	right := i.setup != "" && subtle.ConstantTimeCompare([]byte(i.setup), []byte(token)) == 1
-	until := i.setupUntil
-	i.mu.Unlock()
-	return until, right && i.cfg.Now().Before(until)
+// setupOpen says until when a token of a setup link works. If it does not, it has answered. With 256 bits, wrong ones need no
+// counting.
+func (i *Identity) setupOpen(w http.ResponseWriter, r *http.Request, token string) (time.Time, bool) {
+	if len(token) != tokenLength {
+		i.noSetup(w, r)
+		return time.Time{}, false
+	}
+	until, err := i.cfg.Store.Setup(r.Context(), sha256.Sum256([]byte(token)))
+	if err != nil && problem.KindOf(err) != problem.NotFound {
+		i.cfg.Pages.Error(w, r, web.Visitor{}, fmt.Errorf("read the setup link: %w", err))
+		return time.Time{}, false
+	}
+	if err != nil || !i.cfg.Now().Before(until) {
+		i.noSetup(w, r)
+		return time.Time{}, false
+	}
+	return until, true
 }
 
 // noSetup is one page for all causes: wrong, used, too late, or there is an owner already.

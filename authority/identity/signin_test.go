@@ -28,12 +28,22 @@ func TestSetupMakesTheOwnerOnce(t *testing.T) {
 			t.Errorf("token %q: %d", bad, rec.Code)
 		}
 	}
+	first := w.id
+	w.open() // another instance: its link works too, and each works at both
+	if w.setupToken() == token {
+		t.Error("two instances made one link")
+	}
 	for range 3 { // looking uses nothing up
 		if rec := w.send("GET", "/setup?token="+token, nil); rec.Code != 200 || rec.Header().Get("Referrer-Policy") != "no-referrer" {
 			t.Fatalf("look: %d", rec.Code)
 		}
 	}
 	w.join()
+	w.id = first
+	if rec := w.send("GET", "/setup?token="+w.setupToken(), nil); rec.Code != 404 {
+		t.Errorf("the other instance's link after use: %d", rec.Code)
+	}
+	w.open()
 	if _, ok := w.id.SetupLink(); ok {
 		t.Error("the link is still there")
 	}
@@ -395,6 +405,9 @@ func TestArgonIsWhatTheHashSays(t *testing.T) {
 	mux := http.NewServeMux()
 	id, err := identity.New(identity.Config{Store: store, Pages: mustPages(t), PublicURL: w.public, Now: func() time.Time { return w.now }, NewID: func() string { return "x" }})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := id.OpenSetup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for pattern, h := range id.Routes() {

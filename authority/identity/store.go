@@ -11,6 +11,11 @@ import (
 type Store interface {
 	// AddFirstPerson adds the owner. Error: Conflict if there is a person already.
 	AddFirstPerson(ctx context.Context, p passport.Person, ev passport.Event) error
+	// AddSetup keeps the hash of a setup link's token until a time, and drops those whose time has come by now. The first person
+	// drops all. Error: Conflict if there is a person already.
+	AddSetup(ctx context.Context, hash [32]byte, until, now time.Time) error
+	// Setup says until when a setup link works. Error: NotFound. It does not look at the clock.
+	Setup(ctx context.Context, hash [32]byte) (until time.Time, err error)
 	// Owner returns the one person there is. Error: NotFound before setup.
 	Owner(ctx context.Context) (passport.Person, error)
 	// AddSession stores a session, with the event, and removes those that ended before it began.

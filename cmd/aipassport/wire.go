@@ -117,7 +117,7 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if err := b.openGuards(ctx, env); err != nil {
 		return nil, err
 	}
-	if err := b.openPlanes(); err != nil {
+	if err := b.openPlanes(ctx); err != nil {
 		return nil, err
 	}
 	b.server = server.New(server.Config{
@@ -179,7 +179,7 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 	return err
 }
 
-func (b *broker) openPlanes() (err error) {
+func (b *broker) openPlanes(ctx context.Context) (err error) {
 	cfg := b.cfg
 	b.upstream = upstream.New(upstream.Config{
 		Bases: cfg.bases, HeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, UserAgent: "aipassport/" + version})
@@ -202,6 +202,9 @@ func (b *broker) openPlanes() (err error) {
 	b.identity, err = identity.New(identity.Config{
 		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Now: now, NewID: newID, ClientAddr: b.clientAddr})
 	if err != nil {
+		return fmt.Errorf("sign-in: %w", err)
+	}
+	if err := b.identity.OpenSetup(ctx); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
 	return b.openPages()

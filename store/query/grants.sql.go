@@ -444,6 +444,20 @@ func (q *Queries) RemoveSetting(ctx context.Context, name string) error {
 	return err
 }
 
+const removeSettingsUpTo = `-- name: RemoveSettingsUpTo :exec
+DELETE FROM setting WHERE name LIKE $1 AND value <= $2
+`
+
+type RemoveSettingsUpToParams struct {
+	Name  string
+	Value string
+}
+
+func (q *Queries) RemoveSettingsUpTo(ctx context.Context, arg RemoveSettingsUpToParams) error {
+	_, err := q.db.ExecContext(ctx, removeSettingsUpTo, arg.Name, arg.Value)
+	return err
+}
+
 const setBudgetStatus = `-- name: SetBudgetStatus :execrows
 UPDATE budget SET status = $1 WHERE grant_id = $2 AND seq = 0
 `

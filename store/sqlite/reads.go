@@ -92,6 +92,15 @@ func (s *Store) Owner(ctx context.Context) (out passport.Person, err error) {
 	return out, err
 }
 
+// Setup implements identity.Store.
+func (s *Store) Setup(ctx context.Context, hash [32]byte) (until time.Time, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		until, err = store.Setup(ctx, q, hash)
+		return err
+	})
+	return until, err
+}
+
 // Session implements identity.Store.
 func (s *Store) Session(ctx context.Context, hash [32]byte) (out passport.Session, err error) {
 	err = s.read(ctx, func(q *query.Queries) error {

@@ -31,6 +31,7 @@ type Memory struct {
 	creds    map[passport.CredentialID]passport.Credential
 	keys     map[string]passport.SigningKey
 	people   []passport.Person
+	setups   map[[32]byte]time.Time
 	sessions map[[32]byte]passport.Session
 	bearers  map[[32]byte]passport.OwnerToken
 	ceilings map[passport.CeilingID]passport.Limit
@@ -74,6 +75,7 @@ func NewMemory() *Memory {
 		tokens:   map[passport.TokenID]passport.Token{},
 		creds:    map[passport.CredentialID]passport.Credential{},
 		keys:     map[string]passport.SigningKey{},
+		setups:   map[[32]byte]time.Time{},
 		sessions: map[[32]byte]passport.Session{},
 		bearers:  map[[32]byte]passport.OwnerToken{},
 		claims:   map[claimKey]claim{},

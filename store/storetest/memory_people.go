@@ -154,9 +154,34 @@ func (m *Memory) AddFirstPerson(_ context.Context, p passport.Person, ev passpor
 		}
 		p.CreatedAt = stored(p.CreatedAt)
 		m.people = append(m.people, p)
+		clear(m.setups)
 		m.note(ev)
 		return nil
 	})
+}
+
+// AddSetup implements identity.Store.
+func (m *Memory) AddSetup(_ context.Context, hash [32]byte, until, now time.Time) error {
+	return m.do("AddSetup", func() error {
+		maps.DeleteFunc(m.setups, func(_ [32]byte, until time.Time) bool { return !until.After(now) })
+		if len(m.people) > 0 {
+			return store.HasOwner()
+		}
+		m.setups[hash] = stored(until)
+		return nil
+	})
+}
+
+// Setup implements identity.Store.
+func (m *Memory) Setup(_ context.Context, hash [32]byte) (until time.Time, err error) {
+	err = m.do("Setup", func() error {
+		var ok bool
+		if until, ok = m.setups[hash]; !ok {
+			return store.NotFound("setup link")
+		}
+		return nil
+	})
+	return until, err
 }
 
 // Owner implements identity.Store.

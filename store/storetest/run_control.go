@@ -251,7 +251,16 @@ func testCredentials(_ *testing.T, b *bench) {
 }
 
 func testOwner(t *testing.T, b *bench) {
-	_, err := b.s.Owner(ctx())
+	for hash, until := range map[[32]byte]time.Duration{{1}: time.Hour, {2}: 2 * time.Hour} { // two instances
+		b.ok(b.s.AddSetup(ctx(), hash, Epoch().Add(until), Epoch()))
+	}
+	b.ok(b.s.AddSetup(ctx(), [32]byte{3}, Epoch().Add(3*time.Hour), Epoch().Add(time.Hour)))
+	_, err := b.s.Setup(ctx(), [32]byte{1})
+	b.is(err, problem.NotFound) // its time had come
+	until, err := b.s.Setup(ctx(), [32]byte{2})
+	b.ok(err)
+	b.equal(until, Epoch().Add(2*time.Hour))
+	_, err = b.s.Owner(ctx())
 	b.is(err, problem.NotFound)
 	var won atomic.Int64
 	parallel(20, func(i int) {
@@ -268,6 +277,11 @@ func testOwner(t *testing.T, b *bench) {
 	b.ok(err)
 	b.equal(p, passport.Person{ID: p.ID, Name: "Ada", Username: "ada" + string(p.ID), PasswordHash: "$argon2id$", CreatedAt: Epoch()})
 	b.equal(len(b.events()), 1)
+	for i := range byte(4) {
+		_, err := b.s.Setup(ctx(), [32]byte{i})
+		b.is(err, problem.NotFound)
+	}
+	b.is(b.s.AddSetup(ctx(), [32]byte{4}, Epoch().Add(time.Hour), Epoch()), problem.Conflict)
 }
 
 func testSessions(_ *testing.T, b *bench) {

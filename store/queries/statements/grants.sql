@@ -55,3 +55,6 @@ INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES ($1, $2, $3, $4, 
 
 -- name: EventsAfter :many
 SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2;
+
+-- name: RemoveSettingsUpTo :exec
+DELETE FROM setting WHERE name LIKE $1 AND value <= $2;
