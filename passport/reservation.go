@@ -1,6 +1,12 @@
 package passport
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrNotHeld is among the causes of an error of a hold that was not even begun: there is nothing to give back.
+var ErrNotHeld = errors.New("nothing was held")
 
 // Hold asks the ledger to set money aside for one call, at its worst case.
 type Hold struct {

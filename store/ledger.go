@@ -53,6 +53,16 @@ func Admit(h passport.Hold, path ...passport.Balance) (passport.Money, error) {
 	return amount, nil
 }
 
+// NotLive says why no hold may be made on a grant in this state and with this end, as GrantEnded or GrantPaused. A grant that passport
+// finds live after all is refused too: this is asked only on refusal.
+func NotLive(state passport.GrantState, end int64, h passport.Hold) error {
+	g := passport.Grant{ID: h.Grant, State: state, ExpiresAt: TimeOf(end)}
+	if err := g.Live(TimeOf(Micros(h.At))); err != nil {
+		return err
+	}
+	return NotOpen(h.Grant)
+}
+
 // part names the budget at a place of the path.
 func part(h passport.Hold, i int) string {
 	if i == 0 {

@@ -231,6 +231,9 @@ func (m *Meter) refused(ctx context.Context, h passport.Hold, err error) error {
 	case problem.Conflict:
 		return problem.Wrap(err, problem.Internal, "internal error")
 	default:
+		if errors.Is(err, passport.ErrNotHeld) {
+			return err
+		}
 		m.settle(ctx, passport.Settlement{ID: h.ID, Grant: h.Grant, Why: passport.NotSent, Claim: h.Claim, At: m.c.Now()})
 		return problem.Wrap(err, problem.Unavailable, "the money for this call could not be set aside")
 	}

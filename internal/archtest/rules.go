@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 
 	"store":            {"internal/problem", "passport", "store/query"},
 	"store/migrations": {},
+	"store/postgres":   {"internal/problem", "passport", "store", "store/migrations", "store/query"},
 	"store/query":      {},
 	"store/rates":      {"internal/problem", "passport"},
 	"store/valkey":     {"store/rates"},
@@ -86,7 +87,7 @@ var owners = map[string][]string{
 	"net/url":     {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web"},
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/flood", "internal/names", "internal/record", "server"},
 	"log":         {"cmd/*", "server"},
-	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/rates", "store/sqlite", "store/valkey", "web"},
+	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/postgres", "store/rates", "store/sqlite", "store/valkey", "web"},
 	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web"},
 
 	"github.com/alecthomas/kong":         {"cmd/*"},

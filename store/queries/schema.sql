@@ -127,6 +127,8 @@ CREATE TABLE reservation (
   reasoning      BIGINT NOT NULL DEFAULT 0,
   created_at     BIGINT NOT NULL,
   ended_at       BIGINT NOT NULL DEFAULT 0,
+  owner          TEXT NOT NULL DEFAULT '',
+  epoch          BIGINT NOT NULL DEFAULT 0,
   input_audio    BIGINT NOT NULL DEFAULT 0,
   input_image    BIGINT NOT NULL DEFAULT 0,
   cache_audio    BIGINT NOT NULL DEFAULT 0,

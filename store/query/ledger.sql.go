@@ -116,7 +116,7 @@ func (q *Queries) MoveBudgets(ctx context.Context, arg MoveBudgetsParams) (int64
 }
 
 const newestReservations = `-- name: NewestReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type NewestReservationsParams struct {
@@ -155,6 +155,8 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 			&i.Reasoning,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.Owner,
+			&i.Epoch,
 			&i.InputAudio,
 			&i.InputImage,
 			&i.CacheAudio,
@@ -181,7 +183,7 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 }
 
 const openReservations = `-- name: OpenReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
 `
 
 func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservation, error) {
@@ -215,6 +217,8 @@ func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservat
 			&i.Reasoning,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.Owner,
+			&i.Epoch,
 			&i.InputAudio,
 			&i.InputImage,
 			&i.CacheAudio,
@@ -259,7 +263,7 @@ func (q *Queries) OpenTotals(ctx context.Context, createdAt int64) (OpenTotalsRo
 }
 
 const reservation = `-- name: Reservation :one
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE id = $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE id = $1
 `
 
 func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, error) {
@@ -287,6 +291,8 @@ func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, erro
 		&i.Reasoning,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.Owner,
+		&i.Epoch,
 		&i.InputAudio,
 		&i.InputImage,
 		&i.CacheAudio,
@@ -303,7 +309,7 @@ func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, erro
 }
 
 const reservationsBefore = `-- name: ReservationsBefore :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 type ReservationsBeforeParams struct {
@@ -343,6 +349,8 @@ func (q *Queries) ReservationsBefore(ctx context.Context, arg ReservationsBefore
 			&i.Reasoning,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.Owner,
+			&i.Epoch,
 			&i.InputAudio,
 			&i.InputImage,
 			&i.CacheAudio,

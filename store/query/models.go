@@ -121,6 +121,8 @@ type Reservation struct {
 	Reasoning    int64
 	CreatedAt    int64
 	EndedAt      int64
+	Owner        string
+	Epoch        int64
 	InputAudio   int64
 	InputImage   int64
 	CacheAudio   int64

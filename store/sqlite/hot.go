@@ -135,7 +135,7 @@ func (h *hot) admit(ask passport.Hold) ([]passport.Balance, []passport.Ceiling, 
 		return nil, nil, 0, h.unopened(ask)
 	}
 	if status != passport.GrantActive || end <= store.Micros(ask.At) {
-		return nil, nil, 0, notLive(status, end, ask)
+		return nil, nil, 0, store.NotLive(status, end, ask)
 	}
 	if err := store.CheckPath(ask, len(path)); err != nil {
 		return nil, nil, 0, err
@@ -194,15 +194,6 @@ func balanceAt(st *sqlite3.Stmt, col int) passport.Balance {
 		Held: passport.Money(st.ColumnInt64(col + 2)), CallsCap: st.ColumnInt64(col + 3), Calls: st.ColumnInt64(col + 4)}
 }
 
-// notLive says why no call may be made. A grant that passport finds live after all is refused too: this is asked only on refusal.
-func notLive(state passport.GrantState, end int64, ask passport.Hold) error {
-	g := passport.Grant{ID: ask.Grant, State: state, ExpiresAt: store.TimeOf(end)}
-	if err := g.Live(store.TimeOf(store.Micros(ask.At))); err != nil {
-		return err
-	}
-	return store.NotOpen(ask.Grant)
-}
-
 // unopened says why a grant has no budget: there is none, or it was never approved.
 func (h *hot) unopened(ask passport.Hold) error {
 	if err := bind(h.state).text(string(ask.Grant)).err; err != nil {
@@ -210,7 +201,7 @@ func (h *hot) unopened(ask passport.Hold) error {
 	}
 	if h.state.Step() {
 		state, end := passport.GrantState(h.state.ColumnText(0)), h.state.ColumnInt64(1)
-		return errors.Join(h.state.Reset(), notLive(state, end, ask))
+		return errors.Join(h.state.Reset(), store.NotLive(state, end, ask))
 	}
 	if err := h.state.Reset(); err != nil {
 		return err

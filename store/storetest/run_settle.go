@@ -272,8 +272,9 @@ func testReopen(_ *testing.T, b *bench) {
 	b.ok(b.s.AddToken(ctx(), passport.Token{ID: "t1", Grant: g.ID, IssuedAt: Epoch(), ExpiresAt: Epoch()}, b.event(passport.TokenIssued, g.ID)))
 	b.hold(g.ID, 100)
 	h := b.hold(g.ID, 100)
-	b.ok(b.s.Settle(ctx(), settlement(h, 40))) // committed by Close
+	b.ok(b.s.Settle(ctx(), settlement(h, 40)))
 	b.ok(b.s.Stop(ctx(), true, b.event(passport.AppsStopped, "")))
+	b.flush() // a look at a token does not wait for what is queued
 	before, err := b.s.Liveness(ctx(), "t1")
 	b.ok(err)
 	events := b.events()
@@ -285,7 +286,7 @@ func testReopen(_ *testing.T, b *bench) {
 	b.total(g.ID, passport.Balance{Cap: 30 * passport.Cent, Settled: 40, Held: 100, CallsCap: 103, Calls: 2})
 	b.ok(b.s.Stop(ctx(), false, b.event(passport.AppsResumed, "")))
 	last := b.hold(g.ID, 7)
-	b.ok(b.s.Settle(ctx(), settlement(last, 7)))
+	b.ok(b.s.Settle(ctx(), settlement(last, 7))) // committed by Close
 	b.reopen()
 	b.total(g.ID, passport.Balance{Cap: 30 * passport.Cent, Settled: 47, Held: 100, CallsCap: 103, Calls: 3})
 }

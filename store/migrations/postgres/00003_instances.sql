@@ -1,0 +1,242 @@
+-- +goose Up
+
+-- Which instance made a hold, and at which turn (epoch) of its lease.
+ALTER TABLE reservation ADD COLUMN owner TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE reservation ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX reservation_open ON reservation (owner, epoch) WHERE state = 'held';
+
+-- A row for each running process. Its lease is by this database's clock. A peer that takes over raises the epoch, and what the
+-- instance sends with the old one is refused. '-infinity': it has ended and left holds open.
+CREATE TABLE instance (
+  id          TEXT COLLATE "C" PRIMARY KEY,
+  epoch       BIGINT NOT NULL,
+  lease_until TIMESTAMPTZ NOT NULL
+) WITH (fillfactor = 50);
+
+-- dollars is passport.Money's String for what is not negative.
+-- +goose StatementBegin
+CREATE FUNCTION dollars(m BIGINT) RETURNS TEXT LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  frac TEXT := rtrim(lpad((m % 1000000)::TEXT, 6, '0'), '0');
+BEGIN
+  RETURN '$' || m / 1000000 || '.' || rpad(frac, greatest(2, length(frac)), '0');
+END $$;
+-- +goose StatementEnd
+
+-- apply_batch is all that one instance's calls want of the ledger at one moment: settles and holds, in one statement, so in one
+-- transaction and one round trip, unless it runs inside another transaction. store/postgres/batch.go is its only caller and says what
+-- goes in and comes out. The steps are numbered: their order is what makes it exact.
+--
+-- A grant's budgets are the only rows that are fought for. All who lock several lock them by (grant_id, seq), and before anything else.
+-- READ COMMITTED is wanted: each statement in here sees what was committed before it began, so those behind the lock see the truth.
+--
+-- The settings are part of the function because a plan made while the tables were empty is a bad one, and stays.
+-- +goose StatementBegin
+CREATE FUNCTION apply_batch(
+  p_owner TEXT, p_epoch BIGINT, p_retry BOOLEAN, p_grants TEXT[],
+  h_id TEXT[], h_g INT[], h_detail INT[], h_amount BIGINT[], h_least BIGINT[], h_at BIGINT[], h_stream BIGINT[], h_provider TEXT[], h_model TEXT[], h_tariff TEXT[], h_tail TEXT[],
+  s_id TEXT[], s_g INT[], s_why TEXT[], s_number BIGINT[],
+  OUT h_res SMALLINT[], OUT h_got BIGINT[], OUT s_res SMALLINT[],
+  OUT b_g INT[], OUT b_seq BIGINT[], OUT b_number BIGINT[], OUT b_status TEXT[]
+) LANGUAGE plpgsql
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+  nh INT := cardinality(h_id); ns INT := cardinality(s_id); nb INT;
+  width CONSTANT INT := 19;          -- numbers of a settle: actual, reached, at, known, then usage
+  v_cap BIGINT[]; v_settled BIGINT[]; v_held BIGINT[]; v_calls_cap BIGINT[]; v_calls BIGINT[]; v_ends BIGINT[]; v_status TEXT[];
+  dh BIGINT[]; ds BIGINT[]; dn BIGINT[]; touched BOOLEAN[];
+  top INT[]; bottom INT[];           -- of each grant: its first and last row here, 0 for none
+  s_amount BIGINT[]; frozen TEXT[];
+  stopped BOOLEAN; fenced BOOLEAN;
+  r RECORD; i INT; k INT; d INT; a BIGINT; room BIGINT;
+BEGIN
+  h_res := array_fill(0::SMALLINT, ARRAY[nh]); h_got := array_fill(0::BIGINT, ARRAY[nh]);
+  s_res := array_fill(0::SMALLINT, ARRAY[ns]); s_amount := array_fill(0::BIGINT, ARRAY[ns]);
+
+  -- 1. A stop of all apps waits until batches that did not see it are committed; those behind it see it.
+  IF nh > 0 THEN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('aipassport.stop'));
+  END IF;
+
+  -- 2. Lock the budgets of all grants concerned, and read them.
+  SELECT array_agg(b.o), array_agg(b.seq), array_agg(b.cap), array_agg(b.settled), array_agg(b.held), array_agg(b.calls_cap),
+         array_agg(b.calls), array_agg(b.expires_at), array_agg(b.status)
+    INTO b_g, b_seq, v_cap, v_settled, v_held, v_calls_cap, v_calls, v_ends, v_status
+    FROM (SELECT u.o::INT, x.seq, x.cap, x.settled, x.held, x.calls_cap, x.calls, x.expires_at, x.status
+            FROM unnest(p_grants) WITH ORDINALITY u (g, o) JOIN budget x ON x.grant_id = u.g
+           ORDER BY x.grant_id, x.seq FOR NO KEY UPDATE OF x) b;
+  nb := coalesce(cardinality(b_g), 0);
+  top := array_fill(0, ARRAY[cardinality(p_grants)]); bottom := top;
+  FOR i IN 1..nb LOOP
+    IF b_seq[i] = 0 THEN top[b_g[i]] := i; END IF;
+    bottom[b_g[i]] := i;
+  END LOOP;
+  dh := array_fill(0::BIGINT, ARRAY[nb]); ds := dh; dn := dh; touched := array_fill(FALSE, ARRAY[nb]);
+
+  -- 3. The fence: an instance that a peer has declared dead holds nothing more. Its settles are still heard.
+  stopped := EXISTS (SELECT 1 FROM setting WHERE name = 'apps_stopped');
+  fenced := NOT EXISTS (SELECT 1 FROM instance WHERE id = p_owner AND epoch = p_epoch AND lease_until > clock_timestamp());
+
+  -- 4. Settles: held becomes settled exactly once, whoever says it first.
+  IF ns > 0 THEN
+    FOR r IN
+      UPDATE reservation v SET state = 'settled', actual = u.actual, reached = s_number[u.n + 2], ended_at = s_number[u.n + 3], why = u.why,
+             usage_known = s_number[u.n + 4], input = s_number[u.n + 5], cache_read = s_number[u.n + 6], cache_write = s_number[u.n + 7],
+             cache_write_1h = s_number[u.n + 8], input_audio = s_number[u.n + 9], input_image = s_number[u.n + 10],
+             cache_audio = s_number[u.n + 11], cache_image = s_number[u.n + 12], output = s_number[u.n + 13], reasoning = s_number[u.n + 14],
+             output_audio = s_number[u.n + 15], output_image = s_number[u.n + 16], searches = s_number[u.n + 17],
+             file_searches = s_number[u.n + 18], audio_seconds = s_number[u.n + 19]
+        FROM (SELECT t.id, t.g, t.why, t.o::INT, (t.o::INT - 1) * width AS n, s_number[(t.o::INT - 1) * width + 1] AS actual
+                FROM unnest(s_id, s_g, s_why) WITH ORDINALITY t (id, g, why, o)) u
+       WHERE v.id = u.id AND v.grant_id = p_grants[u.g] AND v.state = 'held'
+      RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached
+    LOOP
+      s_res[r.o] := 1; s_amount[r.o] := r.amount;
+      IF r.actual > r.amount THEN s_res[r.o] := 3; frozen := frozen || p_grants[r.g]; END IF;
+      k := top[r.g];
+      dh[k] := dh[k] - r.amount; ds[k] := ds[k] + r.actual; dn[k] := dn[k] + r.reached - 1; touched[k] := TRUE;
+      IF bottom[r.g] > k THEN
+        k := k + r.detail + 1;
+        dh[k] := dh[k] - r.amount; ds[k] := ds[k] + r.actual; dn[k] := dn[k] + r.reached - 1; touched[k] := TRUE;
+      END IF;
+    END LOOP;
+    -- What a peer or a start has charged in full may be lowered by the settle that comes after all, once, and never raised.
+    IF 0 = ANY (s_res) THEN
+      FOR r IN
+        UPDATE reservation v SET state = 'settled', actual = u.actual, reached = s_number[u.n + 2], ended_at = s_number[u.n + 3], why = u.why,
+               usage_known = s_number[u.n + 4], input = s_number[u.n + 5], cache_read = s_number[u.n + 6], cache_write = s_number[u.n + 7],
+               cache_write_1h = s_number[u.n + 8], input_audio = s_number[u.n + 9], input_image = s_number[u.n + 10],
+               cache_audio = s_number[u.n + 11], cache_image = s_number[u.n + 12], output = s_number[u.n + 13], reasoning = s_number[u.n + 14],
+               output_audio = s_number[u.n + 15], output_image = s_number[u.n + 16], searches = s_number[u.n + 17],
+               file_searches = s_number[u.n + 18], audio_seconds = s_number[u.n + 19]
+          FROM (SELECT t.id, t.g, t.why, t.o::INT, (t.o::INT - 1) * width AS n, s_number[(t.o::INT - 1) * width + 1] AS actual
+                  FROM unnest(s_id, s_g, s_why, s_res) WITH ORDINALITY t (id, g, why, res, o) WHERE t.res = 0) u
+         WHERE v.id = u.id AND v.grant_id = p_grants[u.g] AND v.state = 'swept' AND u.actual < v.amount
+        RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached
+      LOOP
+        s_res[r.o] := 2; s_amount[r.o] := r.amount;
+        k := top[r.g];
+        ds[k] := ds[k] + r.actual - r.amount; dn[k] := dn[k] + r.reached - 1; touched[k] := TRUE;
+        IF bottom[r.g] > k THEN
+          k := k + r.detail + 1;
+          ds[k] := ds[k] + r.actual - r.amount; dn[k] := dn[k] + r.reached - 1; touched[k] := TRUE;
+        END IF;
+      END LOOP;
+    END IF;
+    -- A bill above its hold pauses the grant, in the same transaction.
+    IF frozen IS NOT NULL THEN
+      FOR r IN
+        UPDATE grants SET state = 'paused', version = version + 1 WHERE id = ANY (frozen) AND state = 'active' RETURNING id
+      LOOP
+        v_status[top[array_position(p_grants, r.id)]] := 'paused';
+      END LOOP;
+    END IF;
+  END IF;
+
+  -- 5. What the caller is told of the budgets is what they are before the holds: it does the sums of step 7 again, for its words.
+  b_number := array_fill(0::BIGINT, ARRAY[nb * 6]); b_status := v_status;
+  FOR i IN 1..nb LOOP
+    v_settled[i] := v_settled[i] + ds[i]; v_held[i] := v_held[i] + dh[i]; v_calls[i] := v_calls[i] + dn[i];
+    k := i * 6;
+    b_number[k - 5] := v_cap[i]; b_number[k - 4] := v_settled[i]; b_number[k - 3] := v_held[i];
+    b_number[k - 2] := v_calls_cap[i]; b_number[k - 1] := v_calls[i]; b_number[k] := v_ends[i];
+  END LOOP;
+
+  IF nh > 0 THEN
+    -- 6. Ids that are there: sent before and committed, if this is a retry; else taken by another call.
+    FOR r IN
+      SELECT u.o::INT, v.state, v.amount, v.grant_id = p_grants[u.g] AS same
+        FROM unnest(h_id, h_g) WITH ORDINALITY u (id, g, o) JOIN reservation v ON v.id = u.id
+    LOOP
+      h_res[r.o] := CASE WHEN p_retry AND r.same AND r.state IN ('held', 'swept') THEN 2 ELSE -4 END;
+      h_got[r.o] := r.amount;
+    END LOOP;
+
+    -- 7. Holds in the order they came in, each on every row of its path or on none: store.Admit's rules.
+    FOR i IN 1..nh LOOP
+      CONTINUE WHEN h_res[i] <> 0;
+      k := top[h_g[i]]; d := k;
+      IF fenced THEN h_res[i] := -3; CONTINUE; END IF;
+      IF stopped THEN h_res[i] := -2; CONTINUE; END IF;
+      IF k = 0 THEN h_res[i] := -1; CONTINUE; END IF;
+      IF v_status[k] <> 'active' OR v_ends[k] <= h_at[i] THEN h_res[i] := -5; CONTINUE; END IF;
+      IF bottom[h_g[i]] > k THEN d := k + h_detail[i] + 1; END IF;
+      IF d > bottom[h_g[i]] OR (d = k AND h_detail[i] > 0) THEN h_res[i] := -6; CONTINUE; END IF;
+      a := h_amount[i];
+      room := greatest(0, v_cap[k] - v_settled[k] - v_held[k]);
+      CONTINUE WHEN v_calls[k] >= v_calls_cap[k] OR room < h_least[i] OR (room = 0 AND a > 0);
+      a := least(a, room);
+      IF d > k THEN
+        room := greatest(0, v_cap[d] - v_settled[d] - v_held[d]);
+        CONTINUE WHEN v_calls[d] >= v_calls_cap[d] OR room < h_least[i] OR (room = 0 AND a > 0);
+        a := least(a, room);
+        v_held[d] := v_held[d] + a; v_calls[d] := v_calls[d] + 1; touched[d] := TRUE;
+      END IF;
+      v_held[k] := v_held[k] + a; v_calls[k] := v_calls[k] + 1; touched[k] := TRUE;
+      h_res[i] := 1; h_got[i] := a;
+    END LOOP;
+  END IF;
+
+  -- 8. Each budget once, then reservations and events.
+  UPDATE budget x SET held = t.held, settled = t.settled, calls = t.calls, status = t.status
+    FROM unnest(b_g, b_seq, v_held, v_settled, v_calls, v_status, touched) t (g, seq, held, settled, calls, status, touched)
+   WHERE t.touched AND x.grant_id = p_grants[t.g] AND x.seq = t.seq;
+  IF 1 = ANY (h_res) THEN
+    INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, owner, epoch)
+      SELECT t.id, p_grants[t.g], t.detail, t.provider, t.model, t.stream, t.tariff, 'held', t.got, t.at, p_owner, p_epoch
+        FROM unnest(h_id, h_g, h_detail, h_provider, h_model, h_stream, h_tariff, h_at, h_res, h_got) t (id, g, detail, provider, model, stream, tariff, at, res, got)
+       WHERE t.res = 1;
+  END IF;
+  IF ns > 0 OR 1 = ANY (h_res) THEN
+    INSERT INTO event (id, kind, at, actor, grant_id, note)
+      SELECT e.id, e.kind, e.at, e.actor, e.grant_id, e.note FROM (
+        SELECT 1 AS what, t.o, t.id || CASE t.res WHEN 2 THEN ':adjusted' ELSE ':settled' END AS id, 'call.settled' AS kind,
+               s_number[(t.o - 1) * width + 3] AS at, CASE t.res WHEN 2 THEN 'broker' ELSE 'app:' || p_grants[t.g] END AS actor,
+               p_grants[t.g] AS grant_id,
+               CASE t.res WHEN 2 THEN 'lowered to ' || dollars(s_number[(t.o - 1) * width + 1]) || ' from ' || dollars(t.amount) || ' charged, '
+                          ELSE 'settled ' || dollars(s_number[(t.o - 1) * width + 1]) || ' of ' || dollars(t.amount) || ' held, ' END || t.why AS note
+          FROM unnest(s_id, s_g, s_why, s_res, s_amount) WITH ORDINALITY t (id, g, why, res, amount, o) WHERE t.res > 0
+        UNION ALL
+        SELECT 2, t.o, t.id || ':frozen', 'grant.frozen', s_number[(t.o - 1) * width + 3], 'broker', p_grants[t.g],
+               'the provider billed ' || dollars(s_number[(t.o - 1) * width + 1]) || ' for a call that held ' || dollars(t.amount)
+          FROM unnest(s_id, s_g, s_res, s_amount) WITH ORDINALITY t (id, g, res, amount, o) WHERE t.res = 3
+        UNION ALL
+        SELECT 3, t.o, t.id || ':held', 'call.held', t.at, 'app:' || p_grants[t.g], p_grants[t.g], 'held ' || dollars(t.got) || ' for ' || t.tail
+          FROM unnest(h_id, h_g, h_at, h_tail, h_res, h_got) WITH ORDINALITY t (id, g, at, tail, res, got, o) WHERE t.res = 1) e
+      ORDER BY e.what, e.o;
+  END IF;
+  b_g := coalesce(b_g, '{}'); b_seq := coalesce(b_seq, '{}'); b_status := coalesce(b_status, '{}');
+END $$;
+-- +goose StatementEnd
+
+-- sweep charges open holds of a dead instance in full, at most p_most of them, and says how many and how much. What is not held any
+-- more is left alone: whoever flips the state charges it. It locks as apply_batch does.
+-- +goose StatementBegin
+CREATE FUNCTION sweep(p_owner TEXT, p_below BIGINT, p_at BIGINT, p_most INT, OUT calls BIGINT, OUT total BIGINT) LANGUAGE plpgsql
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+  ids TEXT[]; owners TEXT[];
+BEGIN
+  SELECT array_agg(v.id), array_agg(DISTINCT v.grant_id) INTO ids, owners FROM (
+    SELECT id, grant_id FROM reservation WHERE owner = p_owner AND epoch < p_below AND state = 'held' ORDER BY id LIMIT p_most) v;
+  PERFORM 1 FROM budget WHERE grant_id = ANY (owners) ORDER BY grant_id, seq FOR NO KEY UPDATE;
+  WITH swept AS (
+    UPDATE reservation SET state = 'swept', actual = amount, why = 'orphaned', ended_at = p_at WHERE id = ANY (ids) AND state = 'held'
+    RETURNING id, grant_id, detail, amount, model
+  ), paths AS (
+    SELECT grant_id, 0 AS seq, amount FROM swept UNION ALL SELECT grant_id, detail + 1, amount FROM swept
+  ), moved AS (
+    UPDATE budget x SET held = x.held - p.amount, settled = x.settled + p.amount
+      FROM (SELECT grant_id, seq, sum(amount)::BIGINT AS amount FROM paths GROUP BY grant_id, seq) p
+     WHERE x.grant_id = p.grant_id AND x.seq = p.seq
+  ), told AS (
+    INSERT INTO event (id, kind, at, actor, grant_id, note)
+      SELECT id || ':charged', 'call.charged', p_at, 'broker', grant_id,
+             'charged ' || dollars(amount) || ', outcome unknown, for ' || left(model, 100)
+        FROM swept ORDER BY id
+  )
+  SELECT count(*), coalesce(sum(amount), 0)::BIGINT INTO calls, total FROM swept;
+END $$;
+-- +goose StatementEnd

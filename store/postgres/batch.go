@@ -1,0 +1,214 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+)
+
+const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status
+	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+
+// What apply_batch says of a hold.
+const (
+	resRefused  = 0 // by the money or calls left
+	resGranted  = 1
+	resFound    = 2 // it had been committed when it was sent before, and still counts
+	resUnopened = -1
+	resStopped  = -2
+	resFenced   = -3
+	resTaken    = -4
+	resNotLive  = -5
+	resNoDetail = -6
+)
+
+// tailBytes bounds the model's name in the note of a hold, so that note and amount stay within passport.MaxNote.
+const tailBytes = passport.MaxNote - 40
+
+// batch is what one apply_batch is told and what it answers. Its columns are apply_batch's parameters of the same names.
+type batch struct {
+	holds   []passport.Hold
+	settles []passport.Settlement
+	grants  []passport.GrantID // distinct, sorted: what hG and sG count from 1
+
+	hG, sG []int32
+	answer answer
+}
+
+type answer struct {
+	hRes     []int16
+	hGot     []int64
+	sRes     []int16
+	bG       []int32
+	bSeq     []int64
+	bNumber  []int64 // six for each budget: cap, settled, held, calls cap, calls, end
+	bStatus  []string
+	balances []passport.Balance // of bNumber; they move as the holds are gone through
+	top, end []int              // of each grant: where its budgets begin and end in balances
+}
+
+// newBatch makes a batch of holds and settlements. No id may be in it twice.
+func newBatch(holds []passport.Hold, settles []passport.Settlement) *batch {
+	b := &batch{holds: holds, settles: settles}
+	for _, h := range holds {
+		b.grants = append(b.grants, h.Grant)
+	}
+	for _, s := range settles {
+		b.grants = append(b.grants, s.Grant)
+	}
+	slices.Sort(b.grants)
+	b.grants = slices.Compact(b.grants)
+	for _, h := range holds {
+		b.hG = append(b.hG, b.index(h.Grant))
+	}
+	for _, s := range settles {
+		b.sG = append(b.sG, b.index(s.Grant))
+	}
+	return b
+}
+
+func (b *batch) index(g passport.GrantID) int32 {
+	i, _ := slices.BinarySearch(b.grants, g)
+	return int32(i + 1)
+}
+
+// querier is a connection or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// run sends the batch, as this instance at this epoch, and reads the answer. retry: it may have been committed before.
+func (b *batch) run(ctx context.Context, on querier, owner string, epoch int64, retry bool) error {
+	a := answer{}
+	args := append([]any{owner, epoch, retry, texts(b.grants)}, b.holdArgs()...)
+	err := on.QueryRow(ctx, sqlApply, append(args, b.settleArgs()...)...).
+		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus)
+	if err != nil {
+		return err
+	}
+	if len(a.hRes) != len(b.holds) || len(a.hGot) != len(b.holds) || len(a.sRes) != len(b.settles) || len(a.bNumber) != 6*len(a.bG) ||
+		len(a.bSeq) != len(a.bG) || len(a.bStatus) != len(a.bG) {
+		return errors.New("apply_batch answered in another shape than it was asked")
+	}
+	a.read(len(b.grants))
+	b.answer = a
+	return nil
+}
+
+func texts[T ~string](in []T) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = string(s)
+	}
+	return out
+}
+
+func (b *batch) holdArgs() []any {
+	n := len(b.holds)
+	id, provider, model, tariff, tail := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	detail := make([]int32, n)
+	amount, least, at, stream := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	for i, h := range b.holds {
+		id[i], provider[i], model[i], tariff[i], tail[i] = string(h.ID), string(h.Provider), h.Model, h.Tariff, h.Model
+		if len(h.Model) > tailBytes {
+			tail[i] = strings.ToValidUTF8(h.Model[:tailBytes], "")
+		}
+		detail[i] = int32(h.Detail)
+		amount[i], least[i], at[i], stream[i] = int64(h.Amount), int64(h.Least), store.Micros(h.At), store.Bit(h.Stream)
+	}
+	return []any{id, ints(b.hG), detail, amount, least, at, stream, provider, model, tariff, tail}
+}
+
+// ints is never NULL, which an empty slice of pgx's would be.
+func ints(in []int32) []int32 { return append([]int32{}, in...) }
+
+func (b *batch) settleArgs() []any {
+	id, why := make([]string, len(b.settles)), make([]string, len(b.settles))
+	number := make([]int64, 0, 19*len(b.settles))
+	for i, s := range b.settles {
+		u := s.Usage
+		id[i], why[i] = string(s.ID), string(s.Why)
+		number = append(number, int64(s.Actual), store.Bit(s.Reached), store.Micros(s.At), store.Bit(u.Known),
+			u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.InputAudio, u.InputImage, u.CacheAudio, u.CacheImage,
+			u.Output, u.Reasoning, u.OutputAudio, u.OutputImage, u.Searches, u.FileSearches, u.AudioSeconds)
+	}
+	return []any{id, ints(b.sG), why, number}
+}
+
+// read makes balances of the numbers.
+func (a *answer) read(grants int) {
+	a.top, a.end = make([]int, grants+1), make([]int, grants+1)
+	for i, g := range a.bG {
+		n := a.bNumber[6*i:]
+		a.balances = append(a.balances, passport.Balance{Cap: passport.Money(n[0]), Settled: passport.Money(n[1]), Held: passport.Money(n[2]),
+			CallsCap: n[3], Calls: n[4]})
+		if a.bSeq[i] == 0 {
+			a.top[g] = i
+		}
+		a.end[g] = i + 1
+	}
+}
+
+// each says of every hold, in order, what it got or why not. The balances are those of its turn, as apply_batch went through them.
+func (b *batch) each(tell func(i int, held passport.Held, err error)) {
+	for i := range b.holds {
+		held, err := b.hold(i)
+		tell(i, held, err)
+	}
+}
+
+func (b *batch) hold(i int) (passport.Held, error) {
+	a, h, g := &b.answer, b.holds[i], b.hG[i]
+	switch a.hRes[i] {
+	case resFenced:
+		return passport.Held{}, notHeld(errFenced)
+	case resStopped:
+		return passport.Held{}, store.Stopped()
+	case resTaken:
+		return passport.Held{}, store.Exists("reservation")
+	case resUnopened:
+		return passport.Held{}, errUnopened
+	}
+	if a.end[g] == 0 {
+		return passport.Held{}, fmt.Errorf("apply_batch answered %d for a grant without budgets", a.hRes[i])
+	}
+	path := []*passport.Balance{&a.balances[a.top[g]]}
+	if several := a.end[g]-a.top[g] > 1; several && a.top[g]+1+h.Detail < a.end[g] {
+		path = append(path, &a.balances[a.top[g]+1+h.Detail])
+	}
+	total, detail := path[0], path[len(path)-1]
+	switch a.hRes[i] {
+	case resGranted:
+		for _, p := range path {
+			p.Held += passport.Money(a.hGot[i])
+			p.Calls++
+		}
+		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail}, nil
+	case resFound:
+		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail}, nil
+	case resNotLive:
+		top := a.top[g]
+		return passport.Held{}, store.NotLive(passport.GrantState(a.bStatus[top]), a.bNumber[6*top+5], h)
+	case resNoDetail:
+		return passport.Held{}, store.NoDetail(h)
+	case resRefused:
+		_, err := store.Admit(h, *total, *detail)
+		return passport.Held{}, cmp.Or(err, error(problem.New(problem.Internal, "the database refused a hold that fits")))
+	default:
+		return passport.Held{}, fmt.Errorf("apply_batch answered %d", a.hRes[i])
+	}
+}
+
+var (
+	errFenced   = errors.New("this instance's lease has ended")
+	errUnopened = errors.New("the grant has no budget")
+)

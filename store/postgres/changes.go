@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// Locks that keep steps apart which the one writer of SQLite runs one after the other. Each is taken before the step's first read, so
+// what the step reads is the truth until it commits. The order everywhere is budgets, then grants, then the rest. There is no lock for
+// all of the control plane: an instance that stands still in a transaction must not keep others from revoking.
+
+// only lets one transaction at a time pass, of all instances, by name.
+func only(name string) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext($1))`, "aipassport."+name)
+		return err
+	}
+}
+
+// budgets locks a grant's budgets as apply_batch does: batches before have counted, batches behind see the change.
+func budgets(g passport.GrantID) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `SELECT 1 FROM budget WHERE grant_id = $1 ORDER BY seq FOR NO KEY UPDATE`, string(g))
+		return err
+	}
+}
+
+// grant keeps a grant as it is.
+func grant(g passport.GrantID) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `SELECT 1 FROM grants WHERE id = $1 FOR SHARE`, string(g))
+		return err
+	}
+}
+
+// AddGrant implements authority.Store. Alone, so that the bound on requests is kept exactly.
+func (s *Store) AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
+	return s.change(ctx, only("requests"), func(ctx context.Context, q *query.Queries) error { return store.AddGrant(ctx, q, g, ev) })
+}
+
+// ChangeGrant implements authority.Store. No hold slips in behind a revoke: its batch waits for this commit, or this for its.
+func (s *Store) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
+	return s.change(ctx, budgets(g.ID), func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
+}
+
+// Stop implements authority.Store. It waits for the batches that did not see it.
+func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error {
+	return s.change(ctx, only("stop"), func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })
+}
+
+// RotateSigningKeys implements token.Store.
+func (s *Store) RotateSigningKeys(ctx context.Context, add *passport.SigningKey, move map[string]passport.KeyState, ev passport.Event) error {
+	return s.change(ctx, only("keys"), func(ctx context.Context, q *query.Queries) error {
+		return store.RotateSigningKeys(ctx, q, add, move, ev)
+	})
+}
+
+// AddToken implements token.Store. A revoke waits until the token is there to be revoked with the others.
+func (s *Store) AddToken(ctx context.Context, t passport.Token, ev passport.Event) error {
+	return s.change(ctx, grant(t.Grant), func(ctx context.Context, q *query.Queries) error { return store.AddToken(ctx, q, t, ev) })
+}
+
+// AddCredential implements vault.Sealed.
+func (s *Store) AddCredential(ctx context.Context, c passport.Credential, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.AddCredential(ctx, q, c, ev) })
+}
+
+// RemoveCredential implements vault.Sealed.
+func (s *Store) RemoveCredential(ctx context.Context, id passport.CredentialID, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.RemoveCredential(ctx, q, id, ev) })
+}
+
+// TestedCredential implements vault.Sealed.
+func (s *Store) TestedCredential(ctx context.Context, id passport.CredentialID, at time.Time, testError string, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error {
+		return store.TestedCredential(ctx, q, id, at, testError, ev)
+	})
+}
+
+// AddFirstPerson implements identity.Store. Alone: of two who come at once one becomes the owner.
+func (s *Store) AddFirstPerson(ctx context.Context, p passport.Person, ev passport.Event) error {
+	return s.change(ctx, only("person"), func(ctx context.Context, q *query.Queries) error { return store.AddFirstPerson(ctx, q, p, ev) })
+}
+
+// AddSession implements identity.Store.
+func (s *Store) AddSession(ctx context.Context, d passport.Session, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.AddSession(ctx, q, d, ev) })
+}
+
+// EndSession implements identity.Store.
+func (s *Store) EndSession(ctx context.Context, hash [32]byte, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.EndSession(ctx, q, hash, ev) })
+}
+
+// AddOwnerToken implements identity.Store.
+func (s *Store) AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev passport.Event, now time.Time) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.AddOwnerToken(ctx, q, t, ev, now) })
+}

@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// Standing implements authority.Store.
+func (s *Store) Standing(ctx context.Context, id passport.GrantID) (out passport.Standing, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Standing(ctx, q, id)
+		return err
+	})
+	return out, err
+}
+
+// Standings implements authority.Store.
+func (s *Store) Standings(ctx context.Context, before time.Time, limit int) (out []passport.Standing, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Standings(ctx, q, before, limit)
+		return err
+	})
+	return out, err
+}
+
+// Reservations implements authority.History.
+func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) (out []passport.Reservation, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Reservations(ctx, q, g, before, limit)
+		return err
+	})
+	return out, err
+}
+
+// SigningKeys implements token.Store.
+func (s *Store) SigningKeys(ctx context.Context) (out []passport.SigningKey, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.SigningKeys(ctx, q)
+		return err
+	})
+	return out, err
+}
+
+// Credentials implements vault.Sealed.
+func (s *Store) Credentials(ctx context.Context) (out []passport.Credential, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Credentials(ctx, q)
+		return err
+	})
+	return out, err
+}
+
+// Owner implements identity.Store.
+func (s *Store) Owner(ctx context.Context) (out passport.Person, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Owner(ctx, q)
+		return err
+	})
+	return out, err
+}
+
+// Session implements identity.Store.
+func (s *Store) Session(ctx context.Context, hash [32]byte) (out passport.Session, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Session(ctx, q, hash)
+		return err
+	})
+	return out, err
+}
+
+// OwnerToken implements identity.Store.
+func (s *Store) OwnerToken(ctx context.Context, hash [32]byte) (out passport.OwnerToken, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.OwnerToken(ctx, q, hash)
+		return err
+	})
+	return out, err
+}
+
+// Stopped implements authority.History.
+func (s *Store) Stopped(ctx context.Context) (at time.Time, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		at, _, err = store.Since(ctx, q)
+		return err
+	})
+	return at, err
+}
+
+// Totals implements authority.History.
+func (s *Store) Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		settled, held, calls, err = store.Totals(ctx, q, since)
+		return err
+	})
+	return settled, held, calls, err
+}
+
+// Events returns what happened after a sequence number (0: from the first), at most limit, and the number to go on from. Events of one
+// grant are in the order of commits; of transactions at the same time the lower number may be seen later.
+func (s *Store) Events(ctx context.Context, after int64, limit int) (events []passport.Event, last int64, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		events, last, err = store.Events(ctx, q, after, limit)
+		return err
+	})
+	return events, last, err
+}
+
+// VerifyLedger lists every budget that differs from the sums of its reservations, or from its grant, in words.
+func (s *Store) VerifyLedger(ctx context.Context) (out []string, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.VerifyLedger(ctx, q)
+		return err
+	})
+	return out, err
+}
