@@ -192,9 +192,9 @@ func (b *batch) hold(i int) (passport.Held, error) {
 			p.Held += passport.Money(a.hGot[i])
 			p.Calls++
 		}
-		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail}, nil
+		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail, Left: min(total.Left(), detail.Left())}, nil
 	case resFound:
-		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail}, nil
+		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail, Left: min(total.Left(), detail.Left())}, nil
 	case resNotLive:
 		top := a.top[g]
 		return passport.Held{}, store.NotLive(passport.GrantState(a.bStatus[top]), a.bNumber[6*top+5], h)

@@ -101,3 +101,13 @@ func (s *Store) EndSession(ctx context.Context, hash [32]byte, ev passport.Event
 func (s *Store) AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev passport.Event, now time.Time) error {
 	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.AddOwnerToken(ctx, q, t, ev, now) })
 }
+
+// SetCeiling implements authority.Ceilings.
+func (s *Store) SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, ev passport.Event) error {
+	return s.change(ctx, only("ceilings"), func(ctx context.Context, q *query.Queries) error { return store.SetCeiling(ctx, q, id, most, ev) })
+}
+
+// RemoveCeiling implements authority.Ceilings.
+func (s *Store) RemoveCeiling(ctx context.Context, id passport.CeilingID, ev passport.Event) error {
+	return s.change(ctx, only("ceilings"), func(ctx context.Context, q *query.Queries) error { return store.RemoveCeiling(ctx, q, id, ev) })
+}

@@ -29,6 +29,16 @@ func (s *Store) Standings(ctx context.Context, before time.Time, limit int) (out
 	return out, err
 }
 
+// Ceilings implements authority.Ceilings.
+func (s *Store) Ceilings(ctx context.Context, m passport.Month) (out []passport.Ceiling, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Ceilings(ctx, q, m)
+		return err
+	})
+	return out, err
+}
+
 // Reservations implements authority.History.
 func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) (out []passport.Reservation, err error) {
 	s.settled(ctx)
