@@ -11,7 +11,7 @@ import (
 
 // AddGrant implements authority.Store.
 func (s *Store) AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddGrant(ctx, q, g, ev) })
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddGrant(ctx, q, g, ev) })
 }
 
 // ChangeGrant implements authority.Store.
@@ -48,7 +48,7 @@ func (s *Store) RotateSigningKeys(ctx context.Context, add *passport.SigningKey,
 
 // AddToken implements token.Store.
 func (s *Store) AddToken(ctx context.Context, t passport.Token, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddToken(ctx, q, t, ev) })
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddToken(ctx, q, t, ev) })
 }
 
 // AddCredential implements vault.Sealed.
@@ -80,15 +80,15 @@ func (s *Store) AddSetup(ctx context.Context, hash [32]byte, until, now time.Tim
 
 // AddSession implements identity.Store.
 func (s *Store) AddSession(ctx context.Context, d passport.Session, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddSession(ctx, q, d, ev) })
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddSession(ctx, q, d, ev) })
 }
 
 // EndSession implements identity.Store.
 func (s *Store) EndSession(ctx context.Context, hash [32]byte, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.EndSession(ctx, q, hash, ev) })
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.EndSession(ctx, q, hash, ev) })
 }
 
 // AddOwnerToken implements identity.Store.
 func (s *Store) AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev passport.Event, now time.Time) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddOwnerToken(ctx, q, t, ev, now) })
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddOwnerToken(ctx, q, t, ev, now) })
 }

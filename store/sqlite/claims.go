@@ -40,13 +40,13 @@ func (s *Store) KeepAnswer(ctx context.Context, g passport.GrantID, id passport.
 	if err := store.CheckAnswer(sealed); err != nil {
 		return err
 	}
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.KeepAnswer(ctx, q, g, id, sealed, at) })
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.KeepAnswer(ctx, q, g, id, sealed, at) })
 }
 
 // SweepClaims implements repeat.Store.
 func (s *Store) SweepClaims(ctx context.Context, now time.Time) (n int64, err error) {
 	for more := true; more && err == nil; {
-		err = s.change(ctx, func(ctx context.Context, q *query.Queries) (err error) {
+		err = s.add(ctx, func(ctx context.Context, q *query.Queries) (err error) {
 			var some int64
 			some, more, err = store.SweepClaims(ctx, q, now)
 			n += some

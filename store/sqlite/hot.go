@@ -234,11 +234,11 @@ func (h *hot) reason(ask passport.Hold, refusal error) error {
 	}
 }
 
-// settle ends a hold and moves its money. It never refuses.
-func (w *writer) settle(s passport.Settlement) error {
+// settle ends a hold and moves its money. It never refuses. Where it did more or less than that, moved is nil.
+func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
 	h := w.hot
 	if err := bind(h.held).text(string(s.ID)).err; err != nil {
-		return err
+		return nil, err
 	}
 	found := h.held.Step()
 	grant, detail, amount := h.held.ColumnText(0), int(h.held.ColumnInt64(1)), passport.Money(h.held.ColumnInt64(2))
@@ -248,41 +248,42 @@ func (w *writer) settle(s passport.Settlement) error {
 		provider = passport.Provider(h.held.ColumnText(5))
 	}
 	if err := h.held.Reset(); err != nil {
-		return err
+		return nil, err
 	}
 	if !found {
-		return store.SettleLate(context.Background(), w.queries, s)
+		return nil, store.SettleLate(context.Background(), w.queries, s)
 	}
 	u := s.Usage
 	if err := bind(h.end).text(string(s.ID)).int(int64(s.Actual)).int(store.Bit(s.Reached)).text(string(s.Why)).int(store.Bit(u.Known)).
 		int(u.Input).int(u.CacheRead).int(u.CacheWrite).int(u.CacheWrite1h).int(u.Output).int(u.Reasoning).int(store.Micros(s.At)).
 		int(u.InputAudio).int(u.InputImage).int(u.CacheAudio).int(u.CacheImage).int(u.OutputAudio).int(u.OutputImage).
 		int(u.Searches).int(u.FileSearches).int(u.AudioSeconds).exec(); err != nil {
-		return err
+		return nil, err
 	}
+	moved = &move{passport.GrantID(grant), detail, -amount, s.Actual, store.Bit(s.Reached) - 1}
 	for i := range 2 { // a grant of one detail has no second row
-		if err := h.shift(grant, detail, i, -int64(amount), int64(s.Actual), store.Bit(s.Reached)-1); err != nil {
-			return err
+		if err := h.shift(grant, detail, i, int64(moved.held), int64(moved.settled), moved.calls); err != nil {
+			return nil, err
 		}
 	}
 	if err := h.shiftCeiling(passport.PersonCeiling, person, amount, s.Actual); err != nil {
-		return err
+		return nil, err
 	}
 	if err := h.shiftCeiling(passport.KeyCeiling(provider), key, amount, s.Actual); err != nil {
-		return err
+		return nil, err
 	}
 	if err := h.tell(store.SettledEvent(s, passport.GrantID(grant), amount)); err != nil {
-		return err
+		return nil, err
 	}
 	if person != 0 || key != 0 {
 		if err := store.TellPassedCeilings(context.Background(), w.queries, s.ID, provider, person, key, s.At); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if s.Actual <= amount {
-		return nil
+		return moved, nil
 	}
-	return store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(grant), amount)
+	return nil, store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(grant), amount)
 }
 
 // shift moves money and calls on one budget of a path: the total's for 0, the detail's for 1.

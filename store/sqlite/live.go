@@ -50,6 +50,10 @@ func (s *Store) Liveness(ctx context.Context, id passport.TokenID) (passport.Liv
 	if s.closed {
 		return passport.Liveness{}, errClosed()
 	}
+	l, commits, ok := s.known.get(id)
+	if ok {
+		return l, nil
+	}
 	var r *liveReader
 	select {
 	case r = <-s.live:
@@ -57,28 +61,30 @@ func (s *Store) Liveness(ctx context.Context, id passport.TokenID) (passport.Liv
 		return passport.Liveness{}, failed(ctx, ctx.Err())
 	}
 	defer func() { s.live <- r }()
-	l, err := r.read(id)
+	l, budgets, err := r.read(id)
+	if err == nil {
+		s.known.put(commits, l, budgets)
+	}
 	return l, failed(ctx, err)
 }
 
 // read steps through the rows. Reset ends the snapshot, whatever came before it.
-func (r *liveReader) read(id passport.TokenID) (l passport.Liveness, err error) {
+func (r *liveReader) read(id passport.TokenID) (l passport.Liveness, budgets []passport.Balance, err error) {
 	defer func() { err = errors.Join(err, r.st.Reset()) }()
 	if err := bind(r.st).text(string(id)).err; err != nil {
-		return l, err
+		return l, nil, err
 	}
 	var g passport.Grant
-	var budgets []passport.Balance
 	found := false
 	for r.st.Step() {
 		if !found {
 			found = true
 			if r.st.ColumnType(11) == sqlite3.NULL {
-				return l, store.NoGrantOf()
+				return l, nil, store.NoGrantOf()
 			}
 			l.Token, l.Stopped = r.token(id), r.st.ColumnInt64(4) != 0
 			if g, err = r.grant(); err != nil {
-				return l, err
+				return l, nil, err
 			}
 		}
 		if r.st.ColumnType(5) != sqlite3.NULL {
@@ -86,13 +92,13 @@ func (r *liveReader) read(id passport.TokenID) (l passport.Liveness, err error) 
 		}
 	}
 	if err := r.st.Err(); err != nil {
-		return l, err
+		return l, nil, err
 	}
 	if !found {
-		return l, store.NoToken()
+		return l, nil, store.NoToken()
 	}
 	l.Standing = store.StandingOf(g, budgets)
-	return l, nil
+	return l, budgets, nil
 }
 
 func (r *liveReader) token(id passport.TokenID) passport.Token {

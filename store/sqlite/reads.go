@@ -12,7 +12,7 @@ import (
 // settled waits until what was queued before is committed, so that whoever asks after a call sees what it cost: settles are
 // not waited for when they are made. If the disk refuses, the reader gets what is there.
 func (s *Store) settled(ctx context.Context) {
-	_ = s.do(ctx, &job{step: func(context.Context, *query.Queries) error { return nil }, done: make(chan error, 1)})
+	_ = s.do(ctx, &job{step: func(context.Context, *query.Queries) error { return nil }, keeps: true, done: make(chan error, 1)})
 }
 
 // Standing implements authority.Store.

@@ -48,6 +48,7 @@ type Store struct {
 	writes *sql.DB
 	reads  *sql.DB
 	live   chan *liveReader
+	known  *committed
 	writer *writer
 
 	mu     sync.RWMutex // guards closed: a job enters the queue under the read lock
@@ -75,7 +76,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 	if o.Readers < 1 {
 		o.Readers = readers
 	}
-	s := &Store{live: make(chan *liveReader, o.Readers)}
+	s := &Store{live: make(chan *liveReader, o.Readers), known: newCommitted()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -108,7 +109,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if s.writer, err = startWriter(conn, o.Log); err != nil {
+	if s.writer, err = startWriter(conn, s.known, o.Log); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -201,6 +202,11 @@ func (s *Store) release() error {
 // change runs a step of the control plane in the writer's transaction, and waits until it is committed.
 func (s *Store) change(ctx context.Context, step func(context.Context, *query.Queries) error) error {
 	return s.do(ctx, &job{step: step, done: make(chan error, 1)})
+}
+
+// add is change for a step that changes no token, grant, budget or setting that is there.
+func (s *Store) add(ctx context.Context, step func(context.Context, *query.Queries) error) error {
+	return s.do(ctx, &job{step: step, keeps: true, done: make(chan error, 1)})
 }
 
 // read runs a step on a snapshot.

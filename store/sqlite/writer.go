@@ -32,9 +32,11 @@ const (
 // job is one write. Exactly one of step, hold and settle is set.
 type job struct {
 	step   func(context.Context, *query.Queries) error
+	keeps  bool // the step changes no token, grant, budget or setting that is there
 	hold   *passport.Hold
 	held   passport.Held
 	settle *passport.Settlement
+	moved  *move // what the settlement did; nil: more than move tells, or nothing
 
 	state atomic.Int32 // queued, then taken or left, whoever is first
 	err   error
@@ -58,14 +60,15 @@ type writer struct {
 	raw     *sqlite3.Conn // the same connection as conn, without database/sql in between
 	queries *query.Queries
 	hot     *hot
-	watch   watch  // grants that may soon pass a mark
+	watch   watch // grants that may soon pass a mark
+	known   *committed
 	late    []*job // settlements of failed commits, in their order, before all that is queued
 	log     *slog.Logger
 	lost    error // for Close, when done is closed
 }
 
-func startWriter(conn *sql.Conn, log *slog.Logger) (*writer, error) {
-	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), watch: newWatch(), log: log}
+func startWriter(conn *sql.Conn, known *committed, log *slog.Logger) (*writer, error) {
+	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), watch: newWatch(), known: known, log: log}
 	err := conn.Raw(func(c any) error {
 		w.raw = c.(driver.Conn).Raw()
 		return nil
@@ -227,10 +230,12 @@ func (w *writer) commit(jobs []*job) {
 	if len(run) == 0 {
 		return
 	}
+	w.known.begin()
 	err := w.attempt(run, false)
 	if errors.Is(err, errHalfDone) {
 		err = w.attempt(run, true)
 	}
+	w.known.end(run, err == nil)
 	if err != nil {
 		w.log.Error("database: commit", "jobs", len(run), "err", err)
 	}
@@ -329,7 +334,7 @@ func (w *writer) apply(j *job) (err error) {
 		}
 		return err
 	case j.settle != nil:
-		if err := w.settle(*j.settle); err != nil {
+		if j.moved, err = w.settle(*j.settle); err != nil {
 			return err
 		}
 		if err := w.passed(*j.settle); err != nil {

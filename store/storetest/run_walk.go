@@ -16,6 +16,7 @@ type paper struct {
 }
 
 type paperGrant struct {
+	token  passport.Token
 	grant  passport.Grant
 	caps   []passport.Balance // cap and calls cap of each detail
 	state  passport.GrantState

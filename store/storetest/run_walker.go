@@ -61,6 +61,8 @@ func (w *walker) start(t *rapid.T) {
 		g.caps = append(g.caps, passport.Balance{Cap: d.Cap(), CallsCap: d.MaxRequests.Or(0)})
 	}
 	g.grant = w.b.change(w.b.active(details...), func(g *passport.Grant) { g.ExpiresAt = w.begins.AddDate(1, 0, 0) })
+	g.token = passport.Token{ID: passport.TokenID(w.b.next("walk")), Grant: g.grant.ID, IssuedAt: Epoch(), ExpiresAt: Epoch().Add(time.Hour)}
+	w.b.ok(w.b.s.AddToken(ctx(), g.token, w.b.event(passport.TokenIssued, g.grant.ID)))
 	w.p.grants = append(w.p.grants, g)
 }
 
@@ -183,6 +185,12 @@ func (w *walker) compare(t *rapid.T) {
 			if d != w.p.sum(g, i) {
 				t.Fatalf("detail %d: got %+v, want %+v", i, d, w.p.sum(g, i))
 			}
+		}
+		for range 2 { // what every call looks at is the same, whether it was read or kept
+			l, err := w.b.s.Liveness(ctx(), g.token.ID)
+			l.Token.RevokedAt = time.Time{}
+			w.b.ok(err)
+			w.b.equal(l, passport.Liveness{Token: g.token, Standing: s, Stopped: w.p.stopped})
 		}
 		if !g.breach && (s.Total.Settled+s.Total.Held > s.Total.Cap || s.Total.Calls > s.Total.CallsCap) {
 			t.Fatalf("%+v passes its cap", s.Total)
