@@ -249,6 +249,30 @@ func testCeilingShare(_ *testing.T, b *bench) {
 	b.settle(settlement(first, 0))
 	b.hold(one.ID, 100)
 	b.sound()
+
+	// On a key's ceiling only the calls to that provider count, and on the person's all.
+	google := Detail(1000, 1000)
+	google.Provider = passport.Google
+	both := b.active(Detail(1000, 1000), google)
+	b.ok(b.s.RemoveCeiling(ctx(), passport.PersonCeiling, b.event("", "")))
+	h = b.ask(both.ID, 5000)
+	h.Detail, h.Provider = 1, passport.Google
+	_, err = b.s.Hold(ctx(), h)
+	b.ok(err)
+	b.ceiling(openAICeiling, 10_000) // 9325 are left
+	h = b.ask(both.ID, 4600)
+	_, err = b.s.Hold(ctx(), h)
+	b.ok(err)
+	b.settle(settlement(h, 0))
+	b.ceiling(passport.PersonCeiling, 20_000) // 14,325 are left, of which half of what is above 5000
+	h.ID = "on the person's"
+	b.ok(b.s.RemoveCeiling(ctx(), openAICeiling, b.event("", "")))
+	h.Amount, h.Least = 4663, 4663
+	b.refuse(h, problem.Busy)
+	h.Amount, h.Least = 4662, 4662
+	_, err = b.s.Hold(ctx(), h)
+	b.ok(err)
+	b.sound()
 }
 
 // Two grants under one ceiling, 200 holds at once: what is held and billed stays within it, and but for two calls all of it can be used.
