@@ -87,6 +87,11 @@ func (s *Store) AddFirstPerson(ctx context.Context, p passport.Person, ev passpo
 	return s.change(ctx, only("person"), func(ctx context.Context, q *query.Queries) error { return store.AddFirstPerson(ctx, q, p, ev) })
 }
 
+// AddSetup implements identity.Store. Not beside the first person, who drops all links.
+func (s *Store) AddSetup(ctx context.Context, hash [32]byte, until, now time.Time) error {
+	return s.change(ctx, only("person"), func(ctx context.Context, q *query.Queries) error { return store.AddSetup(ctx, q, hash, until, now) })
+}
+
 // AddSession implements identity.Store.
 func (s *Store) AddSession(ctx context.Context, d passport.Session, ev passport.Event) error {
 	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.AddSession(ctx, q, d, ev) })

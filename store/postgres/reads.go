@@ -133,3 +133,22 @@ func (s *Store) VerifyLedger(ctx context.Context) (out []string, err error) {
 	})
 	return out, err
 }
+
+// Setup implements identity.Store.
+func (s *Store) Setup(ctx context.Context, hash [32]byte) (until time.Time, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		until, err = store.Setup(ctx, q, hash)
+		return err
+	})
+	return until, err
+}
+
+// EventsOf implements authority.History.
+func (s *Store) EventsOf(ctx context.Context, g passport.GrantID, limit int) (out []passport.Event, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.EventsOf(ctx, q, g, limit)
+		return err
+	})
+	return out, err
+}
