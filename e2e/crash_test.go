@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"math/rand/v2"
+	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,6 +50,7 @@ func TestThreat03KillLosesNoHoldAndNoRevoke(t *testing.T) {
 		billed := fakeprovider.Billed(b.fake.With("load"))
 
 		b.run()
+		b.verify()
 		st := b.standing(g.id)
 		t.Logf("round %d: %d calls upstream so far, billed %d, settled %d", round, len(b.fake.With("load")), billed, st.SettledMicroUsd)
 		if st.ReservedMicroUsd != 0 {
@@ -70,6 +73,17 @@ func TestThreat03KillLosesNoHoldAndNoRevoke(t *testing.T) {
 	}
 	if n := len(b.fake.With("revoked")); n != 0 {
 		t.Errorf("%d calls of revoked grants went upstream", n)
+	}
+}
+
+// verify lets the binary add up the ledger, beside the running broker.
+func (b *broker) verify() {
+	b.t.Helper()
+	cmd := exec.CommandContext(testutil.Context(b.t), binary, "ledger", "verify")
+	cmd.Env = b.env.list()
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Every balance is the sum of its calls") {
+		b.t.Errorf("ledger verify: %v\n%s", err, out)
 	}
 }
 

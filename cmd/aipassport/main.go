@@ -20,10 +20,11 @@ type commands struct {
 	Config  string           `help:"File with settings, one NAME=value a line, names as in the environment." env:"AIPASSPORT_CONFIG" placeholder:"FILE" type:"path"`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Serve serveCmd  `cmd:"" default:"withargs" help:"Run the broker; the default."`
-	Demo  demoCmd   `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
-	Token tokenCmd  `cmd:"" help:"Bearers of the owner, for automation."`
-	Check configCmd `cmd:"" name:"config" help:"Settings."`
+	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the broker; the default."`
+	Demo   demoCmd   `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
+	Token  tokenCmd  `cmd:"" help:"Bearers of the owner, for automation."`
+	Ledger ledgerCmd `cmd:"" help:"The ledger."`
+	Check  configCmd `cmd:"" name:"config" help:"Settings."`
 }
 
 func main() {

@@ -2,10 +2,13 @@ package ledgersim_test
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/sqlite"
 )
 
 // step does one thing, lets some time pass, and looks at everything.
@@ -117,6 +120,27 @@ func (w *world) calm(ctx context.Context) {
 	}
 	if w.wrong == nil {
 		w.restart(ctx)
+	}
+	if w.wrong == nil {
+		w.audit(ctx)
+	}
+}
+
+// audit reads the files as `aipassport ledger verify` does, and compares what a call would be told with what the owner is.
+func (w *world) audit(ctx context.Context) {
+	v, err := sqlite.Verify(ctx, sqlite.Options{Path: filepath.Join(w.dir, database), VFS: w.disk.name})
+	if err != nil || len(v.Wrong) > 0 {
+		w.fail("verify: %v %w", v.Wrong, err)
+	}
+	for _, a := range w.accounts {
+		live, err := w.store.Liveness(ctx, a.token)
+		if err != nil {
+			w.fail("look at grant %s on a good disk: %w", a.grant, err)
+		}
+		s, err := w.store.Standing(ctx, a.grant)
+		if err != nil || !slices.Equal(path(s), path(live.Standing)) {
+			w.fail("grant %s: calls are told %+v, the owner %+v, %w", a.grant, path(live.Standing), path(s), err)
+		}
 	}
 }
 

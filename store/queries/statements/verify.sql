@@ -1,0 +1,31 @@
+-- name: LedgerCounts :one
+SELECT (SELECT COUNT(*) FROM grants) AS grants, (SELECT COUNT(*) FROM budget) AS budgets, (SELECT COUNT(*) FROM event) AS events;
+
+-- name: LedgerSums :many
+SELECT state, COUNT(*) AS calls, CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS amount, CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS actual
+FROM reservation GROUP BY state ORDER BY state;
+
+-- name: OverspentBudgets :many
+SELECT b.grant_id, b.seq, b.cap, b.settled, b.held FROM budget b WHERE b.settled + b.held > b.cap ORDER BY b.grant_id, b.seq LIMIT $1;
+
+-- name: WrongReservations :many
+SELECT r.id, r.grant_id, r.state, r.amount, r.actual, r.reached, r.ended_at FROM reservation r
+LEFT JOIN budget b ON b.grant_id = r.grant_id AND b.seq = 0
+WHERE b.grant_id IS NULL OR r.state NOT IN ('held', 'settled', 'swept')
+  OR (r.state = 'held' AND (r.actual <> 0 OR r.ended_at <> 0))
+  OR (r.state <> 'held' AND r.ended_at = 0)
+  OR (r.state = 'swept' AND r.actual <> r.amount)
+  OR (r.reached = 0 AND r.actual <> 0)
+ORDER BY r.id LIMIT $1;
+
+-- name: UntoldReservations :many
+SELECT r.id, r.state FROM reservation r
+LEFT JOIN event h ON h.id = r.id || ':held'
+LEFT JOIN event e ON e.id = r.id || CASE r.state WHEN 'held' THEN ':held' WHEN 'swept' THEN ':charged' ELSE ':settled' END
+LEFT JOIN event a ON a.id = r.id || ':adjusted'
+WHERE h.id IS NULL OR (e.id IS NULL AND (r.state <> 'settled' OR a.id IS NULL))
+ORDER BY r.id LIMIT $1;
+
+-- name: LostReservations :many
+SELECT e.id FROM event e LEFT JOIN reservation r ON r.id = substr(e.id, 1, length(e.id) - 5)
+WHERE e.kind = 'call.held' AND r.id IS NULL ORDER BY e.id LIMIT $1;
