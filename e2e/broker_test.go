@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
@@ -35,11 +36,12 @@ type env map[string]string
 
 // broker is one data directory with the process that serves it now.
 type broker struct {
-	t    *testing.T
-	fake *fakeprovider.Fake
-	data string
-	env  env
-	http *http.Transport
+	t      *testing.T
+	fake   *fakeprovider.Fake
+	binary string // empty: the one of all tests
+	data   string
+	env    env
+	http   *http.Transport
 
 	url string // http://127.0.0.1:port
 	cmd *exec.Cmd
@@ -58,6 +60,14 @@ func start(t *testing.T, e env) *broker {
 
 func startWith(t *testing.T, fake *fakeprovider.Fake, e env) *broker {
 	t.Helper()
+	b := prepare(t, fake, e)
+	b.run()
+	return b
+}
+
+// prepare is start, but for the start.
+func prepare(t *testing.T, fake *fakeprovider.Fake, e env) *broker {
+	t.Helper()
 	dir := t.TempDir()
 	b := &broker{t: t, fake: fake, data: filepath.Join(dir, "data"), log: &journal{}, env: env{
 		"PATH": os.Getenv("PATH"), "HOME": dir, "AIPASSPORT_DATA": filepath.Join(dir, "data"), "AIPASSPORT_KEK_FILE": filepath.Join(dir, "kek"),
@@ -75,7 +85,6 @@ func startWith(t *testing.T, fake *fakeprovider.Fake, e env) *broker {
 			t.Logf("log of the broker:\n%s", b.log.tail(8000))
 		}
 	})
-	b.run()
 	return b
 }
 
@@ -92,7 +101,15 @@ func (e env) list() []string {
 // run starts the process and waits until it says where it listens.
 func (b *broker) run() {
 	b.t.Helper()
-	b.cmd = exec.Command(binary, "serve")
+	if !b.begin() {
+		b.t.Fatalf("the broker does not listen:\n%s", b.log.tail(8000))
+	}
+}
+
+// begin is run, and says whether it came to listening.
+func (b *broker) begin() bool {
+	b.t.Helper()
+	b.cmd = exec.Command(cmp.Or(b.binary, binary), "serve")
 	b.cmd.Env = b.env.list()
 	out, err := b.cmd.StderrPipe()
 	if err != nil {
@@ -105,11 +122,12 @@ func (b *broker) run() {
 	b.log.begin(out)
 	line, ok := b.log.await(testutil.Patience, func(m map[string]any) bool { return m["msg"] == "listening" })
 	if !ok {
-		b.t.Fatalf("the broker does not listen:\n%s", b.log.tail(8000))
+		return false
 	}
 	addr := line["addr"].(string)
 	b.url = "http://" + addr
 	b.env["AIPASSPORT_LISTEN"] = addr // a restart is at the same address, which is part of the tokens
+	return true
 }
 
 // kill ends the process at once (SIGKILL), if it runs.

@@ -9,6 +9,7 @@ var mayImport = map[string][]string{
 	"passport": {"internal/problem"},
 
 	"internal/archtest":     {},
+	"internal/failpoint":    {},
 	"internal/fakeprovider": {},
 	"internal/fields":       {"internal/problem"},
 	"internal/flood":        {"internal/problem"},
@@ -46,7 +47,7 @@ var mayImport = map[string][]string{
 	"store/query":      {},
 	"store/rates":      {"internal/problem", "passport"},
 	"store/valkey":     {"store/rates"},
-	"store/sqlite":     {"internal/problem", "passport", "store", "store/migrations", "store/query"},
+	"store/sqlite":     {"internal/failpoint", "internal/problem", "passport", "store", "store/migrations", "store/query"},
 	"store/storetest":  {"authority", "authority/*", "guard/*", "internal/*", "passport", "store"},
 
 	"web":            {"internal/problem", "passport"},
@@ -76,11 +77,11 @@ var owners = map[string][]string{
 	"plugin":       {},
 	"math/rand":    {"gateway/dialect/dialecttest", "store/storetest"},
 	"database/sql": {"store", "store/*"},
-	"os":           {"bench", "cmd/*", "internal/pgtest", "internal/seal", "scripts/prices", "internal/valkeytest", "store/sqlite"}, // elsewhere only os.Err...
+	"os":           {"bench", "cmd/*", "internal/failpoint", "internal/pgtest", "internal/seal", "scripts/prices", "internal/valkeytest", "store/sqlite"}, // elsewhere only os.Err...
 	"os/exec":      {"bench", "internal/pgtest", "internal/valkeytest"},
 	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"cmd/*"},
-	"syscall":      {"cmd/*", "gateway/upstream", "internal/pgtest", "store/sqlite"},
+	"syscall":      {"cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite"},
 	"net":          {"bench", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server"},
 	"net/http": {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
 		"internal/testutil", "server", "web"},

@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 
+	"github.com/devrelopers/aipassport/internal/failpoint"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store"
@@ -302,9 +303,11 @@ func (w *writer) attempt(jobs []*job, careful bool) (err error) {
 			return err
 		}
 	}
+	failpoint.Here() // then nothing of it is in the file
 	if err := w.hot.commit.Exec(); err != nil {
 		return err
 	}
+	failpoint.Here() // then all of it is, and nobody knows
 	w.watch.committed()
 	return nil
 }
