@@ -82,7 +82,7 @@ func (w *world) begin(ctx context.Context) {
 func (w *world) call(a *account, detail int, p passport.Provider) *call {
 	model := map[passport.Provider][]string{passport.OpenAI: {"gpt-4o", "gpt-4o-mini"},
 		passport.Anthropic: {"claude-sonnet-4-5", "claude-haiku-4-5"}}[p][w.rng.IntN(2)]
-	return &call{n: len(w.calls), a: a, detail: detail, life: w.life, ask: passport.Call{Provider: p, Model: model,
+	return &call{n: len(w.calls), a: a, detail: detail, life: w.life, ask: passport.Call{Provider: p, Kind: passport.KindChat, Model: model,
 		Uses: []passport.Capability{passport.Chat}, Stream: w.chance(0.5), BodyBytes: w.rng.Int64N(4000), Parts: 1 + w.rng.Int64N(4), Choices: 1 + w.rng.Int64N(2)}}
 }
 

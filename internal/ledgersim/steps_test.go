@@ -163,7 +163,7 @@ func (w *world) spend(ctx context.Context, a *account) {
 		for w.wrong == nil {
 			w.pass(time.Minute) // the rate is not the question
 			c := w.call(a, detail, d.Provider)
-			c.ask = passport.Call{Provider: d.Provider, Model: c.ask.Model, Uses: c.ask.Uses, BodyBytes: 100, Parts: 1, Choices: 1}
+			c.ask = passport.Call{Provider: d.Provider, Kind: passport.KindChat, Model: c.ask.Model, Uses: c.ask.Uses, BodyBytes: 100, Parts: 1, Choices: 1}
 			w.ask(ctx, c, time.Minute)
 			w.pass(10 * time.Millisecond)
 			w.answers()
