@@ -13,7 +13,8 @@ import (
 	"github.com/devrelopers/aipassport/store/query"
 )
 
-// Hold implements meter.Ledger. While this instance is not heard it holds nothing: a peer may take it for dead.
+// Hold implements meter.Ledger. While this instance is not heard it holds nothing: a peer may take it for dead. While it does not
+// hear, it holds nothing either, and what it held meanwhile may not leave: somebody may have ended the grant.
 func (s *Store) Hold(ctx context.Context, h passport.Hold) (passport.Held, error) {
 	if err := store.CheckHold(h); err != nil {
 		return passport.Held{}, err
@@ -26,6 +27,9 @@ func (s *Store) Hold(ctx context.Context, h passport.Hold) (passport.Held, error
 	if !s.lease.holds() {
 		return passport.Held{}, notHeld(errFenced)
 	}
+	if err := s.hears(); err != nil {
+		return passport.Held{}, notHeld(err)
+	}
 	j := &job{hold: &h, done: make(chan error, 1)}
 	err := s.do(ctx, j)
 	if errors.Is(err, errUnopened) {
@@ -33,6 +37,9 @@ func (s *Store) Hold(ctx context.Context, h passport.Hold) (passport.Held, error
 	}
 	if err != nil {
 		return passport.Held{}, failed(ctx, err)
+	}
+	if err := s.hears(); err != nil {
+		return passport.Held{}, unknown(err) // it is held: the meter gives it back
 	}
 	return j.held, nil
 }

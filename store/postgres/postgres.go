@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -55,6 +56,9 @@ type Store struct {
 	batch *batcher
 	lease *lease
 	now   func() time.Time
+
+	single *pgx.ConnConfig       // of connections outside the pool
+	watch  atomic.Pointer[Watch] // nil until Watch
 
 	mu     sync.RWMutex // guards closed: a job enters the queue under the read lock
 	closed bool
@@ -109,7 +113,7 @@ func open(ctx context.Context, o Options, cfg *pgxpool.Config, single *pgx.ConnC
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{pool: pool, db: stdlib.OpenDBFromPool(pool), now: o.Now}
+	s := &Store{pool: pool, db: stdlib.OpenDBFromPool(pool), now: o.Now, single: single}
 	if s.lease, err = startLease(ctx, o, &link{cfg: single}); err != nil {
 		return nil, errors.Join(err, s.db.Close(), closePool(pool))
 	}
@@ -178,6 +182,9 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	if !first {
 		return nil
+	}
+	if w := s.watch.Load(); w != nil {
+		w.close()
 	}
 	lost := s.batch.close()
 	return errors.Join(lost, s.lease.close(), s.db.Close(), closePool(s.pool))

@@ -53,6 +53,7 @@ type Rates struct {
 	now     func() time.Time // nil: the counter's clock
 	log     *slog.Logger
 	queue   chan *Job
+	sweeps  chan chan error
 	done    chan struct{}
 
 	mu     sync.RWMutex // guards closed: a job enters the queue under the read lock
@@ -61,7 +62,7 @@ type Rates struct {
 
 // New begins to count. now is for tests; nil is the counter's clock, which is one for all instances.
 func New(c Counter, now func() time.Time, log *slog.Logger) *Rates {
-	r := &Rates{counter: c, now: now, log: log, queue: make(chan *Job, maxQueue), done: make(chan struct{})}
+	r := &Rates{counter: c, now: now, log: log, queue: make(chan *Job, maxQueue), sweeps: make(chan chan error), done: make(chan struct{})}
 	go r.run()
 	return r
 }
@@ -103,6 +104,19 @@ func (r *Rates) Take(ctx context.Context, g passport.GrantID, detail int, limit 
 // GiveBack implements meter.Rates. What finds no place in the queue stays counted for its minute.
 func (r *Rates) GiveBack(at passport.RatePlace) { r.enter(&Job{At: at, Limit: Back}) }
 
+// SweepNow drops what has passed, as happens every minute anyway, and returns when that is done.
+func (r *Rates) SweepNow(ctx context.Context) error {
+	done := make(chan error, 1)
+	select {
+	case r.sweeps <- done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-r.done:
+		return errors.New("closed")
+	}
+	return <-done
+}
+
 // unknown refuses a call whose rate nobody can tell: money would be safe without it, but a limit is a promise too.
 func unknown(cause error) error {
 	return problem.Wrap(cause, problem.Unavailable, "the rate of this grant cannot be asked")
@@ -126,14 +140,16 @@ func (r *Rates) enter(j *Job) bool {
 func (r *Rates) run() {
 	defer close(r.done)
 	defer r.counter.Close()
-	sweep := time.NewTicker(sweepEvery)
-	defer sweep.Stop()
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
 	for {
 		select {
-		case <-sweep.C:
-			if err := r.bounded(func(ctx context.Context) error { return r.counter.Sweep(ctx, r.clock()) }); err != nil {
+		case <-tick.C:
+			if err := r.sweep(); err != nil {
 				r.log.Warn("drop the rates that have passed", "error", err.Error())
 			}
+		case done := <-r.sweeps:
+			done <- r.sweep()
 		case j, ok := <-r.queue:
 			if !ok {
 				return
@@ -141,6 +157,10 @@ func (r *Rates) run() {
 			r.count(r.gather(j))
 		}
 	}
+}
+
+func (r *Rates) sweep() error {
+	return r.bounded(func(ctx context.Context) error { return r.counter.Sweep(ctx, r.clock()) })
 }
 
 // gather takes what waits behind a job.

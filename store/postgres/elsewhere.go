@@ -1,0 +1,45 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// askEvery is how often Elsewhere looks.
+const askEvery = 10 * time.Millisecond
+
+// sqlElsewhere looks at what is open only, in the index of that.
+const sqlElsewhere = `SELECT EXISTS (SELECT 1 FROM reservation WHERE state = 'held' AND owner <> $1 AND ($2 = '' OR grant_id = $2))`
+
+// Elsewhere waits until no other instance has an open call of a grant (none: of any), or ctx ends. What ended is committed: then no
+// other instance sends anything for it any more. A database that does not answer is asked again until ctx ends.
+func (s *Store) Elsewhere(ctx context.Context, g passport.GrantID) {
+	for ctx.Err() == nil {
+		open := true
+		if err := s.pool.QueryRow(ctx, sqlElsewhere, s.lease.id, string(g)).Scan(&open); err == nil && !open {
+			return
+		}
+		pause(ctx, askEvery)
+	}
+}
+
+// Watch begins to hear what other instances end. From then on this instance holds money only while it hears.
+func (s *Store) Watch(ctx context.Context, to Watched, log *slog.Logger) error {
+	w, err := startWatch(ctx, s.single, to, s.now, log)
+	if err != nil {
+		return failed(ctx, err)
+	}
+	s.watch.Store(w)
+	return nil
+}
+
+// hears says whether this instance knows what others have ended.
+func (s *Store) hears() error {
+	if w := s.watch.Load(); w != nil {
+		return w.fresh()
+	}
+	return nil
+}
