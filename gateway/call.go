@@ -167,10 +167,11 @@ func (c *call) known(s passport.Standing) {
 	c.tell(s.Total.Left(), s.Total.CallsLeft())
 }
 
-func (c *call) reserved(r *meter.Reservation) {
+func (c *call) reserved(r *meter.Reservation, call passport.Call) {
 	c.rsv, c.rec.Call, c.rec.Held = r, r.ID, r.Amount
 	c.w.Header().Set(HeaderCall, string(r.ID))
 	c.tell(r.Held.Left, r.Held.Total.CallsLeft())
+	c.tellClamp(call)
 }
 
 func (c *call) tell(left passport.Money, calls int64) {

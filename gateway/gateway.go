@@ -102,7 +102,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	}
 
 	// 3 permit: calls left, a key to lend, model and capabilities.
-	detail, err := g.permit(standing, req.Call)
+	detail, err := c.permit(&req.Call)
 	if err != nil {
 		c.refuse(err)
 		return
@@ -119,7 +119,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		c.unreserved(ctx, req.Call.Claim, err)
 		return
 	}
-	c.reserved(rsv)
+	c.reserved(rsv, req.Call)
 	c.keeping(req.Call.Claim)
 	defer c.settle() // 8, on every path: once, ordered behind its hold, whatever happens in between
 

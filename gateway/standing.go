@@ -29,6 +29,7 @@ type detailJSON struct {
 	Models       []string              `json:"models"`
 	Capabilities []passport.Capability `json:"capabilities"`
 	RateLimit    int64                 `json:"rateLimit"` // calls a minute
+	ClampOutput  bool                  `json:"clampOutput"`
 	balanceJSON
 }
 
@@ -69,7 +70,7 @@ func standingOf(s passport.Standing, tokenEnds, now time.Time) standingJSON {
 	out := standingJSON{GrantID: s.Grant.ID, Status: s.Grant.At(now).State.Wire(), ExpiresAt: iso(s.Grant.ExpiresAt), TokenExpiresAt: iso(tokenEnds),
 		balanceJSON: balance(s.Total), Details: []detailJSON{}}
 	for i, d := range s.Grant.Details {
-		v := detailJSON{Provider: d.Provider, Models: d.Models, Capabilities: d.Capabilities, RateLimit: d.RateLimit.Or(0)}
+		v := detailJSON{Provider: d.Provider, Models: d.Models, Capabilities: d.Capabilities, RateLimit: d.RateLimit.Or(0), ClampOutput: d.Clamps()}
 		if v.Models == nil {
 			v.Models = []string{}
 		}

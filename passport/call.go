@@ -28,6 +28,8 @@ type Call struct {
 	Searches     int64   // of the web, that the provider may make on its own; 0: none
 	FileSearches int64   // of stored files; 0: none
 	MaxOutput    Limit   // model tokens of output that the caller allows for one answer; absent: the meter chooses
+	Clamp        bool    // with less money than MaxOutput costs, a lower cap is wanted rather than a refusal
+	MinOutput    int64   // a lower cap than this makes no sense, since the call sets so much aside for thinking; 0: nothing said
 	Choices      int64   // answers or images asked for (n, candidateCount); at least 1
 	Claim        Claim   // of its Idempotency-Key; zero: none
 }

@@ -88,13 +88,17 @@ type Detail struct {
 	Capabilities       []Capability `json:"capabilities"`
 	MaxBudgetCents     Limit        `json:"maxBudgetCents,omitzero"`
 	MaxRequests        Limit        `json:"maxRequests,omitzero"`
-	RateLimit          Limit        `json:"rateLimit,omitzero"` // calls a minute
-	ExpiresAt          Limit        `json:"expiresAt,omitzero"` // seconds since 1970 UTC
+	RateLimit          Limit        `json:"rateLimit,omitzero"`    // calls a minute
+	ClampOutput        *bool        `json:"clampOutput,omitempty"` // see Clamps; nil inherits in a narrowing
+	ExpiresAt          Limit        `json:"expiresAt,omitzero"`    // seconds since 1970 UTC
 	MaxDelegationDepth Limit        `json:"maxDelegationDepth,omitzero"`
 }
 
 // Cap is the most that may be spent: zero if it is not set.
 func (d Detail) Cap() Money { return Money(d.MaxBudgetCents.Or(0)) * Cent }
+
+// Clamps says whether calls get a lower output cap rather than a refusal where the money left does not pay for the one they ask.
+func (d Detail) Clamps() bool { return d.ClampOutput != nil && *d.ClampOutput }
 
 // Limits are the numbers of d.
 func (d Detail) Limits() Limits { return Limits{d.MaxBudgetCents, d.MaxRequests, d.RateLimit} }
@@ -161,6 +165,9 @@ func (d Detail) Narrow(n Detail) (Detail, error) {
 			}
 		}
 		out.Capabilities = slices.Clone(n.Capabilities)
+	}
+	if n.ClampOutput != nil { // it gives the app nothing, so there is no widening it
+		out.ClampOutput = n.ClampOutput
 	}
 	for _, l := range []struct {
 		field    string

@@ -24,6 +24,7 @@ type choice struct {
 type detailChoice struct {
 	Kept                     bool
 	Caps, Models             []bool
+	Clamp                    bool // shorter answers rather than errors where the money is short
 	Cents, Calls, Rate       int64
 	CentsIn, CallsIn, RateIn string // as typed
 }
@@ -63,6 +64,7 @@ func (c *Consent) start(g passport.Grant) choice {
 		b, prices := boundsOf(d), c.cfg.Prices.Models(d.Provider)
 		dc := detailChoice{Kept: true, Cents: min(startCents, b.MaxCents),
 			Calls: min(c.cfg.Limits.MaxRequests.Or(0), b.MaxCalls), Rate: min(c.cfg.Limits.RateLimit.Or(0), b.MaxRate)}
+		dc.Clamp = d.Clamps()
 		for _, capability := range d.Capabilities {
 			dc.Caps = append(dc.Caps, slices.Contains(ordinary, capability))
 		}
@@ -84,7 +86,7 @@ func (c *Consent) read(f url.Values, g passport.Grant) (choice, web.FieldErrors)
 		n := strconv.Itoa(i)
 		dc := detailChoice{Kept: len(g.Asked) == 1 || f.Get("keep."+n) == "yes",
 			Caps: ticked(f["cap."+n], len(d.Capabilities)), Models: ticked(f["model."+n], len(d.Models)),
-			CentsIn: typed(f, "budget."+n), CallsIn: typed(f, "calls."+n), RateIn: typed(f, "rate."+n)}
+			Clamp: f.Get("clamp."+n) == "yes", CentsIn: typed(f, "budget."+n), CallsIn: typed(f, "calls."+n), RateIn: typed(f, "rate."+n)}
 		wrong := dc.parse(d, n)
 		ch.Details = append(ch.Details, dc)
 		if dc.Kept {
@@ -138,6 +140,9 @@ func (c *Consent) approval(v web.Visitor, g passport.Grant, ch choice) passport.
 		dc := ch.Details[i]
 		n := passport.Detail{Provider: d.Provider, Capabilities: chosen(d.Capabilities, dc.Caps), MaxBudgetCents: passport.LimitOf(dc.Cents),
 			MaxRequests: passport.LimitOf(dc.Calls), RateLimit: passport.LimitOf(dc.Rate)}
+		if dc.Clamp != d.Clamps() {
+			n.ClampOutput = &dc.Clamp
+		}
 		if len(d.Models) > 0 { // an empty list would mean any model; read has refused to choose none
 			n.Models = chosen(d.Models, dc.Models)
 		}

@@ -179,6 +179,29 @@ func TestApproveGivesExactlyWhatIsShown(t *testing.T) {
 	}
 }
 
+// TestShorterAnswersAreThePersonsToChoose: ticked if the app asked for them, and the tick decides.
+func TestShorterAnswersAreThePersonsToChoose(t *testing.T) {
+	yes := true
+	for _, asked := range []*bool{nil, &yes} {
+		for _, tick := range []bool{false, true} {
+			detail := openai()
+			detail.ClampOutput = asked
+			w := newWorld(t, detail)
+			if got := w.ready().Get("clamp.0") == "yes"; got != detail.Clamps() {
+				t.Errorf("asked %v: ticked %v at the start", detail.Clamps(), got)
+			}
+			f := w.ready()
+			f.Del("clamp.0")
+			if tick {
+				f.Set("clamp.0", "yes")
+			}
+			if rec := w.post(f); rec.Code != 303 || w.grant.Details[0].Clamps() != tick {
+				t.Errorf("asked %v, ticked %v: %d %+v", detail.Clamps(), tick, rec.Code, w.grant.Details)
+			}
+		}
+	}
+}
+
 func TestThePersonMayRaiseUpToWhatWasAsked(t *testing.T) {
 	w := newWorld(t, openai())
 	f := w.ready()

@@ -40,6 +40,7 @@ type view struct {
 type detailView struct {
 	N, Provider, Key   string
 	NoKey, Kept, Many  bool
+	AskedClamp         bool
 	Caps, Extras       []capView
 	Models             []modelView
 	AnyModels          int  // how many models have a price, when all of them were asked for
@@ -190,7 +191,7 @@ func (d *view) ends(g passport.Grant, ch choice, now time.Time) {
 
 func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detailChoice, errs web.FieldErrors) detailView {
 	b := boundsOf(asked)
-	dv := detailView{N: strconv.Itoa(i), Provider: asked.Provider.Title(), Kept: dc.Kept, In: dc, B: b, Errors: errs,
+	dv := detailView{N: strconv.Itoa(i), Provider: asked.Provider.Title(), Kept: dc.Kept, AskedClamp: asked.Clamps(), In: dc, B: b, Errors: errs,
 		MinDollars: dollars(b.MinCents), MaxDollars: dollars(b.MaxCents), TopDollars: dollars(b.MaxCents), TopCalls: b.MaxCalls, TopRate: b.MaxRate,
 		ShowCalls: web.Num(dc.Calls), ShowPer: web.Num(dc.Rate)}
 	dv.MoneyNote = "It asked for " + centsText(b.MaxCents) + "."

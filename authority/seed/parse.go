@@ -19,7 +19,7 @@ const (
 // maxExpiry bounds expiresAt of a detail, in seconds since 1970: the bound of passport.Detail.Check.
 const maxExpiry = 1 << 40
 
-var scopeMembers = []string{"provider", "models", "capabilities", "maxBudgetCents", "maxRequests", "rateLimit"}
+var scopeMembers = []string{"provider", "models", "capabilities", "maxBudgetCents", "maxRequests", "rateLimit", "clampOutput"}
 
 // parseRequest reads the body of POST /grant-requests.
 func (a *API) parseRequest(body []byte) (authority.Request, error) {
@@ -64,7 +64,16 @@ func (a *API) parseScope(s *fields.Object) passport.Detail {
 	}
 	d.MaxBudgetCents = limit(s, "maxBudgetCents", passport.MaxCents)
 	d.MaxRequests, d.RateLimit = limit(s, "maxRequests", passport.MaxCalls), limit(s, "rateLimit", passport.MaxRate)
+	d.ClampOutput = clamp(s)
 	return d
+}
+
+// clamp is whether calls get a lower output cap where the money is short; it may be left out.
+func clamp(s *fields.Object) *bool {
+	if on, ok := s.OptBool("clampOutput"); ok {
+		return &on
+	}
+	return nil
 }
 
 // models is a list of names, within bounds that the seed does not have.
@@ -195,5 +204,6 @@ func parseNarrowing(s *fields.Object) passport.Detail {
 	d.MaxBudgetCents = limit(s, "maxBudgetCents", passport.MaxCents)
 	d.MaxRequests, d.RateLimit = limit(s, "maxRequests", passport.MaxCalls), limit(s, "rateLimit", passport.MaxRate)
 	d.ExpiresAt, d.MaxDelegationDepth = limit(s, "expiresAt", maxExpiry), limit(s, "maxDelegationDepth", passport.MaxDelegation)
+	d.ClampOutput = clamp(s)
 	return d
 }

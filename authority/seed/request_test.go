@@ -181,3 +181,17 @@ func TestGrantRequestsAreLimited(t *testing.T) {
 		}
 	}
 }
+
+// TestClampOutputIsShownWhereItWasSaid, and must be a boolean.
+func TestClampOutputIsShownWhereItWasSaid(t *testing.T) {
+	d := newDesk(t)
+	for value, want := range map[string]any{"true": true, "false": false} {
+		a := d.send("POST", "/grant-requests", requestWith("scope", scopeWith("clampOutput", value)))
+		if a.status != 201 || a.get("grant.scope.clampOutput") != want {
+			t.Errorf("%s: %s", value, a)
+		}
+	}
+	if a := d.send("POST", "/grant-requests", requestWith("scope", scopeWith("clampOutput", `"yes"`))); a.status != 400 {
+		t.Errorf("a text: %s", a)
+	}
+}

@@ -17,10 +17,11 @@ type scopeView struct {
 	MaxBudgetCents passport.Limit        `json:"maxBudgetCents,omitzero"`
 	MaxRequests    passport.Limit        `json:"maxRequests,omitzero"`
 	RateLimit      passport.Limit        `json:"rateLimit,omitzero"`
+	ClampOutput    *bool                 `json:"clampOutput,omitempty"`
 }
 
 func scopeOf(d passport.Detail) *scopeView {
-	v := &scopeView{d.Provider, d.Models, d.Capabilities, d.MaxBudgetCents, d.MaxRequests, d.RateLimit}
+	v := &scopeView{d.Provider, d.Models, d.Capabilities, d.MaxBudgetCents, d.MaxRequests, d.RateLimit, d.ClampOutput}
 	if v.Models == nil {
 		v.Models = []string{}
 	}

@@ -24,7 +24,7 @@ type Request struct {
 	Call   passport.Call
 	Path   string                       // below the provider's origin, with query: "/v1/chat/completions"
 	Header http.Header                  // what this dialect lets through besides Content-Type and the credential; may be nil
-	Body   func(maxOutput int64) []byte // the bytes to send; maxOutput is spliced in where the caller left its output cap out
+	Body   func(maxOutput int64) []byte // the bytes to send; maxOutput is spliced in where the caller left its output cap out, or in its place if it is lower
 	Tap    func() Tap                   // reads the successful answer to this request
 }
 
@@ -43,6 +43,9 @@ type Tap interface {
 	// Seen tells at any time what has passed, for an answer that is cut. Unseen is left to the caller.
 	Seen() passport.Seen
 }
+
+// LeastAnswer is how many model tokens a lowered output cap leaves for the answer behind what the call sets aside for thinking.
+const LeastAnswer = 256
 
 // MaxEvent bounds one server-sent event or line, in bytes.
 const MaxEvent = 1 << 20

@@ -173,7 +173,8 @@ func (p ModelPrice) prices(c passport.Capability) bool {
 }
 
 // outputBounds are the output cap to hold money for and the smallest that will do: both what the caller asked for, if that
-// was said, or what the model makes at most, where a call cannot set a cap. More than the model can give is held as asked: whether the provider clips or refuses it is not ours to guess.
+// was said and it did not ask for less where the money is short, or what the model makes at most, where a call cannot set a cap. More
+// than the model can give is held as asked: whether the provider clips or refuses it is not ours to guess.
 func outputBounds(p ModelPrice, c passport.Call) (wish, least int64, err error) {
 	if most, fixed, _ := p.fixedOutput(); fixed {
 		return most, most, nil
@@ -185,6 +186,9 @@ func outputBounds(p ModelPrice, c passport.Call) (wish, least int64, err error) 
 	}
 	if asked < 1 {
 		return 0, 0, problem.New(problem.Invalid, "must be at least 1").In("max_tokens")
+	}
+	if c.Clamp {
+		return asked, min(asked, max(leastOutput, c.MinOutput)), nil
 	}
 	return asked, asked, nil
 }

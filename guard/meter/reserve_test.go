@@ -239,6 +239,49 @@ func TestOutputCap(t *testing.T) {
 	}
 }
 
+// With less money than the asked cap costs, a call that wants it gets the largest cap that the money pays for, and a refusal below
+// what makes sense.
+func TestALowerOutputCapWhereTheMoneyIsShort(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		left         passport.Money
+		asked, least int64
+		cap          int64 // 0: refused
+		amount       passport.Money
+	}{
+		{"there is enough", passport.Dollar, 460, 0, 460, 2000},
+		{"what is left affords", 5_000, 9000, 0, 1960, 5_000},
+		{"just what was asked", 5_000, 1960, 0, 1960, 5_000},
+		{"one too many", 5_000, 1961, 0, 1960, 5_000},
+		{"just the floor", 1080 + 512, 9000, 0, 256, 1080 + 512},
+		{"below the floor", 1080 + 511, 9000, 0, 0, 0},
+		{"asked below the floor", 1080 + 510, 255, 0, 255, 1080 + 510},
+		{"asked below the floor, not affordable", 1080 + 509, 255, 0, 0, 0},
+		{"room for thinking", 1080 + 2*1280, 9000, 1280, 1280, 1080 + 2*1280},
+		{"no room for thinking", 1080 + 2*1280 - 1, 9000, 1280, 0, 0},
+		{"thinking beyond what was asked", 1080 + 2*1000, 1000, 1280, 1000, 1080 + 2*1000},
+		{"more than any money pays for", 5_000, 1 << 60, 0, 1960, 5_000},
+	} {
+		d := open(t)
+		if rest := int64(passport.Dollar - tt.left - 1080); rest > 0 {
+			c := ask(passport.LimitOf(rest / 2))
+			c.BodyBytes += rest % 2
+			d.mustReserve(c)
+		}
+		c := ask(passport.LimitOf(tt.asked))
+		c.Clamp, c.MinOutput = true, tt.least
+		r, err := d.reserve(c)
+		switch {
+		case tt.cap == 0 && problem.KindOf(err) != problem.BudgetSpent:
+			t.Errorf("%s: got %v, want BudgetSpent", tt.name, err)
+		case tt.cap > 0 && err != nil:
+			t.Errorf("%s: %v", tt.name, err)
+		case tt.cap > 0 && (r.MaxOutput != tt.cap || r.Amount != tt.amount):
+			t.Errorf("%s: cap %d for %d, want %d for %d", tt.name, r.MaxOutput, r.Amount, tt.cap, tt.amount)
+		}
+	}
+}
+
 // part is a ledger that holds as much as it is told of what is asked.
 type part struct {
 	generous

@@ -60,12 +60,17 @@ func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 	return &dialect.Request{
 		Call: passport.Call{
 			Provider: passport.Anthropic, Kind: passport.KindChat, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
-			BodyBytes: strict.TextBytes(body), Parts: r.parts, MaxOutput: r.max, Choices: 1,
+			BodyBytes: strict.TextBytes(body), Parts: r.parts, MaxOutput: r.max, MinOutput: r.leastOutput(), Choices: 1,
 		},
 		Path:   path,
 		Header: header,
-		Body:   func(int64) []byte { return body },
-		Tap:    func() dialect.Tap { return tap.New(&answer{other: r.thinks}, false) },
+		Body: func(maxOutput int64) []byte {
+			if asked, _ := r.max.Get(); maxOutput < asked {
+				return strict.Splice(in.Body, append(r.edits(), strict.Slot{Edit: r.maxAt}.With(maxOutput))...)
+			}
+			return body
+		},
+		Tap: func() dialect.Tap { return tap.New(&answer{other: r.thinks}, false) },
 	}, nil
 }
 

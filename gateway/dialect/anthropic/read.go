@@ -3,6 +3,7 @@ package anthropic
 import (
 	"slices"
 
+	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
@@ -12,10 +13,12 @@ import (
 type request struct {
 	model    string
 	stream   bool
-	thinks   bool // asks for thinking
-	messages bool // there, even if empty
+	thinks   bool  // asks for thinking
+	budget   int64 // of it
+	messages bool  // there, even if empty
 	parts    int64
 	max      passport.Limit
+	maxAt    strict.Edit // in the place of its value
 
 	open      int // behind the brace that opens the body
 	tierGiven bool
@@ -42,8 +45,9 @@ func (r *request) member(b *strict.Reader, name string) (err error) {
 		r.messages = true
 		return b.Array(func() error { r.parts++; return message(b) })
 	case "max_tokens":
+		at := b.Begin()
 		n, err := b.Int(0, strict.MaxOutput)
-		r.max = passport.LimitOf(n)
+		r.max, r.maxAt = passport.LimitOf(n), strict.Edit{At: at, Cut: b.End() - at}
 		return err
 	case "system":
 		return r.system(b)
@@ -164,6 +168,14 @@ func (r *request) edits() []strict.Edit {
 	}
 }
 
+// leastOutput is the lowest cap that leaves room for an answer: max_tokens must be above budget_tokens (page "Extended thinking").
+func (r *request) leastOutput() int64 {
+	if !r.thinks || r.budget == 0 {
+		return 0
+	}
+	return r.budget + dialect.LeastAnswer
+}
+
 func metadata(b *strict.Reader) error {
 	return b.Object(func(name string) error {
 		switch {
@@ -219,7 +231,7 @@ func (r *request) thinking(b *strict.Reader) error {
 			r.thinks = kind != "disabled"
 			return err
 		case "budget_tokens":
-			_, err = b.Int(0, strict.MaxOutput)
+			r.budget, err = b.Int(0, strict.MaxOutput)
 		case "display":
 			if b.Null() {
 				return nil

@@ -40,11 +40,11 @@ func TestEveryAllowedFieldIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := passport.Call{Provider: passport.Anthropic, Kind: passport.KindChat, Model: "claude-opus-4-6", Uses: []passport.Capability{passport.Chat}, Stream: true,
-		BodyBytes: int64(len(full)), Parts: 7, MaxOutput: passport.LimitOf(1024), Choices: 1}
+		BodyBytes: int64(len(full)), Parts: 7, MaxOutput: passport.LimitOf(1024), MinOutput: 1256, Choices: 1}
 	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
 		t.Error(d)
 	}
-	if got := string(r.Body(77)); got != full {
+	if got := string(r.Body(r.Call.MaxOutput.Or(0))); got != full {
 		t.Errorf("the body was changed to\n%s", got)
 	}
 	header := http.Header{"Anthropic-Version": {"2026-10-21"}, "Anthropic-Beta": {"interleaved-thinking-2025-05-14,extended-cache-ttl-2025-04-11,structured-outputs-2025-11-13"}}
@@ -63,7 +63,7 @@ func TestWhatGoesUpstream(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(r.Body(5)); got != want || r.Call.BodyBytes != int64(len(want)) {
+		if got := string(r.Body(r.Call.MaxOutput.Or(0))); got != want || r.Call.BodyBytes != int64(len(want)) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 		if v := r.Header.Get("Anthropic-Version"); v != anthropic.DefaultVersion {
@@ -173,6 +173,31 @@ func TestReadersCannotBeMadeToDiffer(t *testing.T) {
 	dialecttest.Attacks(t, anthropic.New(), in, `{"model":"m","stream":false,"service_tier":"standard_only",`+hello+`}`, "model", "messages", "max_tokens", "stream", "service_tier")
 }
 
+// TestALowerCapGoesInItsPlace, and leaves room for what the call sets aside for thinking.
+func TestALowerCapGoesInItsPlace(t *testing.T) {
+	for _, c := range []struct {
+		body, want string
+		least      int64
+	}{
+		{`{"model":"m","max_tokens": 5000,` + hello2 + `}`, `{"service_tier":"standard_only","model":"m","max_tokens": 2000,` + hello2 + `}`, 0},
+		{`{"model":"m","max_tokens":5000,"service_tier":null,` + hello2 + `}`, `{"model":"m","max_tokens":2000,"service_tier":"standard_only",` + hello2 + `}`, 0},
+		{`{"model":"m","max_tokens":5000,"thinking":{"type":"enabled","budget_tokens":1024},"service_tier":"standard_only",` + hello2 + `}`,
+			`{"model":"m","max_tokens":2000,"thinking":{"type":"enabled","budget_tokens":1024},"service_tier":"standard_only",` + hello2 + `}`, 1280},
+		{`{"model":"m","max_tokens":5000,"thinking":{"type":"disabled"},"service_tier":"standard_only",` + hello2 + `}`,
+			`{"model":"m","max_tokens":2000,"thinking":{"type":"disabled"},"service_tier":"standard_only",` + hello2 + `}`, 0},
+	} {
+		r, err := anthropic.New().Read(in(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(r.Body(2000)); got != c.want || r.Call.MinOutput != c.least {
+			t.Errorf("got, with %d at least,\n%s\nwant\n%s", r.Call.MinOutput, got, c.want)
+		}
+	}
+}
+
+const hello2 = `"messages":[{"role":"user","content":"hi"}]`
+
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{full, `{"model":"m",` + hello + `}`, `{"service_tier":null,"model":"m",` + hello + `}`, `{"model":"m","Max_tokens":5,` + hello + `}`,
 		`{"model":"m","max_to\u006bens":5,"messages":[]}`, `{"model":"m","max_toKens":5,` + hello + `}`} {
@@ -186,13 +211,17 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		sent := r.Body(1)
+		n, _ := r.Call.MaxOutput.Get()
+		sent := r.Body(n)
 		if !json.Valid(sent) || r.Call.BodyBytes != int64(len(sent)) {
 			t.Fatalf("%q is sent as %q, %d bytes", body, sent, r.Call.BodyBytes)
 		}
-		n, _ := r.Call.MaxOutput.Get()
 		dialecttest.Agree(t, sent, r.Call.Model, "model")
 		dialecttest.Agree(t, sent, n, "max_tokens")
+		if lower := r.Body(n / 2); n > 1 {
+			dialecttest.Agree(t, lower, n/2, "max_tokens")
+			dialecttest.Agree(t, lower, "standard_only", "service_tier")
+		}
 		dialecttest.Agree(t, sent, "standard_only", "service_tier")
 		if r.Call.Stream {
 			dialecttest.Agree(t, sent, true, "stream")

@@ -63,16 +63,23 @@ func (generate) Read(in dialect.Input) (*dialect.Request, error) {
 	if !r.contents {
 		return nil, problem.New(problem.Invalid, "contents are required").In("contents")
 	}
-	_, capped := r.max.Get()
+	asked, capped := r.max.Get()
+	least := int64(0)
+	if r.thinking > 0 {
+		least = r.thinking + dialect.LeastAnswer
+	}
 	return &dialect.Request{
 		Call: passport.Call{
 			Provider: passport.Google, Kind: passport.KindChat, Model: in.Model, Uses: []passport.Capability{passport.Chat}, Stream: in.Method == Stream,
-			BodyBytes: strict.TextBytes(in.Body), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
+			BodyBytes: strict.TextBytes(in.Body), Parts: r.parts, MaxOutput: r.max, MinOutput: least, Choices: r.choices,
 		},
 		// v1beta has every field of v1, so both of the caller's paths lead there.
 		Path: "/v1beta/models/" + in.Model + ":" + in.Method + query,
 		Body: func(maxOutput int64) []byte {
-			if capped {
+			switch {
+			case capped && maxOutput < asked:
+				return strict.Splice(in.Body, strict.Slot{Edit: r.maxAt}.With(maxOutput))
+			case capped:
 				return in.Body
 			}
 			return strict.Splice(in.Body, r.slot().With(maxOutput))

@@ -17,6 +17,8 @@ type request struct {
 	parts    int64
 	choices  int64
 	max      passport.Limit
+	maxAt    strict.Edit // in the place of its value
+	thinking int64       // budget of thoughts, which count as output
 
 	open        int // behind the brace that opens the body
 	config      int // behind the brace that opens generationConfig
@@ -148,8 +150,9 @@ func (r *request) generationConfig(b *strict.Reader) error {
 		switch name {
 		case "maxOutputTokens":
 			return func() error {
+				at := b.Begin()
 				n, err := b.Int(1, strict.MaxOutput)
-				r.max = passport.LimitOf(n)
+				r.max, r.maxAt = passport.LimitOf(n), strict.Edit{At: at, Cut: b.End() - at}
 				return err
 			}
 		case "candidateCount":
@@ -169,7 +172,7 @@ func (r *request) generationConfig(b *strict.Reader) error {
 		case "responseModalities":
 			return func() error { return b.Array(func() error { _, err := b.OneOf("TEXT"); return err }) }
 		case "thinkingConfig":
-			return func() error { return thinkingConfig(b) }
+			return func() error { return r.thinkingConfig(b) }
 		default:
 			return nil
 		}
@@ -210,13 +213,13 @@ func (r *request) slot() strict.Slot {
 	}
 }
 
-func thinkingConfig(b *strict.Reader) error {
+func (r *request) thinkingConfig(b *strict.Reader) error {
 	return members(b, func(name string) reader {
 		switch name {
 		case "includeThoughts":
 			return func() error { _, err := b.Bool(); return err }
 		case "thinkingBudget":
-			return func() error { _, err := b.Int(-1, strict.MaxOutput); return err }
+			return func() (err error) { r.thinking, err = b.Int(-1, strict.MaxOutput); return err }
 		case "thinkingLevel":
 			return b.Text
 		default:

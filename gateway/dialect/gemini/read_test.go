@@ -42,7 +42,7 @@ func TestEveryAllowedFieldIsRead(t *testing.T) {
 	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
 		t.Error(d)
 	}
-	if got := string(r.Body(77)); got != full {
+	if got := string(r.Body(r.Call.MaxOutput.Or(0))); got != full {
 		t.Errorf("the body was changed to\n%s", got)
 	}
 	if r.Path != "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse" || len(r.Header) != 0 {
@@ -187,6 +187,27 @@ func TestReadersCannotBeMadeToDiffer(t *testing.T) {
 	}
 }
 
+// TestALowerCapGoesInItsPlace, and leaves room for what the call sets aside for thoughts.
+func TestALowerCapGoesInItsPlace(t *testing.T) {
+	for _, c := range []struct {
+		config, want string
+		least        int64
+	}{
+		{`{"maxOutputTokens":5000}`, `{"maxOutputTokens":2000}`, 0},
+		{`{"temperature":1,"maxOutputTokens": 5000 ,"thinkingConfig":{"thinkingBudget":-1}}`, `{"temperature":1,"maxOutputTokens": 2000 ,"thinkingConfig":{"thinkingBudget":-1}}`, 0},
+		{`{"maxOutputTokens":5000,"thinkingConfig":{"thinkingBudget":700}}`, `{"maxOutputTokens":2000,"thinkingConfig":{"thinkingBudget":700}}`, 956},
+		{`{"maxOutputTokens":1999}`, `{"maxOutputTokens":1999}`, 0},
+	} {
+		r, err := gemini.New().Read(in(`{` + hello + `,"generationConfig":` + c.config + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(r.Body(2000)); got != `{`+hello+`,"generationConfig":`+c.want+`}` || r.Call.MinOutput != c.least {
+			t.Errorf("got, with %d at least,\n%s\nwant\n%s", r.Call.MinOutput, got, c.want)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{full, `{` + hello + `}`, `{"generationConfig":null,` + hello + `}`, `{` + hello + `,"generationConfig":{"maxOutputTokens":null}}`, `{` + hello + `,"generationConfig":{}}`,
 		`{` + hello + `,"generationConfig":{"max_output_tokens":5}}`, `{` + hello + `,"generationconfig":{"maxOutputTokens":5}}`} {
@@ -205,7 +226,7 @@ func FuzzRead(f *testing.F) {
 		if !json.Valid(sent) || r.Call.BodyBytes != int64(len(body)) || r.Call.Choices < 1 {
 			t.Fatalf("%q is sent as %q, %+v", body, sent, r.Call)
 		}
-		dialecttest.Agree(t, sent, r.Call.MaxOutput.Or(n), "generationConfig", "maxOutputTokens")
+		dialecttest.Agree(t, sent, min(n, r.Call.MaxOutput.Or(n)), "generationConfig", "maxOutputTokens")
 		if r.Call.Choices > 1 {
 			dialecttest.Agree(t, sent, r.Call.Choices, "generationConfig", "candidateCount")
 		}

@@ -46,8 +46,8 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	edits, slot := r.edits()
-	_, capped := r.max.Get()
+	asked, capped := r.max.Get()
+	edits, slot := r.edits(asked)
 	hide := r.stream && !r.wantsUsage
 	return &dialect.Request{
 		Call: passport.Call{
@@ -56,6 +56,10 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 		},
 		Path: path,
 		Body: func(maxOutput int64) []byte {
+			if capped && maxOutput < asked {
+				lower, _ := r.edits(maxOutput)
+				return strict.Splice(in.Body, lower...)
+			}
 			if capped {
 				return strict.Splice(in.Body, edits...)
 			}

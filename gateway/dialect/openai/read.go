@@ -35,7 +35,7 @@ type request struct {
 
 	open         int  // behind the brace that opens the body
 	maxName      span // of the name max_tokens, if it has a value
-	maxValue     span // of that value
+	maxValue     span // of the cap that was given, by either name
 	maxNull      span // of a null that stands for a cap
 	maxNullName  string
 	tierGiven    bool
@@ -196,8 +196,9 @@ func (r *request) outputCap(b *strict.Reader, name string) error {
 		return err
 	}
 	r.max = passport.LimitOf(n)
+	r.maxValue = span{at, b.End()}
 	if name == "max_tokens" {
-		r.maxName, r.maxValue = span{end - len(name) - 1, end - 1}, span{at, b.End()}
+		r.maxName = span{end - len(name) - 1, end - 1}
 	}
 	return nil
 }
@@ -247,8 +248,9 @@ func (r *request) check() error {
 	return nil
 }
 
-// edits is what has to be put into the body, and the place for an output cap.
-func (r *request) edits() ([]strict.Edit, strict.Slot) {
+// edits is what has to be put into the body, with an output cap that is no higher than a given one, and the place for a cap where none
+// was given.
+func (r *request) edits(max int64) ([]strict.Edit, strict.Slot) {
 	var e []strict.Edit
 	value := func(null span, name, text string, given bool) {
 		switch {
@@ -264,20 +266,25 @@ func (r *request) edits() ([]strict.Edit, strict.Slot) {
 		e = append(e, r.usageEdit()...)
 	}
 	name := capName(r.model)
-	return append(e, r.rename(name)...), r.slot(name)
+	return append(e, r.given(name, max)...), r.slot(name)
 }
 
-// rename gives a max_tokens the name that the model wants. If that name stands there with a null, the two change places.
-func (r *request) rename(name string) []strict.Edit {
-	n, _ := r.max.Get()
-	switch {
-	case !r.maxName.there() || name == "max_tokens":
-		return nil
-	case r.maxNull.there():
-		return []strict.Edit{r.maxNull.put(strconv.FormatInt(n, 10)), r.maxValue.put("null")}
-	default:
-		return []strict.Edit{r.maxName.put(name)}
+// given gives a max_tokens the name that the model wants, and a cap the value that it gets if that is lower. If the name stands
+// there with a null, the two change places.
+func (r *request) given(name string, max int64) (e []strict.Edit) {
+	asked, _ := r.max.Get()
+	number := strconv.FormatInt(max, 10)
+	other := r.maxName.there() && name != "max_tokens"
+	if other && r.maxNull.there() {
+		return []strict.Edit{r.maxNull.put(number), r.maxValue.put("null")}
 	}
+	if other {
+		e = append(e, r.maxName.put(name))
+	}
+	if max < asked {
+		e = append(e, r.maxValue.put(number))
+	}
+	return e
 }
 
 // usageEdit makes a stream say what it cost.

@@ -57,6 +57,26 @@ func TestWhatGoesUpstream(t *testing.T) {
 	}
 }
 
+// TestALowerCapGoesInItsPlace: the caller's cap is lowered, whatever its name, and nothing else changes.
+func TestALowerCapGoesInItsPlace(t *testing.T) {
+	const fixed = `{"service_tier":"default","store":false,`
+	for _, c := range []struct{ body, want string }{
+		{`{"max_completion_tokens": 500 ,"model":"gpt-4o",` + hello + `}`, fixed + `"max_completion_tokens": 77 ,"model":"gpt-4o",` + hello + `}`},
+		{`{"max_tokens":500,"model":"gpt-4o",` + hello + `}`, fixed + `"max_completion_tokens":77,"model":"gpt-4o",` + hello + `}`},
+		{`{"max_tokens":500,"model":"qwen3",` + hello + `}`, fixed + `"max_tokens":77,"model":"qwen3",` + hello + `}`},
+		{`{"model":"gpt-4o","max_tokens":500,"max_completion_tokens":null,` + hello + `}`, fixed + `"model":"gpt-4o","max_tokens":null,"max_completion_tokens":77,` + hello + `}`},
+		{`{"max_tokens":76,"model":"qwen3",` + hello + `}`, fixed + `"max_tokens":76,"model":"qwen3",` + hello + `}`},
+	} {
+		r, err := openai.New().Read(in(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(r.Body(77)); got != c.want || int64(len(got)) > r.Call.BodyBytes {
+			t.Errorf("got\n%s\nwant\n%s", got, c.want)
+		}
+	}
+}
+
 func in(body string) dialect.Input { return dialect.Input{Body: []byte(body)} }
 
 // full is a body with every field that may go through.
@@ -84,7 +104,7 @@ func TestEveryAllowedFieldIsRead(t *testing.T) {
 	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
 		t.Error(d)
 	}
-	if got := string(r.Body(77)); got != body {
+	if got := string(r.Body(r.Call.MaxOutput.Or(0))); got != body {
 		t.Errorf("the body was changed to\n%s", got)
 	}
 	if r.Path != "/v1/chat/completions" || len(r.Header) != 0 {
@@ -222,7 +242,7 @@ func FuzzRead(f *testing.F) {
 		caps := 0
 		for _, name := range []string{"max_tokens", "max_completion_tokens"} {
 			if v := dialecttest.Seen(sent, name)["last, any case"]; v != "" && v != "null" {
-				dialecttest.Agree(t, sent, r.Call.MaxOutput.Or(n), name)
+				dialecttest.Agree(t, sent, min(n, r.Call.MaxOutput.Or(n)), name)
 				caps++
 			}
 		}
