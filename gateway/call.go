@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
@@ -21,11 +22,11 @@ import (
 
 // Names of the headers in which every answer tells what is left.
 const (
-	HeaderBudget = "AIPassport-Budget-Remaining-Micro-Usd"
-	HeaderCalls  = "AIPassport-Calls-Remaining"
-	HeaderCost   = "AIPassport-Cost-Micro-Usd" // of this call, where it is known before the answer starts
-	HeaderCall   = "AIPassport-Call"           // id of the reservation
-	HeaderUpID   = "AIPassport-Provider-Request-Id"
+	HeaderBudget = "Aipassport-Budget-Remaining-Micro-Usd"
+	HeaderCalls  = "Aipassport-Calls-Remaining"
+	HeaderCost   = "Aipassport-Cost-Micro-Usd" // of this call, where it is known before the answer starts
+	HeaderCall   = "Aipassport-Call"           // id of the reservation
+	HeaderUpID   = "Aipassport-Provider-Request-Id"
 )
 
 // call is the scratch of one call on its way. One goroutine uses it.
@@ -124,16 +125,13 @@ func (c *call) body() ([]byte, error) {
 	}
 	rc := http.NewResponseController(c.w)
 	rc.SetReadDeadline(c.g.Now().Add(c.g.BodyTimeout))
-	body, err := io.ReadAll(counted{c, http.MaxBytesReader(c.w, c.r.Body, c.g.MaxBody)})
-	if err != nil {
+	body, err := readAtMost(counted{c, http.MaxBytesReader(c.w, c.r.Body, c.g.MaxBody)}, math.MaxInt, c.r.ContentLength)
+	if err != io.EOF {
 		// The deadline stays: what is left of the body is not waited for either.
 		c.w.Header().Set("Connection", "close")
 		return nil, c.unread(err)
 	}
 	rc.SetReadDeadline(time.Time{}) // from here on the connection is watched for the client leaving, without an end
-	if body == nil {
-		body = []byte{}
-	}
 	c.raw = body
 	return body, nil
 }

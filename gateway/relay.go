@@ -115,12 +115,11 @@ func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialec
 
 // relayWhole sends a JSON answer. A usual one fits in one piece and tells its cost; a larger one goes out as it comes.
 func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect.Tap) error {
-	var buf bytes.Buffer
-	_, err := io.CopyN(&buf, ans.Body, wholeBytes)
+	whole, err := readAtMost(ans.Body, wholeBytes, ans.Length)
 	if err != nil && err != io.EOF {
 		return err
 	}
-	out, tapErr := tap.Pass(buf.Bytes())
+	out, tapErr := tap.Pass(whole)
 	if tapErr != nil {
 		c.why = passport.NoUsage
 		return tapErr
@@ -158,6 +157,27 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	c.store(ctx)
 	c.start(ans.Status)
 	return c.send(out)
+}
+
+// readAtMost reads until r ends, which it says with io.EOF, or most bytes are there. likely is how many there will be, -1 if that is
+// not known: with it the bytes are not copied while they grow.
+func readAtMost(r io.Reader, most int, likely int64) ([]byte, error) {
+	size := int64(4 << 10)
+	if likely >= 0 {
+		size = min(likely, wholeBytes) + 1 // room to see the end; who announces much and sends nothing takes little
+	}
+	b := make([]byte, 0, size)
+	for len(b) < most {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):min(cap(b), most)])
+		b = b[:len(b)+n]
+		if err != nil {
+			return b, err
+		}
+	}
+	return b, nil
 }
 
 var errNotWhole = problem.New(problem.UpstreamFailed, "the provider's answer is not whole")

@@ -19,6 +19,7 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc(rt.Pattern, rt.Handler)
 	}
 	cors := corsPatterns(s.cfg.Routes)
+	straight := straightRoutes(s.cfg.Routes, cors)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &record.Record{ID: s.cfg.NewID(), Method: r.Method, Client: s.ClientAddr(r).String(), Start: s.cfg.Now()}
 		r = r.WithContext(record.With(r.Context(), rec))
@@ -42,6 +43,12 @@ func (s *Server) Handler() http.Handler {
 			s.refuse(out, r, problem.New(problem.Invalid, "%s", why))
 			return
 		}
+		if rt, ok := straight[r.URL.Path]; ok && rt.method == r.Method {
+			rec.Route = rt.pattern
+			cors.open(h, rt.cors)
+			rt.handler(out, r)
+			return
+		}
 		match, pattern := mux.Handler(r)
 		rec.Route = pattern
 		if cors.allow(out, r, pattern) {
@@ -55,13 +62,41 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
+// straightRoute is a route that one method has on one path alone, so that a request for it need not be matched against all: the ways in
+// for calls are such.
+type straightRoute struct {
+	method, pattern string
+	cors            bool
+	handler         http.HandlerFunc
+}
+
+// straightRoutes are those of the list, by path. Where a path has several methods or a wildcard, the mux decides.
+func straightRoutes(list []Route, c *cors) map[string]straightRoute {
+	out, several := map[string]straightRoute{}, map[string]bool{}
+	for _, rt := range list {
+		method, p, ok := strings.Cut(rt.Pattern, " ")
+		if !ok || strings.ContainsAny(p, "{}") || strings.HasSuffix(p, "/") {
+			continue
+		}
+		_, there := out[p]
+		several[p] = several[p] || there
+		out[p] = straightRoute{method, rt.Pattern, contains(c.methods[p], method), rt.Handler}
+	}
+	for p := range several {
+		if several[p] {
+			delete(out, p)
+		}
+	}
+	return out
+}
+
 // oddPath says why a path is refused: only the one canonical spelling of a path is routed, so that what is checked is what
 // is served (no //, no dot segments, no escaped slashes or letters, no absolute form).
 func oddPath(r *http.Request) string {
 	switch {
 	case r.RequestURI == "*" || !strings.HasPrefix(r.RequestURI, "/"):
 		return "the request target must be a path"
-	case strings.Contains(strings.SplitN(r.RequestURI, "?", 2)[0], "%"):
+	case strings.Contains(pathOf(r.RequestURI), "%"):
 		return "the path must not be escaped"
 	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/":
 		return "the path must not have empty or dot segments"
@@ -156,3 +191,9 @@ type status struct {
 func (s *status) Header() http.Header         { return s.h }
 func (s *status) Write(p []byte) (int, error) { return len(p), nil }
 func (s *status) WriteHeader(code int)        { s.code = code }
+
+// pathOf is a request target without its query.
+func pathOf(target string) string {
+	p, _, _ := strings.Cut(target, "?")
+	return p
+}

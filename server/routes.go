@@ -87,8 +87,7 @@ func (c *cors) allow(w http.ResponseWriter, r *http.Request, pattern string) boo
 		return false
 	}
 	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", exposed)
+	c.open(h, true)
 	if !preflight {
 		return false
 	}
@@ -100,6 +99,14 @@ func (c *cors) allow(w http.ResponseWriter, r *http.Request, pattern string) boo
 	h.Add("Vary", "Access-Control-Request-Headers")
 	w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// open lets scripts of any origin read the answer, if they may.
+func (c *cors) open(h http.Header, may bool) {
+	if may {
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", exposed)
+	}
 }
 
 func contains(list []string, s string) bool {

@@ -34,8 +34,8 @@ func (r *redactor) Read(p []byte) (int, error) {
 	for len(r.out) == 0 && r.err == nil {
 		n, err := r.src.Read(p)
 		r.err = err
-		if n > 0 && len(r.held) == 0 && bytes.IndexByte(p[:n], r.key[0]) < 0 {
-			return n, err // the usual case: nothing to look at twice
+		if n > 0 && len(r.held) == 0 && !bytes.Contains(p[:n], r.key) && (err != nil || overlap(p[:n], r.key) == 0) {
+			return n, err // the usual case: nothing of it in there, and not its beginning at the end
 		}
 		r.clean(p[:n])
 	}
@@ -50,7 +50,9 @@ func (r *redactor) Read(p []byte) (int, error) {
 // clean moves bytes from held and p to out, without the credential, and keeps what may be its beginning.
 func (r *redactor) clean(p []byte) {
 	buf := append(r.held, p...)
-	buf = bytes.ReplaceAll(buf, r.key, bytes.Repeat([]byte{mark}, len(r.key)))
+	if bytes.Contains(buf, r.key) {
+		buf = bytes.ReplaceAll(buf, r.key, bytes.Repeat([]byte{mark}, len(r.key)))
+	}
 	keep := 0
 	if r.err == nil {
 		keep = overlap(buf, r.key)

@@ -70,6 +70,7 @@ type Request struct {
 // of the credential comes through it.
 type Answer struct {
 	Status int
+	Length int64       // of the body as the provider announced it; -1: not said
 	Header http.Header // of the provider, whole: whoever forwards it picks by name
 	Body   io.ReadCloser
 }
@@ -110,7 +111,7 @@ func (c *Client) Do(ctx context.Context, r Request, key secret.Text) (*Answer, e
 	body.timer = time.AfterFunc(c.cfg.IdleTimeout, func() {
 		cancel(problem.New(problem.UpstreamTimeout, "the provider fell silent for %s", c.cfg.IdleTimeout))
 	})
-	return &Answer{Status: res.StatusCode, Header: scrubHeader(res.Header, key), Body: newRedactor(body, key)}, nil
+	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Header: scrubHeader(res.Header, key), Body: newRedactor(body, key)}, nil
 }
 
 func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.Request, error) {
