@@ -38,6 +38,9 @@ const (
 	CeilingRemoved   EventKind = "ceiling.removed"
 	CeilingNear      EventKind = "ceiling.near" // 80 % of it is spent this month
 	CeilingSpent     EventKind = "ceiling.spent"
+	WebhookSet       EventKind = "webhook.set"
+	WebhookRemoved   EventKind = "webhook.removed"
+	WebhookTested    EventKind = "webhook.tested" // the owner wants to see one arrive
 )
 
 // Event is a fact committed with the change that it tells. It holds no secret, no prompt and no answer.

@@ -20,8 +20,11 @@ const StoppedSetting = "apps_stopped"
 // The functions below are the steps of a store's methods. Each runs inside one transaction of the engine's, returns a problem
 // for what it refuses, and any other error for what the database could not do: then the engine undoes it.
 
-// AddEvent appends an event.
+// AddEvent appends an event, and puts it among what the owner's webhook is to be told of.
 func AddEvent(ctx context.Context, q *query.Queries, ev passport.Event) error {
+	if err := deliver(ctx, q, ev); err != nil {
+		return err
+	}
 	return q.AddEvent(ctx, query.AddEventParams{ID: string(ev.ID), Kind: string(ev.Kind), At: Micros(ev.At), Actor: ev.Actor,
 		GrantID: string(ev.Grant), Note: ev.Note})
 }

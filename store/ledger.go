@@ -96,11 +96,13 @@ func HeldEvent(h passport.Hold, amount passport.Money) passport.Event {
 }
 
 // clip keeps a note within its bound: a model's name comes from outside.
-func clip(note string) string {
-	if len(note) <= passport.MaxNote {
-		return note
+func clip(note string) string { return clipTo(note, passport.MaxNote) }
+
+func clipTo(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return strings.ToValidUTF8(note[:passport.MaxNote], "")
+	return strings.ToValidUTF8(s[:most], "")
 }
 
 // SettledEvent tells a settlement of a hold.

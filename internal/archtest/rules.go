@@ -48,11 +48,12 @@ var mayImport = map[string][]string{
 	"store/rates":      {"internal/problem", "passport"},
 	"store/valkey":     {"store/rates"},
 	"store/sqlite":     {"internal/failpoint", "internal/problem", "passport", "store", "store/migrations", "store/query"},
-	"store/storetest":  {"authority", "authority/*", "guard/*", "internal/*", "passport", "store"},
+	"store/storetest":  {"authority", "authority/*", "guard/*", "internal/*", "passport", "store", "webhook"},
 
 	"web":            {"internal/problem", "passport"},
+	"webhook":        {"internal/problem", "internal/seal", "passport"}, // the second door to the outside: no guard, no gateway
 	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
-	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web"},
+	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
 	"bench":          {}, // measures the built broker from outside
 	"scripts/prices": {},
 	"e2e":            {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "internal/valkeytest", "passport"},
@@ -81,15 +82,15 @@ var owners = map[string][]string{
 	"os/exec":      {"bench", "internal/pgtest", "internal/valkeytest"},
 	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"cmd/*"},
-	"syscall":      {"cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite"},
-	"net":          {"bench", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server"},
+	"syscall":      {"cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite", "webhook"},
+	"net":          {"bench", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server", "webhook"},
 	"net/http": {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
-		"internal/testutil", "server", "web"},
-	"net/url":     {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web"},
-	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/flood", "internal/names", "internal/record", "server"},
+		"internal/testutil", "server", "web", "webhook"},
+	"net/url":     {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web", "webhook"},
+	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/flood", "internal/names", "internal/record", "server", "webhook"},
 	"log":         {"cmd/*", "server"},
-	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/postgres", "store/rates", "store/sqlite", "store/valkey", "web"},
-	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web"},
+	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/postgres", "store/rates", "store/sqlite", "store/valkey", "web", "webhook"},
+	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web", "webhook"},
 
 	"github.com/alecthomas/kong":         {"cmd/*"},
 	"github.com/go-jose/go-jose/v4":      {"guard/token"},
@@ -128,13 +129,13 @@ var names = map[string][]string{
 	"net/http.Head":                  {},
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
-	"net/http.Client":                {"bench", "gateway/upstream", "cmd/*"}, // cmd: the commands that ask a running broker
-	"net/http.Transport":             {"bench", "gateway/upstream"},
+	"net/http.Client":                {"bench", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
+	"net/http.Transport":             {"bench", "gateway/upstream", "webhook"},
 	"net/http.NewRequest":            {"bench", "gateway/upstream", "cmd/*"},
-	"net/http.NewRequestWithContext": {"gateway/upstream", "cmd/*"},
+	"net/http.NewRequestWithContext": {"gateway/upstream", "cmd/*", "webhook"},
 	"net.Dial":                       {},
 	"net.DialTimeout":                {},
-	"net.Dialer":                     {"bench", "gateway/upstream"},
+	"net.Dialer":                     {"bench", "gateway/upstream", "webhook"},
 }
 
 // reveal are the files that may read a secret.Text. A name that ends in /* is all files of a folder.

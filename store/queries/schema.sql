@@ -184,6 +184,32 @@ CREATE TABLE told (
   PRIMARY KEY (subject, kind)
 );
 
+-- The owner's webhook: one row or none. holder is the instance that sends, until holder_until.
+CREATE TABLE webhook (
+  id           TEXT PRIMARY KEY,
+  site         TEXT NOT NULL,
+  sealed       BYTEA NOT NULL,
+  created_at   BIGINT NOT NULL,
+  tries        BIGINT NOT NULL DEFAULT 0,
+  next_at      BIGINT NOT NULL DEFAULT 0,
+  last_at      BIGINT NOT NULL DEFAULT 0,
+  last_kind    TEXT NOT NULL DEFAULT '',
+  last_error   TEXT NOT NULL DEFAULT '',
+  holder       TEXT NOT NULL DEFAULT '',
+  holder_until BIGINT NOT NULL DEFAULT 0
+);
+
+-- Events that the webhook is still to be told of. Written in the transaction of the event, removed when its delivery is over.
+CREATE TABLE delivery (
+  event_id TEXT PRIMARY KEY,
+  kind     TEXT NOT NULL,
+  at       BIGINT NOT NULL,
+  actor    TEXT NOT NULL,
+  grant_id TEXT NOT NULL,
+  note     TEXT NOT NULL
+);
+CREATE INDEX delivery_order ON delivery (at, event_id);
+
 -- Rows are never removed, so the next seq is always above every seq there was.
 CREATE TABLE event (
   seq      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -54,6 +54,15 @@ type Credential struct {
 	TestError string
 }
 
+type Delivery struct {
+	EventID string
+	Kind    string
+	At      int64
+	Actor   string
+	GrantID string
+	Note    string
+}
+
 type Event struct {
 	Seq     int64
 	ID      string
@@ -167,4 +176,18 @@ type Token struct {
 type Told struct {
 	Subject string
 	Kind    string
+}
+
+type Webhook struct {
+	ID          string
+	Site        string
+	Sealed      []byte
+	CreatedAt   int64
+	Tries       int64
+	NextAt      int64
+	LastAt      int64
+	LastKind    string
+	LastError   string
+	Holder      string
+	HolderUntil int64
 }

@@ -40,6 +40,7 @@ type Memory struct {
 	claims   map[claimKey]claim
 	answers  map[passport.ReservationID]answer
 	told     map[told]bool
+	hook     *hook
 	stopped  bool
 	since    time.Time // when stopped
 }
@@ -114,6 +115,9 @@ func (m *Memory) Close() error { return nil }
 func (m *Memory) note(ev passport.Event) {
 	ev.At = stored(ev.At)
 	m.events = append(m.events, ev)
+	if m.hook != nil && passport.Told(ev.Kind) {
+		m.hook.waiting = append(m.hook.waiting, ev)
+	}
 }
 
 // Events returns what happened, in order, after a sequence number (0: from the first), and the number to go on from.

@@ -65,6 +65,7 @@ func Run(t *testing.T, open Open) {
 		{"calls that are used up are told", testPassedCalls},
 		{"a mark is passed by orphans and by a breach", testPassedUnseen},
 		{"a ceiling that is passed is told once a month", testPassedCeiling},
+		{"events wait for the webhook", testWebhook},
 		{"history is listed and summed", testHistory},
 		{"events are in order", testEvents},
 		{"all is there after closing", testReopen},

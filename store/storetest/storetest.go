@@ -12,6 +12,7 @@ import (
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/webhook"
 )
 
 // Store is all that the broker wants of storage.
@@ -24,6 +25,7 @@ type Store interface {
 	authority.History
 	authority.Ceilings
 	identity.Store
+	webhook.Store
 
 	// Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit,
 	// and the number to go on from.
