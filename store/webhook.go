@@ -49,6 +49,13 @@ func Webhook(ctx context.Context, q *query.Queries) (passport.Webhook, error) {
 
 // SetWebhook is the step of webhook.Store.
 func SetWebhook(ctx context.Context, q *query.Queries, w passport.Webhook, ev passport.Event) error {
+	if n, err := q.HasWebhook(ctx); err != nil {
+		return err
+	} else if n == 0 { // what an event left behind that came while the one before was removed
+		if _, err := q.RemoveDeliveries(ctx); err != nil {
+			return err
+		}
+	}
 	if err := q.SetWebhook(ctx, query.SetWebhookParams{Site: w.Site, Sealed: blob(w.Sealed), CreatedAt: Micros(w.CreatedAt)}); err != nil {
 		return err
 	}
