@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 GO ?= go
 FUZZTIME ?= 30s
+SIM_RUNS ?= 1500
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
@@ -14,7 +15,7 @@ RACE_PACKAGES := ./guard/... ./gateway/... ./authority/... ./server/... ./store/
 RACE_E2E := TestThreat0[1239]|TestDrain|TestStreams
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit race e2e browser postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim race e2e browser postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -28,7 +29,7 @@ dev: ## Run the broker from source, state in ./data
 build: ## Build one static binary, bin/aipassport
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/aipassport ./cmd/aipassport
 
-test: postgres valkey unit race e2e browser ## Run every test; installs what the tests of Postgres and of the pages need
+test: postgres valkey unit sim race e2e browser ## Run every test; installs what the tests of Postgres and of the pages need
 
 postgres: ## Install Postgres for the tests that start one, where that is possible
 	scripts/postgres.sh
@@ -36,8 +37,11 @@ postgres: ## Install Postgres for the tests that start one, where that is possib
 valkey: ## Install Redis for the tests that start one, where that is possible
 	scripts/valkey.sh
 
-unit: ## All Go tests but e2e
-	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+unit: ## All Go tests but e2e and the simulator
+	$(GO) test $$($(GO) list ./... | grep -v -e /e2e -e /internal/ledgersim)
+
+sim: ## Simulate the ledger for SIM_RUNS seeds (1500), crashes and failing disks among them, and once with each fault at each write
+	$(GO) test -count=1 ./internal/ledgersim/ -sim.runs $(SIM_RUNS)
 
 race: ## The tests of what runs concurrently, under the race detector
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race: the race detector needs a C compiler; install gcc (Debian: apt-get install gcc)"; exit 1; }

@@ -26,7 +26,7 @@ func TestThreat03KillLosesNoHoldAndNoRevoke(t *testing.T) {
 	const cents = 300
 	g := b.give(`{"provider":"openai","models":["gpt-4o-mini","gpt-4o"],"capabilities":["chat"],"maxBudgetCents":300,"maxRequests":1000000,"rateLimit":1000000}`)
 	var revoked []grant
-	for round := range 5 {
+	for round := range 8 {
 		victim := b.give(native[0].scope(500, 100))
 		calls := len(b.fake.Requests())
 		var load sync.WaitGroup

@@ -31,8 +31,27 @@ type disk struct {
 	dead  bool // the run is over: nothing that is still open reads or writes any more
 	ops   int  // writes, cuts and syncs so far
 	dieAt int  // the op in which the run ends; 0: none
+	plan  accident
 	fault fault
 }
+
+// accident is the one thing that goes wrong with a disk, at one op.
+type accident struct {
+	op  int // from 1; 0: nothing does
+	how mishap
+}
+
+// mishap is what happens to an op.
+type mishap int
+
+const (
+	dies   mishap = iota // in part, and the run ends
+	fails                // not, and it is said so
+	denies               // as it should, and it is said that it failed
+	mishaps
+)
+
+func (m mishap) String() string { return [...]string{"dies", "fails", "denies"}[m] }
 
 // fault is how a disk misbehaves.
 type fault struct {
@@ -128,11 +147,20 @@ func (d *disk) isDead() bool {
 	return d.dead
 }
 
-// dieIn ends the run in the nth op from now; with a negative n it does not.
+// dieIn ends the run in the nth op from now.
 func (d *disk) dieIn(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.dieAt = d.ops + n
+}
+
+// well takes back what was to come, and says whether the planned accident has been.
+func (d *disk) well() (had bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	had = d.plan.op > 0 && d.ops >= d.plan.op
+	d.plan, d.dieAt = accident{}, 0
+	return had
 }
 
 func (d *disk) set(f fault) {
@@ -201,17 +229,32 @@ func pieces(cs []change, rng *rand.Rand) (out []change) {
 	return out
 }
 
-// step counts an op and says whether it happens: fully, in part (the run ends in it), or not.
-func (d *disk) step() (part bool, err error) {
+// extent is how much of an op happens.
+type extent int
+
+const (
+	whole extent = iota
+	part
+	none
+)
+
+// step counts an op and says how much of it happens.
+func (d *disk) step() (extent, error) {
 	if d.dead {
-		return false, sqlite3.IOERR
+		return none, sqlite3.IOERR
 	}
 	d.ops++
-	if d.ops == d.dieAt {
+	planned := d.ops == d.plan.op
+	switch {
+	case d.ops == d.dieAt, planned && d.plan.how == dies:
 		d.dead = true
-		return true, sqlite3.IOERR
+		return part, sqlite3.IOERR
+	case planned && d.plan.how == fails:
+		return none, sqlite3.IOERR
+	case planned && d.plan.how == denies:
+		return whole, sqlite3.IOERR
 	}
-	return false, nil
+	return whole, nil
 }
 
 // Open implements vfs.VFS.
@@ -301,9 +344,9 @@ func (f *file) WriteAt(b []byte, at int64) (int, error) {
 	d := f.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	part, err := d.step()
+	much, err := d.step()
 	if err == nil && d.fault.badWrite > 0 && d.rng.Float64() < d.fault.badWrite {
-		part, err = true, sqlite3.IOERR_WRITE
+		much, err = part, sqlite3.IOERR_WRITE
 	}
 	if grow := int(at) + len(b) - len(f.c.now); err == nil && d.fault.room >= 0 && grow > 0 {
 		if grow > d.fault.room {
@@ -311,10 +354,10 @@ func (f *file) WriteAt(b []byte, at int64) (int, error) {
 		}
 		d.fault.room -= grow
 	}
-	switch {
+	switch much {
 	case part:
 		b = b[:d.rng.IntN(len(b)+1)]
-	case err != nil:
+	case none:
 		return 0, err
 	}
 	f.change(change{at: at, data: append([]byte(nil), b...)})
@@ -324,11 +367,11 @@ func (f *file) WriteAt(b []byte, at int64) (int, error) {
 func (f *file) Truncate(size int64) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	if _, err := f.disk.step(); err != nil {
-		return err
+	much, err := f.disk.step()
+	if much == whole {
+		f.change(change{at: size, cut: true})
 	}
-	f.change(change{at: size, cut: true})
-	return nil
+	return err
 }
 
 func (f *file) change(c change) {
@@ -348,8 +391,8 @@ func (f *file) sync() (wait time.Duration, err error) {
 	d := f.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	part, err := d.step()
-	if err != nil && !part || slices.ContainsFunc(d.fault.noSync, func(end string) bool { return strings.HasSuffix(f.name, end) }) {
+	much, err := d.step()
+	if much == none || slices.ContainsFunc(d.fault.noSync, func(end string) bool { return strings.HasSuffix(f.name, end) }) {
 		return 0, err
 	}
 	if d.fault.slow > 0 {
@@ -357,7 +400,7 @@ func (f *file) sync() (wait time.Duration, err error) {
 	}
 	how := 0
 	switch {
-	case part:
+	case much == part:
 		how = d.rng.IntN(2)
 	case d.fault.badSync > 0 && d.rng.Float64() < d.fault.badSync:
 		how, err = d.rng.IntN(3), sqlite3.IOERR_FSYNC

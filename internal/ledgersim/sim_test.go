@@ -3,11 +3,13 @@ package ledgersim_test
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -44,6 +46,41 @@ func TestSimulation(t *testing.T) {
 		})
 	}
 	t.Logf("seeds %d to %d", first, first+uint64(*runs)-1)
+}
+
+// TestEveryFaultAtEveryWrite: a story of every kind of job, told once for each write, cut and sync that it makes of the disk, and each
+// way in which that one can go wrong. Nothing else does.
+func TestEveryFaultAtEveryWrite(t *testing.T) {
+	const story, length = 3, 16 // a seed whose first steps hold, send, settle, give back, and give orders
+	image := prepared(t)
+	for how := range mishaps {
+		for l := range losses {
+			if how != dies && l > 0 {
+				continue // the loss is that of the last, orderly stop
+			}
+			t.Run(fmt.Sprint(how, " ", int(l)), func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				for op, had := 1, true; had; op++ {
+					synctest.Test(t, func(t *testing.T) {
+						w := &world{dir: dir, rng: rand.New(rand.NewPCG(story, 0)), accounts: accounts(),
+							only: &systematic{accident: accident{op, how}, loss: l}}
+						w.play(t.Context(), image, length)
+						had = w.had
+						if w.wrong != nil {
+							t.Errorf("op %d: %v\n  %s", op, w.wrong, strings.Join(w.trace, "\n  "))
+						}
+					})
+					if !had && op < 60 {
+						t.Errorf("the story has %d ops only", op-1)
+					}
+					if t.Failed() {
+						return
+					}
+				}
+			})
+		}
+	}
 }
 
 // TestOneSeedIsOneRun: what a seed found once it finds again.

@@ -28,6 +28,8 @@ type world struct {
 	dir   string // for what must be real files
 	rng   *rand.Rand
 	bend  bend
+	only  *systematic // nil: everything goes wrong, at random
+	had   bool        // the accident
 	trace []string
 	wrong error // the first thing that does not hold; the run ends there
 
@@ -53,6 +55,12 @@ type bend struct {
 	promises bool     // the owner is told that it is done before it is
 }
 
+// systematic is a run in which one thing goes wrong with the disk, and nothing else: the first broker has the accident.
+type systematic struct {
+	accident
+	loss loss // where it dies of it
+}
+
 // run is a seed's run. The error says what did not hold, and how it came to that.
 func run(t *testing.T, seed uint64, b bend) error {
 	t.Helper()
@@ -75,17 +83,22 @@ func story(t *testing.T, seed uint64, b bend) (trace []string, wrong error) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{dir: dir, rng: rand.New(rand.NewPCG(seed, 0)), bend: b, accounts: accounts()}
-		w.boot(t.Context(), image)
-		for i := 0; i < steps && w.wrong == nil; i++ {
-			w.step(t.Context())
-		}
-		if w.wrong == nil {
-			w.calm(t.Context())
-		}
-		w.end()
+		w.play(t.Context(), image, steps)
 		trace, wrong = w.trace, w.wrong
 	})
 	return trace, wrong
+}
+
+// play is a run from its start to its end.
+func (w *world) play(ctx context.Context, image map[string][]byte, steps int) {
+	w.boot(ctx, image)
+	for i := 0; i < steps && w.wrong == nil; i++ {
+		w.step(ctx)
+	}
+	if w.wrong == nil {
+		w.calm(ctx)
+	}
+	w.end()
 }
 
 // say notes what happens.
@@ -119,7 +132,10 @@ func (w *world) boot(ctx context.Context, files map[string][]byte) {
 		f := healthy()
 		f.noSync = w.bend.noSync
 		w.disk.set(f)
-		if try < 2 && w.life > 1 && w.chance(0.2) {
+		if w.only != nil && w.life == 1 {
+			w.disk.plan = w.only.accident
+		}
+		if w.only == nil && try < 2 && w.life > 1 && w.chance(0.2) {
 			w.disk.dieIn(1 + w.rng.IntN(12))
 		}
 		n, sum, err := w.open(ctx)
@@ -131,7 +147,7 @@ func (w *world) boot(ctx context.Context, files map[string][]byte) {
 		if !w.disk.isDead() {
 			w.fail("the broker does not start on a good disk: %w", err)
 		}
-		l := loss(w.rng.IntN(int(losses)))
+		l := w.loss()
 		w.say("start %d ended by a crash (loss %d)", w.life, l)
 		w.drop()
 		files = w.disk.after(l)
@@ -173,6 +189,7 @@ func (w *world) drop() {
 		_ = w.store.Close() // what it could not write is what the crash is about
 		w.store = nil
 	}
+	w.had = w.disk.well() || w.had
 	synctest.Wait()
 	w.disk.close()
 }
@@ -180,7 +197,7 @@ func (w *world) drop() {
 // crash ends the broker now, if it has not ended in some write already, and starts it again.
 func (w *world) crash(ctx context.Context) {
 	w.disk.die()
-	l := loss(w.rng.IntN(int(losses)))
+	l := w.loss()
 	w.say("crash (loss %d)", l)
 	w.drop()
 	w.boot(ctx, w.disk.after(l))
@@ -202,7 +219,14 @@ func (w *world) restart(ctx context.Context) {
 		w.fail("close: %w", err)
 	}
 	w.drop()
-	w.boot(ctx, w.disk.after(loss(w.rng.IntN(int(losses)))))
+	w.boot(ctx, w.disk.after(w.loss()))
+}
+
+func (w *world) loss() loss {
+	if w.only != nil {
+		return w.only.loss
+	}
+	return loss(w.rng.IntN(int(losses)))
 }
 
 // end lets go of everything, so that nothing of the run is left.
