@@ -20,6 +20,8 @@ func plain(t *testing.T) settings {
 	}
 }
 
+const password = "correct-horse-battery"
+
 // TestBadSettingsAreNamed: one line that names the variable, for each.
 func TestBadSettingsAreNamed(t *testing.T) {
 	if _, err := plain(t).parse(); err != nil {
@@ -52,13 +54,19 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"AIPASSPORT_TLS_CERT", func(s *settings) { s.TLSCert, s.TLSKey = "/nonexistent", "/nonexistent" }},
 		{"AIPASSPORT_BEHIND_PROXY", func(s *settings) { s.BehindProxy = "10.0.0.1" }},
 		{"AIPASSPORT_KEK_FILE", func(s *settings) { s.KEKFile = filepath.Join(s.Data, "kek") }},
-		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://x" }},
+		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "mysql://x" }},
+		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://broker:" + password + "%zz@db/x" }},
+		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://broker:" + password + "@db/x?sslmode=some" }},
+		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://broker@db/x?port=a&password=" + password }},
 	} {
 		s := plain(t)
 		c.set(&s)
 		_, err := s.parse()
 		if err == nil || !strings.HasPrefix(err.Error(), c.name) {
 			t.Errorf("%s: got %v, want an error that begins with its name", c.name, err)
+		}
+		if err != nil && strings.Contains(err.Error(), password) {
+			t.Errorf("%s: %v repeats the password", c.name, err)
 		}
 	}
 }

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/devrelopers/aipassport/authority/identity"
-	"github.com/devrelopers/aipassport/store/sqlite"
+	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/web"
 )
 
@@ -17,12 +15,13 @@ type tokenCmd struct {
 }
 
 type tokenCreateCmd struct {
-	Data  string        `env:"AIPASSPORT_DATA" placeholder:"DIR" help:"Data directory of the broker (default: the user's data directory for aipassport)."`
-	Label string        `required:"" placeholder:"TEXT" help:"What it is for."`
-	For   time.Duration `default:"720h" help:"How long it works; at most a year."`
+	Data        string        `env:"AIPASSPORT_DATA" placeholder:"DIR" help:"Data directory of the broker (default: the user's data directory for aipassport)."`
+	DatabaseURL string        `env:"AIPASSPORT_DATABASE_URL" placeholder:"URL" help:"Database of the broker, if it keeps its state in Postgres."`
+	Label       string        `required:"" placeholder:"TEXT" help:"What it is for."`
+	For         time.Duration `default:"720h" help:"How long it works; at most a year."`
 }
 
-// Run writes straight to the database of this machine: whoever can do that owns the broker anyway.
+// Run writes straight to the database: whoever can do that owns the broker anyway.
 func (c *tokenCreateCmd) Run(ctx context.Context) error {
 	data, _, err := settings{Data: c.Data}.places()
 	if err != nil {
@@ -31,12 +30,13 @@ func (c *tokenCreateCmd) Run(ctx context.Context) error {
 	if c.For <= 0 || c.For > 366*24*time.Hour {
 		return fmt.Errorf("--for: %s is not between 0 and a year", c.For)
 	}
-	if _, err := os.Stat(filepath.Join(data, database)); err != nil {
-		return fmt.Errorf("AIPASSPORT_DATA: there is no broker's data in %s (start the broker once, or name its directory)", data)
+	at := place{databaseURL: secret.New(c.DatabaseURL), data: data}
+	if err := at.started(); err != nil {
+		return err
 	}
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(data, database)})
+	s, err := at.open(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return err
 	}
 	defer s.Close()
 	pages, err := web.New(web.Options{PublicURL: "http://localhost"})

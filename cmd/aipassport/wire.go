@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,7 +34,6 @@ import (
 	"github.com/devrelopers/aipassport/internal/seal"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/server"
-	"github.com/devrelopers/aipassport/store/sqlite"
 	"github.com/devrelopers/aipassport/web"
 )
 
@@ -58,9 +56,9 @@ type broker struct {
 	cfg      config
 	log      *slog.Logger
 	public   *url.URL
-	lock     *os.File // of the data directory
+	lock     *os.File // of the data directory; nil: there is none
 	listener net.Listener
-	store    *sqlite.Store
+	store    storage
 	tariff   *meter.Tariff
 	vault    *vault.Vault
 	tokens   *token.Service
@@ -94,10 +92,7 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if b.profiled, err = profile(cfg.profile); err != nil {
 		return nil, err
 	}
-	if err := makeData(cfg.data); err != nil {
-		return nil, err
-	}
-	if b.lock, err = lockData(cfg.data); err != nil {
+	if b.lock, err = cfg.place().lock(); err != nil {
 		return nil, err
 	}
 	if b.listener, err = listen(cfg.listen); err != nil {
@@ -108,8 +103,8 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if err := cfg.ownBase(b.public, b.listener.Addr()); err != nil {
 		return nil, err
 	}
-	if b.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(cfg.data, database), Log: log}); err != nil {
-		return nil, fmt.Errorf("AIPASSPORT_DATA: open the database: %w", err)
+	if b.store, err = cfg.place().open(ctx, log); err != nil {
+		return nil, err
 	}
 	if err := b.recover(ctx); err != nil {
 		return nil, err

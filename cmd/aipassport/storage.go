@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/guard/meter"
+	"github.com/devrelopers/aipassport/guard/repeat"
+	"github.com/devrelopers/aipassport/guard/token"
+	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/store/postgres"
+	"github.com/devrelopers/aipassport/store/sqlite"
+)
+
+// storage is what all who remember something want of a store. Both engines have it.
+type storage interface {
+	meter.Ledger
+	repeat.Store
+	token.Store
+	vault.Sealed
+	authority.Store
+	authority.History
+	authority.Ceilings
+	identity.Store
+	io.Closer
+}
+
+// place is where state is kept: a Postgres database if there is an address of one, else a file in the data directory.
+type place struct {
+	databaseURL secret.Text
+	data        string
+}
+
+// inPostgres says whether several brokers may share the place. Then the data directory is not used.
+func (p place) inPostgres() bool { return !p.databaseURL.Empty() }
+
+// started says whether there is anything to open: a command beside the broker makes no database of its own.
+func (p place) started() error {
+	if p.inPostgres() {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(p.data, database)); err != nil {
+		return fmt.Errorf("AIPASSPORT_DATA: there is no broker's data in %s (start the broker once, or name its directory)", p.data)
+	}
+	return nil
+}
+
+// String is for the log: it has no password.
+func (p place) String() string {
+	if p.inPostgres() {
+		return "postgres"
+	}
+	return p.data
+}
+
+// lock makes the data directory and keeps other brokers off it. Nil where there is nothing to lock.
+func (p place) lock() (*os.File, error) {
+	if p.inPostgres() {
+		return nil, nil
+	}
+	if err := makeData(p.data); err != nil {
+		return nil, err
+	}
+	return lockData(p.data)
+}
+
+// open opens the store. The error is one line that names the setting, and has no password.
+func (p place) open(ctx context.Context, log *slog.Logger) (storage, error) {
+	if !p.inPostgres() {
+		s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(p.data, database), Log: log})
+		if err != nil {
+			return nil, fmt.Errorf("AIPASSPORT_DATA: open the database: %w", err)
+		}
+		return s, nil
+	}
+	s, err := postgres.Open(ctx, postgres.Options{URL: p.databaseURL.Reveal(), Now: now, NewID: newID, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("AIPASSPORT_DATABASE_URL: %w", err)
+	}
+	return s, nil
+}
