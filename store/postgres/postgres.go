@@ -143,7 +143,7 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig) error {
 	db := stdlib.OpenDB(*cfg)
 	defer db.Close()
 	if err := db.PingContext(ctx); err != nil {
-		return fmt.Errorf("reach Postgres: %w", err)
+		return fmt.Errorf("reach Postgres: %s", strings.Join(strings.Fields(err.Error()), " ")) // pgx says it in several lines
 	}
 	var version int
 	if err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::INT / 10000`).Scan(&version); err != nil {
