@@ -33,7 +33,7 @@ func (q *Queries) CeilingOf(ctx context.Context, arg CeilingOfParams) (CeilingOf
 }
 
 const eventsOf = `-- name: EventsOf :many
-SELECT seq, id, kind, at, actor, grant_id, note FROM event WHERE grant_id = $1 AND kind NOT IN ('call.held', 'call.settled', 'token.issued') ORDER BY seq DESC LIMIT $2
+SELECT seq, id, kind, at, actor, grant_id, note FROM event WHERE grant_id = $1 AND kind <> 'call.held' AND kind <> 'call.settled' AND kind <> 'token.issued' ORDER BY seq DESC LIMIT $2
 `
 
 type EventsOfParams struct {

@@ -12,4 +12,4 @@ INSERT INTO told (subject, kind) VALUES ($1, $2) ON CONFLICT (subject, kind) DO 
 DELETE FROM told WHERE subject = $1;
 
 -- name: EventsOf :many
-SELECT * FROM event WHERE grant_id = $1 AND kind NOT IN ('call.held', 'call.settled', 'token.issued') ORDER BY seq DESC LIMIT $2;
+SELECT * FROM event WHERE grant_id = $1 AND kind <> 'call.held' AND kind <> 'call.settled' AND kind <> 'token.issued' ORDER BY seq DESC LIMIT $2;
