@@ -15,12 +15,12 @@ import (
 	"github.com/devrelopers/aipassport/store"
 )
 
-const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status
-	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status, m_id, m_month, m_number
+	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
 
 // What apply_batch says of a hold.
 const (
-	resRefused  = 0 // by the money or calls left
+	resRefused  = 0 // by the money or calls left on its path
 	resGranted  = 1
 	resFound    = 2 // it had been committed when it was sent before, and still counts
 	resUnopened = -1
@@ -54,6 +54,11 @@ type answer struct {
 	bStatus  []string
 	balances []passport.Balance // of bNumber; they move as the holds are gone through
 	top, end []int              // of each grant: where its budgets begin and end in balances
+
+	mID     []string
+	mMonth  []int64
+	mNumber []int64            // four for each month of a ceiling: cap (-1: not set), earlier, settled, held
+	months  []passport.Ceiling // of those that are set; they move as the balances do
 }
 
 // newBatch makes a batch of holds and settlements. No id may be in it twice.
@@ -91,12 +96,12 @@ func (b *batch) run(ctx context.Context, on querier, owner string, epoch int64, 
 	a := answer{}
 	args := append([]any{owner, epoch, retry, texts(b.grants)}, b.holdArgs()...)
 	err := on.QueryRow(ctx, sqlApply, append(args, b.settleArgs()...)...).
-		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus)
+		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus, &a.mID, &a.mMonth, &a.mNumber)
 	if err != nil {
 		return err
 	}
 	if len(a.hRes) != len(b.holds) || len(a.hGot) != len(b.holds) || len(a.sRes) != len(b.settles) || len(a.bNumber) != 6*len(a.bG) ||
-		len(a.bSeq) != len(a.bG) || len(a.bStatus) != len(a.bG) {
+		len(a.bSeq) != len(a.bG) || len(a.bStatus) != len(a.bG) || len(a.mMonth) != len(a.mID) || len(a.mNumber) != 4*len(a.mID) {
 		return errors.New("apply_batch answered in another shape than it was asked")
 	}
 	a.read(len(b.grants))
@@ -116,7 +121,7 @@ func (b *batch) holdArgs() []any {
 	n := len(b.holds)
 	id, provider, model, tariff, tail := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	detail := make([]int32, n)
-	amount, least, at, stream := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	amount, least, at, stream, month := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
 	for i, h := range b.holds {
 		id[i], provider[i], model[i], tariff[i], tail[i] = string(h.ID), string(h.Provider), h.Model, h.Tariff, h.Model
 		if len(h.Model) > tailBytes {
@@ -124,8 +129,9 @@ func (b *batch) holdArgs() []any {
 		}
 		detail[i] = int32(h.Detail)
 		amount[i], least[i], at[i], stream[i] = int64(h.Amount), int64(h.Least), store.Micros(h.At), store.Bit(h.Stream)
+		month[i] = int64(passport.MonthOf(h.At))
 	}
-	return []any{id, ints(b.hG), detail, amount, least, at, stream, provider, model, tariff, tail}
+	return []any{id, ints(b.hG), detail, amount, least, at, stream, provider, model, tariff, tail, month}
 }
 
 // ints is never NULL, which an empty slice of pgx's would be.
@@ -156,6 +162,24 @@ func (a *answer) read(grants int) {
 		}
 		a.end[g] = i + 1
 	}
+	for i, id := range a.mID {
+		if n := a.mNumber[4*i:]; n[0] >= 0 {
+			a.months = append(a.months, passport.Ceiling{ID: passport.CeilingID(id), Month: passport.Month(a.mMonth[i]), Cap: passport.Money(n[0]),
+				Earlier: passport.Money(n[1]), Settled: passport.Money(n[2]), Held: passport.Money(n[3])})
+		}
+	}
+}
+
+// ceilings are the months on the path of a hold: the person's, then the key's.
+func (a *answer) ceilings(h passport.Hold) (out []*passport.Ceiling) {
+	for _, id := range [...]passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(h.Provider)} {
+		for i := range a.months {
+			if m := &a.months[i]; m.ID == id && m.Month == passport.MonthOf(h.At) {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
 }
 
 // each says of every hold, in order, what it got or why not. The balances are those of its turn, as apply_batch went through them.
@@ -185,27 +209,46 @@ func (b *batch) hold(i int) (passport.Held, error) {
 	if several := a.end[g]-a.top[g] > 1; several && a.top[g]+1+h.Detail < a.end[g] {
 		path = append(path, &a.balances[a.top[g]+1+h.Detail])
 	}
-	total, detail := path[0], path[len(path)-1]
+	months := a.ceilings(h)
 	switch a.hRes[i] {
 	case resGranted:
 		for _, p := range path {
 			p.Held += passport.Money(a.hGot[i])
 			p.Calls++
 		}
-		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail, Left: min(total.Left(), detail.Left())}, nil
+		for _, m := range months {
+			m.Held += passport.Money(a.hGot[i])
+		}
+		return heldOn(a.hGot[i], values(path), values(months)), nil
 	case resFound:
-		return passport.Held{Amount: passport.Money(a.hGot[i]), Total: *total, Detail: *detail, Left: min(total.Left(), detail.Left())}, nil
+		return heldOn(a.hGot[i], values(path), values(months)), nil
 	case resNotLive:
 		top := a.top[g]
 		return passport.Held{}, store.NotLive(passport.GrantState(a.bStatus[top]), a.bNumber[6*top+5], h)
 	case resNoDetail:
 		return passport.Held{}, store.NoDetail(h)
 	case resRefused:
-		_, err := store.Admit(h, *total, *detail)
+		amount, err := store.Admit(h, values(path)...)
+		if err == nil {
+			_, err = store.AdmitCeilings(h, amount, values(path), values(months))
+		}
 		return passport.Held{}, cmp.Or(err, error(problem.New(problem.Internal, "the database refused a hold that fits")))
 	default:
 		return passport.Held{}, fmt.Errorf("apply_batch answered %d", a.hRes[i])
 	}
+}
+
+// heldOn tells of a hold whose amount is on every row of its path.
+func heldOn(got int64, path []passport.Balance, months []passport.Ceiling) passport.Held {
+	return passport.Held{Amount: passport.Money(got), Total: path[0], Detail: path[len(path)-1], Left: store.LeftOn(0, path, months)}
+}
+
+func values[T any](in []*T) []T {
+	out := make([]T, len(in))
+	for i, p := range in {
+		out[i] = *p
+	}
+	return out
 }
 
 var (

@@ -27,17 +27,19 @@ END $$;
 -- transaction and one round trip, unless it runs inside another transaction. store/postgres/batch.go is its only caller and says what
 -- goes in and comes out. The steps are numbered: their order is what makes it exact.
 --
--- A grant's budgets are the only rows that are fought for. All who lock several lock them by (grant_id, seq), and before anything else.
+-- A grant's budgets and the months of the owner's ceilings are the only rows that are fought for. All who lock several lock budgets by
+-- (grant_id, seq) first, then months by (id, month), and both before anything else.
 -- READ COMMITTED is wanted: each statement in here sees what was committed before it began, so those behind the lock see the truth.
 --
 -- The settings are part of the function because a plan made while the tables were empty is a bad one, and stays.
 -- +goose StatementBegin
 CREATE FUNCTION apply_batch(
   p_owner TEXT, p_epoch BIGINT, p_retry BOOLEAN, p_grants TEXT[],
-  h_id TEXT[], h_g INT[], h_detail INT[], h_amount BIGINT[], h_least BIGINT[], h_at BIGINT[], h_stream BIGINT[], h_provider TEXT[], h_model TEXT[], h_tariff TEXT[], h_tail TEXT[],
+  h_id TEXT[], h_g INT[], h_detail INT[], h_amount BIGINT[], h_least BIGINT[], h_at BIGINT[], h_stream BIGINT[], h_provider TEXT[], h_model TEXT[], h_tariff TEXT[], h_tail TEXT[], h_month BIGINT[],
   s_id TEXT[], s_g INT[], s_why TEXT[], s_number BIGINT[],
   OUT h_res SMALLINT[], OUT h_got BIGINT[], OUT s_res SMALLINT[],
-  OUT b_g INT[], OUT b_seq BIGINT[], OUT b_number BIGINT[], OUT b_status TEXT[]
+  OUT b_g INT[], OUT b_seq BIGINT[], OUT b_number BIGINT[], OUT b_status TEXT[],
+  OUT m_id TEXT[], OUT m_month BIGINT[], OUT m_number BIGINT[]
 ) LANGUAGE plpgsql
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
@@ -48,16 +50,23 @@ DECLARE
   dh BIGINT[]; ds BIGINT[]; dn BIGINT[]; touched BOOLEAN[];
   top INT[]; bottom INT[];           -- of each grant: its first and last row here, 0 for none
   s_amount BIGINT[]; frozen TEXT[];
+  m_cap BIGINT[]; m_earlier BIGINT[]; m_settled BIGINT[]; m_held BIGINT[]; nm INT := 0;    -- cap: NULL where the ceiling is not set (any more)
+  want_id TEXT[]; want_month BIGINT[];
+  h_person BIGINT[]; h_key BIGINT[];  -- the months that a hold takes from, 0 for none
+  v_person INT; v_key INT; v_left BIGINT; v_own BIGINT; fits BOOLEAN;
   stopped BOOLEAN; fenced BOOLEAN;
-  r RECORD; i INT; k INT; d INT; a BIGINT; room BIGINT;
+  r RECORD; i INT; k INT; d INT; j INT; a BIGINT; room BIGINT;
 BEGIN
   h_res := array_fill(0::SMALLINT, ARRAY[nh]); h_got := array_fill(0::BIGINT, ARRAY[nh]);
   s_res := array_fill(0::SMALLINT, ARRAY[ns]); s_amount := array_fill(0::BIGINT, ARRAY[ns]);
+  h_person := array_fill(0::BIGINT, ARRAY[nh]); h_key := h_person;
 
-  -- 1. A stop of all apps waits until batches that did not see it are committed; those behind it see it.
+  -- 1. A stop of all apps waits until batches that did not see it are committed; those behind it see it. So does a ceiling that is set
+  -- or removed: while it takes up the open holds, nothing of them moves.
   IF nh > 0 THEN
     PERFORM pg_advisory_xact_lock_shared(hashtext('aipassport.stop'));
   END IF;
+  PERFORM pg_advisory_xact_lock_shared(hashtext('aipassport.ceilings'));
 
   -- 2. Lock the budgets of all grants concerned, and read them.
   SELECT array_agg(b.o), array_agg(b.seq), array_agg(b.cap), array_agg(b.settled), array_agg(b.held), array_agg(b.calls_cap),
@@ -73,6 +82,26 @@ BEGIN
     bottom[b_g[i]] := i;
   END LOOP;
   dh := array_fill(0::BIGINT, ARRAY[nb]); ds := dh; dn := dh; touched := array_fill(FALSE, ARRAY[nb]);
+
+  -- 2b. The months of ceilings: those that the holds will take from, opened if they are new, and those that the settled holds took from.
+  IF nh > 0 AND EXISTS (SELECT 1 FROM ceiling) THEN
+    INSERT INTO ceiling_month (id, month, earlier, settled, held)
+      SELECT DISTINCT c.id, t.month, 0, 0, 0 FROM unnest(h_month, h_provider) t (month, provider) JOIN ceiling c ON c.id IN ('person', 'key:' || t.provider)
+       ORDER BY c.id, t.month ON CONFLICT DO NOTHING;
+  END IF;
+  IF EXISTS (SELECT 1 FROM ceiling_month) THEN
+    SELECT array_agg(w.id), array_agg(w.month) INTO want_id, want_month FROM (
+      SELECT c.id, t.month FROM unnest(h_month, h_provider) t (month, provider) JOIN ceiling c ON c.id IN ('person', 'key:' || t.provider)
+      UNION SELECT 'person', person_month FROM reservation WHERE id = ANY (s_id) AND person_month <> 0
+      UNION SELECT 'key:' || provider, key_month FROM reservation WHERE id = ANY (s_id) AND key_month <> 0) w (id, month);
+    SELECT array_agg(b.id), array_agg(b.month), array_agg(b.earlier), array_agg(b.settled), array_agg(b.held),
+           array_agg((SELECT c.cap FROM ceiling c WHERE c.id = b.id))
+      INTO m_id, m_month, m_earlier, m_settled, m_held, m_cap
+      FROM (SELECT x.id, x.month, x.earlier, x.settled, x.held
+              FROM unnest(want_id, want_month) u (id, month) JOIN ceiling_month x ON x.id = u.id AND x.month = u.month
+             ORDER BY x.id, x.month FOR NO KEY UPDATE OF x) b;
+    nm := coalesce(cardinality(m_id), 0);
+  END IF;
 
   -- 3. The fence: an instance that a peer has declared dead holds nothing more. Its settles are still heard.
   stopped := EXISTS (SELECT 1 FROM setting WHERE name = 'apps_stopped');
@@ -90,8 +119,13 @@ BEGIN
         FROM (SELECT t.id, t.g, t.why, t.o::INT, (t.o::INT - 1) * width AS n, s_number[(t.o::INT - 1) * width + 1] AS actual
                 FROM unnest(s_id, s_g, s_why) WITH ORDINALITY t (id, g, why, o)) u
        WHERE v.id = u.id AND v.grant_id = p_grants[u.g] AND v.state = 'held'
-      RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached
+      RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached, v.provider, v.person_month, v.key_month
     LOOP
+      FOR j IN 1..nm LOOP
+        IF (m_id[j] = 'person' AND m_month[j] = r.person_month) OR (m_id[j] = 'key:' || r.provider AND m_month[j] = r.key_month) THEN
+          m_held[j] := m_held[j] - r.amount; m_settled[j] := m_settled[j] + r.actual;
+        END IF;
+      END LOOP;
       s_res[r.o] := 1; s_amount[r.o] := r.amount;
       IF r.actual > r.amount THEN s_res[r.o] := 3; frozen := frozen || p_grants[r.g]; END IF;
       k := top[r.g];
@@ -113,8 +147,13 @@ BEGIN
           FROM (SELECT t.id, t.g, t.why, t.o::INT, (t.o::INT - 1) * width AS n, s_number[(t.o::INT - 1) * width + 1] AS actual
                   FROM unnest(s_id, s_g, s_why, s_res) WITH ORDINALITY t (id, g, why, res, o) WHERE t.res = 0) u
          WHERE v.id = u.id AND v.grant_id = p_grants[u.g] AND v.state = 'swept' AND u.actual < v.amount
-        RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached
+        RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached, v.provider, v.person_month, v.key_month
       LOOP
+        FOR j IN 1..nm LOOP
+          IF (m_id[j] = 'person' AND m_month[j] = r.person_month) OR (m_id[j] = 'key:' || r.provider AND m_month[j] = r.key_month) THEN
+            m_settled[j] := m_settled[j] + r.actual - r.amount;
+          END IF;
+        END LOOP;
         s_res[r.o] := 2; s_amount[r.o] := r.amount;
         k := top[r.g];
         ds[k] := ds[k] + r.actual - r.amount; dn[k] := dn[k] + r.reached - 1; touched[k] := TRUE;
@@ -142,6 +181,10 @@ BEGIN
     b_number[k - 5] := v_cap[i]; b_number[k - 4] := v_settled[i]; b_number[k - 3] := v_held[i];
     b_number[k - 2] := v_calls_cap[i]; b_number[k - 1] := v_calls[i]; b_number[k] := v_ends[i];
   END LOOP;
+  m_number := '{}';
+  FOR j IN 1..nm LOOP
+    m_number := m_number || ARRAY[coalesce(m_cap[j], -1), m_earlier[j], m_settled[j], m_held[j]];
+  END LOOP;
 
   IF nh > 0 THEN
     -- 6. Ids that are there: sent before and committed, if this is a retry; else taken by another call.
@@ -153,7 +196,8 @@ BEGIN
       h_got[r.o] := r.amount;
     END LOOP;
 
-    -- 7. Holds in the order they came in, each on every row of its path or on none: store.Admit's rules.
+    -- 7. Holds in the order they came in, each on every row of its path or on none: the rules of store.Admit
+    -- and then, for ceilings, of store.AdmitCeilings.
     FOR i IN 1..nh LOOP
       CONTINUE WHEN h_res[i] <> 0;
       k := top[h_g[i]]; d := k;
@@ -171,6 +215,22 @@ BEGIN
         room := greatest(0, v_cap[d] - v_settled[d] - v_held[d]);
         CONTINUE WHEN v_calls[d] >= v_calls_cap[d] OR room < h_least[i] OR (room = 0 AND a > 0);
         a := least(a, room);
+      END IF;
+      v_person := 0; v_key := 0; fits := TRUE;
+      FOR j IN 1..nm LOOP
+        CONTINUE WHEN m_cap[j] IS NULL OR m_month[j] <> h_month[i];
+        IF m_id[j] = 'person' THEN v_person := j; v_own := v_held[k];
+        ELSIF m_id[j] = 'key:' || h_provider[i] THEN v_key := j; v_own := v_held[d];
+        ELSE CONTINUE; END IF;
+        v_left := greatest(0, m_cap[j] - m_earlier[j] - m_settled[j] - m_held[j]);
+        room := greatest(0, (v_left - v_own) / 2);
+        IF room < h_least[i] OR (room = 0 AND h_amount[i] > 0) THEN fits := FALSE; END IF;
+        a := least(a, room);
+      END LOOP;
+      CONTINUE WHEN NOT fits;
+      IF v_person > 0 THEN m_held[v_person] := m_held[v_person] + a; h_person[i] := h_month[i]; END IF;
+      IF v_key > 0 THEN m_held[v_key] := m_held[v_key] + a; h_key[i] := h_month[i]; END IF;
+      IF d > k THEN
         v_held[d] := v_held[d] + a; v_calls[d] := v_calls[d] + 1; touched[d] := TRUE;
       END IF;
       v_held[k] := v_held[k] + a; v_calls[k] := v_calls[k] + 1; touched[k] := TRUE;
@@ -178,14 +238,20 @@ BEGIN
     END LOOP;
   END IF;
 
-  -- 8. Each budget once, then reservations and events.
+  -- 8. Each budget and month once, then reservations and events.
   UPDATE budget x SET held = t.held, settled = t.settled, calls = t.calls, status = t.status
     FROM unnest(b_g, b_seq, v_held, v_settled, v_calls, v_status, touched) t (g, seq, held, settled, calls, status, touched)
    WHERE t.touched AND x.grant_id = p_grants[t.g] AND x.seq = t.seq;
+  IF nm > 0 THEN
+    UPDATE ceiling_month x SET held = t.held, settled = t.settled
+      FROM unnest(m_id, m_month, m_held, m_settled) t (id, month, held, settled)
+     WHERE x.id = t.id AND x.month = t.month AND (x.held <> t.held OR x.settled <> t.settled);
+  END IF;
   IF 1 = ANY (h_res) THEN
-    INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, owner, epoch)
-      SELECT t.id, p_grants[t.g], t.detail, t.provider, t.model, t.stream, t.tariff, 'held', t.got, t.at, p_owner, p_epoch
-        FROM unnest(h_id, h_g, h_detail, h_provider, h_model, h_stream, h_tariff, h_at, h_res, h_got) t (id, g, detail, provider, model, stream, tariff, at, res, got)
+    INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, owner, epoch, person_month, key_month)
+      SELECT t.id, p_grants[t.g], t.detail, t.provider, t.model, t.stream, t.tariff, 'held', t.got, t.at, p_owner, p_epoch, t.person, t.key
+        FROM unnest(h_id, h_g, h_detail, h_provider, h_model, h_stream, h_tariff, h_at, h_res, h_got, h_person, h_key)
+             t (id, g, detail, provider, model, stream, tariff, at, res, got, person, key)
        WHERE t.res = 1;
   END IF;
   IF ns > 0 OR 1 = ANY (h_res) THEN
@@ -207,6 +273,7 @@ BEGIN
       ORDER BY e.what, e.o;
   END IF;
   b_g := coalesce(b_g, '{}'); b_seq := coalesce(b_seq, '{}'); b_status := coalesce(b_status, '{}');
+  m_id := coalesce(m_id, '{}'); m_month := coalesce(m_month, '{}');
 END $$;
 -- +goose StatementEnd
 
@@ -219,12 +286,22 @@ CREATE FUNCTION sweep(p_owner TEXT, p_below BIGINT, p_at BIGINT, p_most INT, OUT
 DECLARE
   ids TEXT[]; owners TEXT[];
 BEGIN
+  PERFORM pg_advisory_xact_lock_shared(hashtext('aipassport.ceilings'));
   SELECT array_agg(v.id), array_agg(DISTINCT v.grant_id) INTO ids, owners FROM (
     SELECT id, grant_id FROM reservation WHERE owner = p_owner AND epoch < p_below AND state = 'held' ORDER BY id LIMIT p_most) v;
   PERFORM 1 FROM budget WHERE grant_id = ANY (owners) ORDER BY grant_id, seq FOR NO KEY UPDATE;
+  PERFORM 1 FROM ceiling_month m WHERE EXISTS (SELECT 1 FROM reservation v WHERE v.id = ANY (ids)
+      AND ((m.id = 'person' AND v.person_month = m.month) OR (m.id = 'key:' || v.provider AND v.key_month = m.month)))
+    ORDER BY m.id, m.month FOR NO KEY UPDATE OF m;
   WITH swept AS (
     UPDATE reservation SET state = 'swept', actual = amount, why = 'orphaned', ended_at = p_at WHERE id = ANY (ids) AND state = 'held'
-    RETURNING id, grant_id, detail, amount, model
+    RETURNING id, grant_id, detail, amount, model, provider, person_month, key_month
+  ), months AS (
+    UPDATE ceiling_month x SET held = x.held - p.amount, settled = x.settled + p.amount
+      FROM (SELECT id, month, sum(amount)::BIGINT AS amount FROM (
+              SELECT 'person' AS id, person_month AS month, amount FROM swept WHERE person_month <> 0
+              UNION ALL SELECT 'key:' || provider, key_month, amount FROM swept WHERE key_month <> 0) s GROUP BY id, month) p
+     WHERE x.id = p.id AND x.month = p.month
   ), paths AS (
     SELECT grant_id, 0 AS seq, amount FROM swept UNION ALL SELECT grant_id, detail + 1, amount FROM swept
   ), moved AS (
