@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/devrelopers/aipassport/store"
+	"github.com/devrelopers/aipassport/store/postgres"
 	"github.com/devrelopers/aipassport/store/sqlite"
 )
 
@@ -16,11 +17,19 @@ type ledgerCmd struct {
 }
 
 type ledgerVerifyCmd struct {
-	Data string `env:"AIPASSPORT_DATA" placeholder:"DIR" help:"Data directory of the broker (default: the user's data directory for aipassport)."`
+	Data        string `env:"AIPASSPORT_DATA" placeholder:"DIR" help:"Data directory of the broker (default: the user's data directory for aipassport)."`
+	DatabaseURL string `env:"AIPASSPORT_DATABASE_URL" placeholder:"URL" help:"The Postgres that the ledger is in, if it is in one."`
 }
 
 // Run exits 0 where everything adds up, 1 where something differs or the ledger cannot be read.
 func (c *ledgerVerifyCmd) Run(ctx context.Context) error {
+	if c.DatabaseURL != "" {
+		v, err := postgres.Verify(ctx, c.DatabaseURL)
+		if err != nil {
+			return fmt.Errorf("AIPASSPORT_DATABASE_URL: %w", err)
+		}
+		return report(os.Stdout, v)
+	}
 	data, _, err := settings{Data: c.Data}.places()
 	if err != nil {
 		return err
