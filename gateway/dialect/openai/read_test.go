@@ -152,8 +152,8 @@ func TestImagesAndSoundAreReadAndLeftOutOfTheText(t *testing.T) {
 	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
 		t.Error(d)
 	}
-	if got := string(r.Body(0)); got != sent {
-		t.Errorf("the body was changed to %s", got)
+	if got := string(r.Body(9)); got != sent {
+		t.Errorf("the body was changed to %.300s", got)
 	}
 	// Either of what makes an answer sound asks for the capability.
 	for _, member := range []string{`"modalities":["audio"]`, `"audio":{"voice":"alloy"}`} {
