@@ -201,6 +201,22 @@ func (c *Control) Resume(ctx context.Context, id passport.GrantID, actor string)
 	})
 }
 
+// KeepAnswers lets answers of a grant that can be used be kept for a day, sealed, so that a call that is sent again with its
+// Idempotency-Key gets the first one's; or ends that, and what was kept is gone. Errors: NotFound, Conflict.
+func (c *Control) KeepAnswers(ctx context.Context, id passport.GrantID, keep bool, actor string) (passport.Grant, error) {
+	kind := passport.AnswersNotKept
+	if keep {
+		kind = passport.AnswersKept
+	}
+	return c.change(ctx, id, kind, actor, func(g passport.Grant, now time.Time) (passport.Grant, error) {
+		if s := g.At(now).State; s != passport.GrantActive && s != passport.GrantPaused {
+			return passport.Grant{}, problem.New(problem.Conflict, "Grant is '%s', must be 'approved' or 'paused'", s.Wire())
+		}
+		g.KeepAnswers, g.Version = keep, g.Version+1
+		return g, nil
+	})
+}
+
 // Stop stops all apps at once; it says how many calls it ended.
 func (c *Control) Stop(ctx context.Context, actor string) (int, error) {
 	err := c.Store.Stop(ctx, true, c.event(passport.AppsStopped, actor, "", ""))

@@ -40,6 +40,30 @@ func (a *Admin) Revoke(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// KeepAnswers answers POST /grants/{id}/answers: it lets answers be kept for a day, or ends that.
+func (a *Admin) KeepAnswers(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.act(w, r)
+	if !ok {
+		return
+	}
+	word, keep := "answers-gone", false
+	switch r.PostForm.Get("keep") {
+	case "yes":
+		word, keep = "answers-kept", true
+	case "no":
+	default:
+		a.cfg.Pages.Error(w, r, v, problem.New(problem.Invalid, "the form does not say what to do").In("keep"))
+		return
+	}
+	id := passport.GrantID(r.PathValue("id"))
+	if _, err := a.cfg.Grants.KeepAnswers(r.Context(), id, keep, actor(v)); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	a.cfg.Pages.Say(w, word, 0)
+	a.cfg.Pages.Redirect(w, r, grantPath(id))
+}
+
 // change does one thing to one grant and goes to the grant, or back to the list if that is where the person was.
 func (a *Admin) change(w http.ResponseWriter, r *http.Request, word string, do func(id passport.GrantID, who string) (int, error)) {
 	v, ok := a.act(w, r)

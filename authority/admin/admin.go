@@ -26,6 +26,8 @@ type Grants interface {
 	Pause(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error)
 	Resume(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, error)
 	Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error)
+	// KeepAnswers lets answers of a grant be kept for a day, or ends that. Errors: NotFound, Conflict.
+	KeepAnswers(ctx context.Context, id passport.GrantID, keep bool, actor string) (passport.Grant, error)
 }
 
 // StopAll stops all apps at once, and lets them run again. Stop says how many calls it ended.
@@ -38,6 +40,8 @@ type StopAll interface {
 type History interface {
 	// Reservations lists the calls of a grant, newest first, at most limit, before an id (empty: the newest).
 	Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error)
+	// EventsOf lists what happened to a grant besides its calls and tokens, newest first, at most limit.
+	EventsOf(ctx context.Context, g passport.GrantID, limit int) ([]passport.Event, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums all grants: settled since a time, held now, calls since that time.
@@ -66,6 +70,7 @@ type Config struct {
 	History   History
 	Keys      Keys
 	Ceilings  Ceilings
+	Webhook   Webhook
 	Providers []passport.Provider        // whose keys can have a monthly limit
 	Live      func(passport.GrantID) int // calls in flight
 	Now       func() time.Time
@@ -80,8 +85,8 @@ type Admin struct{ cfg Config }
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
 	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil ||
-		cfg.Ceilings == nil || cfg.Providers == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, ceilings, providers, live calls and a clock")
+		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Live == nil || cfg.Now == nil {
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, ceilings, a webhook, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
 }
@@ -89,24 +94,27 @@ func New(cfg Config) (*Admin, error) {
 // Routes are the handlers by pattern. Where the seed's API has the same pattern, these are for browsers.
 func (a *Admin) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /{$}":                 a.Apps,
-		"GET /grants":              a.Apps,
-		"GET /grants/{id}":         a.Grant,
-		"POST /grants/{id}/pause":  a.Pause,
-		"GET /grants/{id}/resume":  a.AskResume,
-		"POST /grants/{id}/resume": a.Resume,
-		"GET /grants/{id}/revoke":  a.AskRevoke,
-		"POST /grants/{id}/revoke": a.Revoke,
-		"POST /stop":               a.Stop,
-		"GET /resume":              a.AskRun,
-		"POST /resume":             a.Run,
-		"GET /keys":                a.KeysPage,
-		"POST /keys":               a.AddKey,
-		"POST /keys/{id}/test":     a.TestKey,
-		"GET /keys/{id}/remove":    a.AskRemoveKey,
-		"POST /keys/{id}/remove":   a.RemoveKey,
-		"GET /limits":              a.Limits,
-		"POST /limits/{name}":      a.SetLimit,
+		"GET /{$}":                  a.Apps,
+		"GET /grants":               a.Apps,
+		"GET /grants/{id}":          a.Grant,
+		"POST /grants/{id}/pause":   a.Pause,
+		"GET /grants/{id}/resume":   a.AskResume,
+		"POST /grants/{id}/resume":  a.Resume,
+		"GET /grants/{id}/revoke":   a.AskRevoke,
+		"POST /grants/{id}/revoke":  a.Revoke,
+		"POST /stop":                a.Stop,
+		"GET /resume":               a.AskRun,
+		"POST /resume":              a.Run,
+		"GET /keys":                 a.KeysPage,
+		"POST /keys":                a.AddKey,
+		"POST /keys/{id}/test":      a.TestKey,
+		"GET /keys/{id}/remove":     a.AskRemoveKey,
+		"POST /keys/{id}/remove":    a.RemoveKey,
+		"GET /limits":               a.Limits,
+		"POST /limits/{name}":       a.SetLimit,
+		"POST /grants/{id}/answers": a.KeepAnswers,
+		"GET /settings":             a.Settings,
+		"POST /settings/webhook":    a.SetWebhook,
 	}
 }
 
@@ -184,6 +192,14 @@ func said(word string, n int) string {
 		return "Tested: the provider refused the key. Apps that use it get an error, not a charge."
 	case "key-unknown":
 		return "Not tested: the provider could not be asked. Try again in a minute."
+	case "answers-kept":
+		return "From now on answers are kept for a day, sealed. A call that is sent again gets the first one's."
+	case "answers-gone":
+		return "Answers are not kept any more. Those that were are gone."
+	case "hook-test":
+		return "A test is on its way. Load this page again to see how it went."
+	case "hook-removed":
+		return "The webhook is removed, and what waited for it."
 	case "limit-set":
 		return "The limit holds from now on. What this month has cost already counts."
 	case "limit-removed":

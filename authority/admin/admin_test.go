@@ -32,6 +32,8 @@ type world struct {
 	test    error // what a provider says of a key
 	read    int   // grants that were read for a page
 	limits  []passport.Ceiling
+	events  []passport.Event
+	hook    hook
 	who     []string // set or removed a limit
 	mux     *http.ServeMux
 	jar     map[string]*http.Cookie
@@ -149,6 +151,19 @@ func (w *world) Tested(_ context.Context, id passport.CredentialID, testErr, _ s
 	return nil
 }
 
+func (w *world) KeepAnswers(_ context.Context, id passport.GrantID, keep bool, _ string) (passport.Grant, error) {
+	s, err := w.at(id)
+	if err != nil {
+		return passport.Grant{}, err
+	}
+	s.Grant.KeepAnswers = keep
+	return s.Grant, nil
+}
+
+func (w *world) EventsOf(context.Context, passport.GrantID, int) ([]passport.Event, error) {
+	return w.events, w.broken
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC), visitor: web.NewVisitor("p1", "the owner", []byte("session")),
@@ -157,7 +172,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, Ceilings: w, Providers: []passport.Provider{passport.OpenAI, passport.Google}, Now: func() time.Time { return w.now },
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, Ceilings: w, Webhook: &w.hook, Providers: []passport.Provider{passport.OpenAI, passport.Google}, Now: func() time.Time { return w.now },
 		Live:   func(id passport.GrantID) int { return w.live[id] },
 		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
 	if err != nil {

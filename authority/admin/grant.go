@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,7 +27,19 @@ type grantView struct {
 	Calls          []callView
 	First          bool
 	Older          string
+	Events         []eventView
+	Keeps, Asks    bool // answers are kept; the owner may change that
 }
+
+// eventView is what happened to an app besides its calls.
+type eventView struct {
+	At         time.Time
+	What, Note string
+	Class      string
+}
+
+// mostEvents bounds how many of them the page shows.
+const mostEvents = 20
 
 // detailView is what holds for one provider.
 type detailView struct {
@@ -73,6 +86,10 @@ func (a *Admin) Grant(w http.ResponseWriter, r *http.Request) {
 	for _, c := range calls {
 		d.Calls = append(d.Calls, call(c))
 	}
+	if d.Events, err = a.happened(r.Context(), s.Grant.ID); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
 	title := d.App.Label
 	if d.Ended || d.App.Paused {
 		title += ", " + strings.ToLower(d.App.State)
@@ -80,11 +97,28 @@ func (a *Admin) Grant(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusOK, "grant", web.Page{Title: title, Nav: "Apps", Visitor: v, D: d})
 }
 
+// happened lists what happened to a grant, newest first.
+func (a *Admin) happened(ctx context.Context, id passport.GrantID) (out []eventView, err error) {
+	list, err := a.cfg.History.EventsOf(ctx, id, mostEvents)
+	for _, ev := range list {
+		e := eventView{At: ev.At, What: eventTitle(ev.Kind), Note: ev.Note}
+		switch ev.Kind {
+		case passport.GrantFrozen, passport.GrantSpent, passport.GrantCallsSpent:
+			e.Class = "err-b"
+		case passport.GrantNearCap, passport.GrantNearCalls, passport.CallCharged:
+			e.Class = "warn"
+		}
+		out = append(out, e)
+	}
+	return out, err
+}
+
 func (a *Admin) grant(s passport.Standing) grantView {
 	g := s.Grant
 	d := grantView{App: a.app(s), State: g.State, Ended: ended(g.State), Pending: g.State == passport.GrantPending, Approved: g.ApprovedAt, Ends: g.ExpiresAt,
 		Reason: names.Quote(g.Reason), StampClass: "grey"}
 	d.App.Bar.Big = true
+	d.Keeps, d.Asks = g.KeepAnswers, g.State == passport.GrantActive || g.State == passport.GrantPaused
 	switch g.State {
 	case passport.GrantRevoked:
 		d.EndedAt, d.StampClass = g.RevokedAt, "bad"

@@ -50,6 +50,7 @@ type settings struct {
 	TLSCert           string `env:"AIPASSPORT_TLS_CERT" name:"tls-cert" placeholder:"FILE" help:"Certificate; then HTTPS only."`
 	TLSKey            string `env:"AIPASSPORT_TLS_KEY" name:"tls-key" placeholder:"FILE" help:"Its key."`
 	BehindProxy       string `env:"AIPASSPORT_BEHIND_PROXY" name:"behind-proxy" placeholder:"CIDR,..." help:"Reverse proxies that terminate TLS; only their X-Forwarded-For counts."`
+	WebhookAllow      string `env:"AIPASSPORT_WEBHOOK_ALLOW" name:"webhook-allow" placeholder:"CIDR,..." help:"Addresses that the owner's webhook may be at although they are not open to everyone, like 10.0.0.0/8."`
 	KEKFile           string `env:"AIPASSPORT_KEK_FILE" name:"kek-file" placeholder:"FILE" help:"The key that seals stored keys, made on first start with mode 0600 (default: beside the data directory)."`
 	DrainTimeout      string `env:"AIPASSPORT_DRAIN_TIMEOUT" name:"drain-timeout" default:"30s" help:"On SIGTERM, wait this long for running calls before they are cut."`
 	Profile           string `env:"AIPASSPORT_PROFILE" name:"profile" placeholder:"DIR" help:"Write CPU, heap and goroutine profiles into this directory when told to stop; for whoever measures the broker."`
@@ -68,7 +69,7 @@ type config struct {
 	maxBody                                                           int64
 	cutCostsHold, charge5xx                                           bool
 	tls                                                               *tls.Config
-	behindProxy                                                       []netip.Prefix
+	behindProxy, webhookAllow                                         []netip.Prefix
 	compatible                                                        []passport.Provider // besides OpenAI, with its dialect; the demo's sandbox
 }
 
@@ -122,6 +123,8 @@ func (s settings) parse() (config, error) {
 	check("", err)
 	c.behindProxy, err = parseCIDRs(s.BehindProxy)
 	check("AIPASSPORT_BEHIND_PROXY", err)
+	c.webhookAllow, err = parseCIDRs(s.WebhookAllow)
+	check("AIPASSPORT_WEBHOOK_ALLOW", err)
 	c.publicURL, err = parsePublicURL(s.PublicURL)
 	check("AIPASSPORT_PUBLIC_URL", err)
 	check("AIPASSPORT_LISTEN", checkListen(c))

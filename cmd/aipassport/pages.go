@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +19,7 @@ import (
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/webhook"
 )
 
 // prices shows the tariff to the consent page.
@@ -37,14 +40,29 @@ func (b *broker) openPages() (err error) {
 	if err != nil {
 		return fmt.Errorf("consent page: %w", err)
 	}
+	b.webhook, err = webhook.New(webhook.Config{
+		Store: b.store, Box: b.box, Now: now, NewID: newID, Random: chance, Log: b.log, PublicURL: b.public.String(),
+		Plain: loopback(b.public.Hostname()), Allow: b.cfg.webhookAllow, UserAgent: "aipassport/" + version})
+	if err != nil {
+		return err
+	}
 	b.admin, err = admin.New(admin.Config{
 		Pages: b.pages, People: b.identity, Grants: b.control, StopAll: b.control, History: b.store, Keys: b.vault,
-		Ceilings: b.control, Providers: slices.Concat(passport.Providers, b.cfg.compatible), Live: b.board.Live, Now: now, Tester: b.tryKey,
+		Ceilings: b.control, Webhook: b.webhook, Providers: slices.Concat(passport.Providers, b.cfg.compatible), Live: b.board.Live, Now: now, Tester: b.tryKey,
 	})
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
 	return nil
+}
+
+// chance is a number from 0 to n-1.
+func chance(n int64) int64 {
+	c, err := rand.Int(rand.Reader, big.NewInt(max(n, 1)))
+	if err != nil {
+		return 0 // never (crypto/rand)
+	}
+	return c.Int64()
 }
 
 // mostKnown bounds how many grants are looked at for the known apps: more than store.MaxPending, so that a flood of requests

@@ -48,6 +48,9 @@ func (b *broker) serve(ctx context.Context) error {
 	go func() { failed <- b.server.Serve(b.listener) }()
 	done := make(chan struct{})
 	go b.housekeeping(ctx, done)
+	telling := make(chan struct{})
+	go func() { defer close(telling); b.webhook.Run(ctx) }()
+	defer func() { <-telling }()
 	defer func() { <-done }()
 	select {
 	case err := <-failed:

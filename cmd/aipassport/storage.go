@@ -17,6 +17,7 @@ import (
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/store/postgres"
 	"github.com/devrelopers/aipassport/store/sqlite"
+	"github.com/devrelopers/aipassport/webhook"
 )
 
 // storage is what all who remember something want of a store. Both engines have it.
@@ -29,6 +30,7 @@ type storage interface {
 	authority.History
 	authority.Ceilings
 	identity.Store
+	webhook.Store
 	io.Closer
 }
 

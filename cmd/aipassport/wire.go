@@ -35,6 +35,7 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/server"
 	"github.com/devrelopers/aipassport/web"
+	"github.com/devrelopers/aipassport/webhook"
 )
 
 // What an owner gives when neither the app nor the person says: five dollars, and finite numbers that no person reaches.
@@ -62,6 +63,8 @@ type broker struct {
 	tariff   *meter.Tariff
 	vault    *vault.Vault
 	tokens   *token.Service
+	box      *seal.Box
+	webhook  *webhook.Sender
 	repeats  *repeat.Keeper
 	meter    *meter.Meter
 	board    *recall.Board
@@ -140,6 +143,7 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("AIPASSPORT_KEK_FILE: %w", err)
 	}
+	b.box = box
 	if b.vault, err = vault.New(ctx, vault.Config{Sealed: b.store, Box: box, Env: env, Now: now, NewID: newID}); err != nil {
 		return fmt.Errorf("provider keys: %w", err)
 	}
