@@ -19,6 +19,7 @@ import (
 // options are the sizes of a run.
 type options struct {
 	binary   string
+	beside   string // another built broker in the proxy's place; empty: the proxy
 	database string // AIPASSPORT_DATABASE_URL; empty: SQLite
 	profile  string // AIPASSPORT_PROFILE of the loaded broker
 	only     string // measurements to make; empty: all
@@ -40,6 +41,7 @@ func main() {
 	var o options
 	long := flag.Bool("long", false, "the sizes that docs/performance.md quotes: about 15 minutes instead of 3")
 	flag.StringVar(&o.binary, "aipassport", "bin/aipassport", "the built broker")
+	flag.StringVar(&o.beside, "beside", "", "another built broker to measure against instead of the proxy: the one from before a change")
 	flag.StringVar(&o.database, "database-url", "", "AIPASSPORT_DATABASE_URL of an empty database for the broker (default: SQLite); leaves out what needs the file")
 	flag.StringVar(&o.profile, "profile", "", "directory for the profiles of the broker under load (AIPASSPORT_PROFILE)")
 	flag.StringVar(&o.only, "only", "", "comma-separated measurements: calls, rate, streams, held, start, flat (default: all)")
@@ -87,7 +89,6 @@ func run(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer proxy.stop()
 	b := &bed{o: o, up: up, proxy: proxy, dir: dir}
 	defer b.stop()
 	if err := b.open(); err != nil {
@@ -116,7 +117,8 @@ type bed struct {
 	dir    string
 	broker *process
 	tokens []string
-	at64   float64 // calls/s of the broker at 64 connections, once measured
+	other  []string // tokens of the broker in the proxy's place
+	at64   float64  // calls/s of the broker at 64 connections, once measured
 }
 
 // open starts the broker and gives its apps their tokens. Each app may have 250 calls open.
@@ -125,7 +127,17 @@ func (b *bed) open() (err error) {
 		return err
 	}
 	apps := max(8, (b.o.streams+openCalls-1)/openCalls)
-	b.tokens, err = b.broker.apps(apps)
+	if b.tokens, err = b.broker.apps(apps); err != nil || b.o.beside == "" {
+		b.other = b.tokens
+		return err
+	}
+	b.proxy.stop()
+	before := b.o
+	before.binary, before.profile = b.o.beside, ""
+	if b.proxy, err = startBroker(before, filepath.Join(b.dir, "beside"), b.up.addr); err != nil {
+		return err
+	}
+	b.other, err = b.proxy.apps(apps)
 	return err
 }
 
@@ -134,13 +146,14 @@ func (b *bed) start(name string) (*process, error) {
 }
 
 func (b *bed) stop() {
+	b.proxy.stop()
 	if b.broker != nil {
 		b.broker.stop()
 	}
 }
 
 func (b *bed) targets() []*target {
-	return []*target{{name: "broker", p: b.broker, tokens: b.tokens}, {name: "proxy", p: b.proxy, tokens: b.tokens}}
+	return []*target{{name: "broker", p: b.broker, tokens: b.tokens}, {name: "proxy", p: b.proxy, tokens: b.other}}
 }
 
 // connections are the numbers of -conns.
