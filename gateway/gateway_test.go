@@ -67,7 +67,21 @@ func (t tokens) Identify(ctx context.Context, _ string) (token.Passport, passpor
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
+// setup is what differs between desks.
+type setup struct {
+	provider passport.Provider
+	idle     time.Duration // a provider may be silent for so long
+	stale    bool          // step 1 sees the grant as it is now, for good
+	fiveXX   bool          // errors of 500 and above cost the hold
+	cutHold  bool          // cut streams cost the hold
+}
+
 func open(t *testing.T, stale bool) *desk {
+	t.Helper()
+	return openWith(t, setup{provider: passport.OpenAI, idle: time.Minute, stale: stale})
+}
+
+func openWith(t *testing.T, s setup) *desk {
 	t.Helper()
 	ctx := context.Background()
 	d := &desk{store: storetest.NewMemory(), board: recall.New(time.Now), fake: fakeprovider.New(fakeprovider.Keys{OpenAI: providerKey})}
@@ -77,12 +91,13 @@ func open(t *testing.T, stale bool) *desk {
 	}
 	d.stop = sync.OnceFunc(stop)
 	t.Cleanup(d.stop)
-	d.approve(t)
+	d.approve(t, s.provider)
 	box, err := seal.Open(t.TempDir() + "/kek")
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := vault.New(ctx, vault.Config{Sealed: d.store, Box: box, Env: map[string]string{"OPENAI_API_KEY": providerKey}, Now: time.Now, NewID: newID})
+	v, err := vault.New(ctx, vault.Config{Sealed: d.store, Box: box, Env: map[string]string{
+		"OPENAI_API_KEY": providerKey, "ANTHROPIC_API_KEY": providerKey, "GOOGLE_API_KEY": providerKey}, Now: time.Now, NewID: newID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,18 +105,21 @@ func open(t *testing.T, stale bool) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := meter.New(meter.Config{Ledger: d.store, Tariff: tariff, Now: time.Now, NewID: newID, MaxInFlight: 64})
+	m, err := meter.New(meter.Config{Ledger: d.store, Tariff: tariff, Now: time.Now, NewID: newID, MaxInFlight: 64, CutCostsHold: s.cutHold})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := url.Parse(d.fake.Origin + "/v1")
+	origin, err := url.Parse(d.fake.Origin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := upstream.New(upstream.Config{Bases: map[passport.Provider]*url.URL{passport.OpenAI: u}, HeaderTimeout: time.Minute, IdleTimeout: time.Minute})
+	versioned := *origin
+	versioned.Path = "/v1"
+	up := upstream.New(upstream.Config{Bases: map[passport.Provider]*url.URL{passport.OpenAI: &versioned, passport.Anthropic: origin, passport.Google: origin},
+		HeaderTimeout: time.Minute, IdleTimeout: s.idle})
 	t.Cleanup(up.Close)
 	tk := tokens{d: d}
-	if stale {
+	if s.stale {
 		s, err := d.store.Standing(ctx, d.grant.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +128,7 @@ func open(t *testing.T, stale bool) *desk {
 	}
 	d.gw = gateway.New(gateway.Config{Tokens: tk, Grants: d.store, Meter: m, Tariff: tariff, Board: d.board, Vault: v, Upstream: up, Repeats: &repeat.Keeper{Store: d.store, Box: box, Now: time.Now}, Now: time.Now,
 		OpenAI: openai.New(), Anthropic: anthropic.New(), Google: gemini.New(),
-		MaxBody: 1 << 20, MaxBodies: 2 << 20, BodyTimeout: time.Minute, WriteTimeout: time.Minute})
+		Charge5xx: s.fiveXX, MaxBody: 1 << 20, MaxBodies: 2 << 20, BodyTimeout: time.Minute, WriteTimeout: time.Minute})
 	mux := http.NewServeMux()
 	for _, rt := range d.gw.Routes() {
 		mux.HandleFunc(rt.Pattern, rt.Handler)
@@ -120,10 +138,10 @@ func open(t *testing.T, stale bool) *desk {
 	return d
 }
 
-func (d *desk) approve(t *testing.T) {
+func (d *desk) approve(t *testing.T, p passport.Provider) {
 	t.Helper()
 	now := time.Now().UTC()
-	asked := []passport.Detail{{Provider: passport.OpenAI, Models: []string{}, Capabilities: []passport.Capability{passport.Chat},
+	asked := []passport.Detail{{Provider: p, Models: []string{}, Capabilities: []passport.Capability{passport.Chat},
 		MaxBudgetCents: passport.LimitOf(100), MaxRequests: passport.LimitOf(1000), RateLimit: passport.LimitOf(1000)}}
 	g := passport.Grant{ID: passport.GrantID(newID()), RequestID: "r", Version: 1, State: passport.GrantPending, AppName: "a", AppURL: "https://a.example",
 		Asked: asked, Details: asked, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}

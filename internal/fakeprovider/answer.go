@@ -153,6 +153,10 @@ func (an answer) raw() bool {
 	an.header("Content-Type", "application/json")
 	an.w.WriteHeader(status)
 	io.WriteString(an.w, body)
+	if an.b.CutAtEnd {
+		http.NewResponseController(an.w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	return true
 }
 

@@ -32,7 +32,7 @@ type Behaviour struct {
 	Body     string      // sent verbatim with Status (200 if 0), unary or not
 	Header   http.Header // added to the answer
 	CutAfter int         // > 0: the connection breaks after so many pieces of content
-	CutAtEnd bool        // the connection breaks after the content, before usage and end mark
+	CutAtEnd bool        // the connection breaks after the content, before usage and end mark; after Body
 	Drop     bool        // the connection is closed without an answer, once the request was read
 	Gzip     bool        // the answer is compressed though nobody asked
 	LongLine int         // bytes of one line, without an end, sent as the first piece of content

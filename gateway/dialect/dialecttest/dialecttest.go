@@ -174,6 +174,33 @@ func Play(t testing.TB, tap func() dialect.Tap, answer []byte) (string, passport
 	return out, u
 }
 
+// Counts lets an answer pass a tap byte by byte and fails unless what is seen has at every point at least the bytes of the
+// texts that have come whole, given in their order. It returns what is seen at the end.
+func Counts(t testing.TB, tap func() dialect.Tap, answer []byte, texts ...string) passport.Seen {
+	t.Helper()
+	tp, at, came := tap(), 0, int64(0)
+	for i := range answer {
+		if _, err := tp.Pass(answer[i : i+1]); err != nil {
+			t.Fatalf("pass: %v", err)
+		}
+		if len(texts) > 0 && bytes.HasSuffix(answer[at:i+1], []byte(texts[0])) {
+			came, at, texts = came+int64(len(texts[0])), i+1, texts[1:]
+		}
+		if n := tp.Seen().Bytes; n < came {
+			t.Fatalf("%d bytes are seen of %d that came, behind %q", n, came, answer[:i+1])
+		}
+	}
+	if len(texts) > 0 {
+		t.Fatalf("%q never came", texts[0])
+	}
+	tp.End()
+	seen := tp.Seen()
+	if seen.Bytes < came {
+		t.Fatalf("%d bytes are seen of %d", seen.Bytes, came)
+	}
+	return seen
+}
+
 // Through lets pieces pass a tap.
 func Through(t testing.TB, tap dialect.Tap, pieces [][]byte) (string, passport.Usage) {
 	t.Helper()
@@ -223,6 +250,9 @@ func FuzzTap(t *testing.T, tap func() dialect.Tap, answer []byte, at uint) {
 				return "", passport.Usage{}, false
 			}
 			out.Write(got)
+			if s := tp.Seen(); s.Bytes < 0 || s.Bytes > int64(len(answer)) {
+				t.Fatalf("%d bytes are seen of %d", s.Bytes, len(answer))
+			}
 		}
 		rest, u := tp.End()
 		out.Write(rest)

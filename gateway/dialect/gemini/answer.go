@@ -24,6 +24,9 @@ func (a *answer) Event(data []byte) bool {
 		a.odd = true
 		return false
 	}
+	if c.use.there && a.told.there {
+		c.use.total = max(c.use.total, a.told.total) // totals do not shrink
+	}
 	if c.use.there || c.spoke {
 		a.use = c.use // words without usage: what an earlier chunk told is not all
 	}
