@@ -42,30 +42,44 @@ func TestThreat04CostHiddenInParameters(t *testing.T) {
 	}
 	openAI := b.give(native[0].scope(500, 1000))
 	refusedUnsent(t, b, native[0], openAI.token, 400, plus(native[0], map[string]string{
-		"service_tier": `"priority"`, "web_search_options": `{}`, "audio": `{"voice":"alloy","format":"wav"}`,
-		"modalities": `["text","audio"]`, "prediction": `{"type":"content","content":"x"}`, "store": `true`, "background": `true`,
+		"service_tier": `"priority"`, "web_search_options": `{}`, "modalities": `["text","image"]`, "prediction": `{"type":"content","content":"x"}`, "store": `true`, "background": `true`,
 		"previous_response_id": `"resp_1"`, "conversation": `"conv_1"`, "best_of": `5`, "max_completion_tokens": `60`,
 		"made_up": `1`, "tools": `[{"type":"web_search"}]`, "tools#mcp": `[{"type":"mcp","server_url":"http://x"}]`, "n": `1000000`,
 	}))
 	refusedUnsent(t, b, native[0], openAI.token, 400, map[string]string{
 		"messages#image": `{"model":"gpt-4o-mini","max_tokens":50,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x.example/huge.png"}}]}]}`,
-		"messages#audio": `{"model":"gpt-4o-mini","max_tokens":50,"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"aGk=","format":"wav"}}]}]}`,
 		"messages#file":  `{"model":"gpt-4o-mini","max_tokens":50,"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}`,
 	})
 	anthropic := b.give(native[1].scope(500, 1000))
 	refusedUnsent(t, b, native[1], anthropic.token, 400, plus(native[1], map[string]string{
 		"service_tier": `"auto"`, "container": `"c"`, "mcp_servers": `[{"type":"url","url":"https://x.example","name":"n"}]`, "inference_geo": `"us"`,
-		"thread": `{"type":"continue"}`, "made_up": `1`, "tools": `[{"type":"web_search_20250305","name":"web_search"}]`,
-		"tools#code": `[{"type":"code_execution_20250522","name":"code_execution"}]`, "speed": `"fast"`,
+		"thread": `{"type":"continue"}`, "made_up": `1`, "tools": `[{"type":"web_search_20260209","name":"web_search"}]`,
+		"tools#fetch": `[{"type":"web_fetch_20250910","name":"web_fetch"}]`, "tools#uses": `[{"name":"mine","max_uses":5}]`, "tools#code": `[{"type":"code_execution_20250522","name":"code_execution"}]`, "speed": `"fast"`,
 	}))
+	refusedUnsent(t, b, native[1], anthropic.token, 400, map[string]string{
+		"messages#image": `{"model":"claude-sonnet-4-5","max_tokens":50,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x.example/huge.png"}}]}]}`,
+		"messages#pdf":   `{"model":"claude-sonnet-4-5","max_tokens":50,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"aGk="}}]}]}`,
+	})
 	google := b.give(native[2].scope(500, 1000))
 	refusedUnsent(t, b, native[2], google.token, 400, plus(native[2], map[string]string{
 		"tools": `[{"googleSearch":{}}]`, "tools#code": `[{"codeExecution":{}}]`, "cachedContent": `"cachedContents/1"`, "made_up": `1`, "serviceTier": `"priority"`,
 	}))
 	refusedUnsent(t, b, native[2], google.token, 400, map[string]string{
 		"contents#file":        `{"contents":[{"role":"user","parts":[{"fileData":{"fileUri":"https://x.example/huge.mp4","mimeType":"video/mp4"}}]}],"generationConfig":{"maxOutputTokens":5}}`,
+		"contents#video":       `{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"video/mp4","data":"aGk="}}]}],"generationConfig":{"maxOutputTokens":5}}`,
 		"generationConfig":     `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"generationConfig":{"maxOutputTokens":5,"responseModalities":["AUDIO"]}}`,
 		"generationConfig#two": `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"generationConfig":{"maxOutputTokens":5,"candidateCount":1000000}}`,
+	})
+	// What can be priced needs its capability.
+	refusedUnsent(t, b, native[0], openAI.token, 403, plus(native[0], map[string]string{"audio": `{"voice":"alloy","format":"wav"}`}))
+	refusedUnsent(t, b, native[0], openAI.token, 403, map[string]string{
+		"audio": `{"model":"gpt-4o-mini","max_tokens":50,"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"aGk=","format":"wav"}}]}]}`,
+	})
+	refusedUnsent(t, b, native[1], anthropic.token, 403, map[string]string{
+		"search": strings.Replace(native[1].body(native[1].model, "x", 50, false), `{`, `{"tools":[{"type":"web_search_20250305","name":"web_search"}],`, 1),
+	})
+	refusedUnsent(t, b, native[2], google.token, 403, map[string]string{
+		"audio": `{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"audio/mp3","data":"aGk="}}]}],"generationConfig":{"maxOutputTokens":5}}`,
 	})
 	for _, g := range []grant{openAI, anthropic, google} {
 		if st := b.settled(g.id); st.SettledMicroUsd != 0 || st.UsageCount != 0 {
