@@ -1,11 +1,13 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
 
@@ -33,7 +35,11 @@ func testWalk(t *testing.T, b *bench) {
 			"hold":    w.hold,
 			"hold2":   w.hold,
 			"settle":  w.settle,
+			"gone":    w.gone,
+			"twice":   w.twice,
 			"change":  w.change,
+			"caps":    w.caps,
+			"reopen":  w.reopen,
 			"ceiling": w.ceiling,
 			"stop":    w.stop,
 			"orphans": w.orphans,
@@ -137,6 +143,55 @@ func (w *walker) change(t *rapid.T) {
 	}
 	w.b.change(now, to(next))
 	g.state = next
+}
+
+// caps raises or lowers the caps of a detail: below what is used already, too.
+func (w *walker) caps(t *rapid.T) {
+	g := w.one(t)
+	i := rapid.IntRange(0, len(g.caps)-1).Draw(t, "detail")
+	cents, calls := rapid.Int64Range(0, 4).Draw(t, "cents"), rapid.Int64Range(0, 15).Draw(t, "calls")
+	w.b.change(w.b.standing(g.grant.ID).Grant, func(g *passport.Grant) {
+		g.Details[i].MaxBudgetCents, g.Details[i].MaxRequests = passport.LimitOf(cents), passport.LimitOf(calls)
+	})
+	g.caps[i] = passport.Balance{Cap: passport.Money(cents) * passport.Cent, CallsCap: calls}
+	g.breach = true // lowered caps may be below what is used
+}
+
+// gone is a caller that has left before its hold is answered, and whose meter gives back what there may be.
+func (w *walker) gone(t *rapid.T) {
+	g := w.one(t)
+	h := w.b.ask(g.grant.ID, passport.Money(rapid.Int64Range(0, 5_000).Draw(t, "amount")))
+	h.Provider, h.At = providerOf(0), w.when(t)
+	left, leave := context.WithCancel(ctx())
+	leave()
+	w.b.s.Hold(left, h) // whatever it says
+	w.b.settle(passport.Settlement{ID: h.ID, Grant: g.grant.ID, Why: passport.NotSent, At: h.At})
+}
+
+// twice asks for a hold under a name that is taken, and after the grant's end.
+func (w *walker) twice(t *rapid.T) {
+	if len(w.p.calls) == 0 {
+		t.Skip("nothing was held")
+	}
+	c := rapid.SampledFrom(w.p.calls).Draw(t, "call")
+	h := w.b.ask(c.grant.grant.ID, 1)
+	h.ID, h.Provider, h.At = c.id, providerOf(0), w.when(t)
+	if held, err := w.b.s.Hold(ctx(), h); !isKind(err, problem.Conflict) {
+		t.Fatalf("hold %+v again: got %+v, %v, want a conflict", h, held, err)
+	}
+	h = w.b.ask(c.grant.grant.ID, 1)
+	h.Provider, h.At = providerOf(0), w.begins.AddDate(1, 0, 0)
+	if held, err := w.b.s.Hold(ctx(), h); !isKind(err, problem.GrantEnded) && !isKind(err, problem.GrantPaused) {
+		t.Fatalf("hold %+v at its grant's end: got %+v, %v, want none", h, held, err)
+	}
+}
+
+// reopen closes the store and opens it again: what it had acknowledged is there.
+func (w *walker) reopen(t *rapid.T) {
+	if rapid.IntRange(0, 9).Draw(t, "stop") > 0 {
+		t.Skip("no stop")
+	}
+	w.b.reopen()
 }
 
 func (w *walker) ceiling(t *rapid.T) {
