@@ -120,6 +120,33 @@ test('consent shows the facts, narrows, and needs its statement', async () => {
   quiet()
 })
 
+test('a monthly limit is set, shown and removed', async () => {
+  await page.goto(broker.url + '/limits')
+  await picture('limits-none')
+  const money = page.getByLabel('Dollars a month, All apps together')
+  await money.fill('nonsense')
+  await page.getByRole('button', { name: 'Set the limit, All apps together' }).click()
+  await page.getByRole('alert').waitFor()
+  assert.equal(await money.inputValue(), 'nonsense', 'what was typed stays')
+  await picture('limits-wrong')
+  page.complaints.length = 0 // the status of the refusal is shown in the console
+  await money.fill('20.50')
+  await money.press('Enter')
+  await page.getByText('The limit holds from now on.').waitFor()
+  await page.getByLabel('Dollars a month, OpenAI').fill('0')
+  await page.getByRole('button', { name: 'Set the limit, OpenAI' }).click()
+  await page.getByText('spent of $0.00').waitFor()
+  await picture('limits')
+  await page.goto(broker.url + '/')
+  await page.getByText('is used up').waitFor()
+  await picture('apps-limit')
+  await page.getByRole('link', { name: 'Look at limits' }).click()
+  await page.getByRole('button', { name: 'Remove the limit, OpenAI' }).click()
+  await page.getByText('The limit is removed.').waitFor()
+  assert.equal(await page.getByRole('button', { name: /^Remove/ }).count(), 1, 'the other limit stays')
+  quiet()
+})
+
 test('deny is one press', async () => {
   const asked = await broker.ask()
   await page.goto(asked.consent)
