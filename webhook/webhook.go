@@ -49,7 +49,7 @@ type Store interface {
 	// NextDelivery makes holder the only one to send until a time, and returns the oldest event that waits. Error: NotFound if nothing
 	// is due at now, or another holder sends.
 	NextDelivery(ctx context.Context, holder string, now, until time.Time) (passport.Webhook, passport.Event, error)
-	// NoteDelivery writes down how a try went. Error: Conflict if another sends by now.
+	// NoteDelivery writes down how a try went, and lets others send. Error: Conflict if another sends by now.
 	NoteDelivery(ctx context.Context, holder string, ev passport.Event, d passport.DeliveryNote) error
 }
 
@@ -59,6 +59,7 @@ type Config struct {
 	Box       *seal.Box
 	Now       func() time.Time
 	NewID     func() string
+	Holder    string              // who sends: of several names one at a time. One that a restart keeps goes on at once
 	Random    func(n int64) int64 // from 0 to n-1, for the jitter
 	Log       *slog.Logger
 	PublicURL string         // of this broker, for links to its pages
@@ -70,17 +71,16 @@ type Config struct {
 // Sender delivers events. Use New, then Run.
 type Sender struct {
 	c      Config
-	holder string
 	client *http.Client
 	poke   chan struct{} // has room for one
 }
 
 // New checks that nothing is missing.
 func New(c Config) (*Sender, error) {
-	if c.Store == nil || c.Box == nil || c.Now == nil || c.NewID == nil || c.Random == nil || c.Log == nil || c.PublicURL == "" {
-		return nil, errors.New("webhook: a store, a box, a clock, ids, a source of chance, a log and a public address are needed")
+	if c.Store == nil || c.Box == nil || c.Now == nil || c.NewID == nil || c.Holder == "" || c.Random == nil || c.Log == nil || c.PublicURL == "" {
+		return nil, errors.New("webhook: a store, a box, a clock, ids, a name, a source of chance, a log and a public address are needed")
 	}
-	return &Sender{c: c, holder: c.NewID(), client: newClient(c.Allow), poke: make(chan struct{}, 1)}, nil
+	return &Sender{c: c, client: newClient(c.Allow), poke: make(chan struct{}, 1)}, nil
 }
 
 // target is what is sealed of a webhook.
@@ -180,7 +180,7 @@ func (s *Sender) Run(ctx context.Context) {
 func (s *Sender) step(ctx context.Context) bool {
 	// 1. Only one instance sends at a time. A crash after this line: another takes over when the time is up.
 	now := s.c.Now()
-	w, ev, err := s.c.Store.NextDelivery(ctx, s.holder, now, now.Add(holdTime))
+	w, ev, err := s.c.Store.NextDelivery(ctx, s.c.Holder, now, now.Add(holdTime))
 	if err != nil {
 		if problem.KindOf(err) != problem.NotFound && ctx.Err() == nil {
 			s.c.Log.Error("webhook: read what is to be delivered", "error", err.Error())
@@ -195,7 +195,7 @@ func (s *Sender) step(ctx context.Context) bool {
 	// 3. Write down how it went.
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
-	if err := s.c.Store.NoteDelivery(noting, s.holder, ev, note); err != nil {
+	if err := s.c.Store.NoteDelivery(noting, s.c.Holder, ev, note); err != nil {
 		s.c.Log.Error("webhook: write down a delivery", "event", string(ev.ID), "error", err.Error())
 		return false
 	}

@@ -34,7 +34,7 @@ func sender(t *testing.T, s webhook.Store, plain bool, allow []netip.Prefix) *we
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := webhook.New(webhook.Config{Store: s, Box: box, Now: time.Now, NewID: func() string { return uuid.NewString() }, Random: func(n int64) int64 { return n / 2 },
+	h, err := webhook.New(webhook.Config{Store: s, Box: box, Now: time.Now, NewID: func() string { return uuid.NewString() }, Holder: "a", Random: func(n int64) int64 { return n / 2 },
 		Log: slog.New(slog.DiscardHandler), PublicURL: "https://broker.example", Plain: plain, Allow: allow, UserAgent: "aipassport/test"})
 	if err != nil {
 		t.Fatal(err)

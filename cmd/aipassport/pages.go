@@ -40,8 +40,12 @@ func (b *broker) openPages() (err error) {
 	if err != nil {
 		return fmt.Errorf("consent page: %w", err)
 	}
+	holder := "broker" // one at a time: the data directory is locked
+	if b.cfg.place().inPostgres() {
+		holder = newID()
+	}
 	b.webhook, err = webhook.New(webhook.Config{
-		Store: b.store, Box: b.box, Now: now, NewID: newID, Random: chance, Log: b.log, PublicURL: b.public.String(),
+		Store: b.store, Box: b.box, Now: now, NewID: newID, Holder: holder, Random: chance, Log: b.log, PublicURL: b.public.String(),
 		Plain: loopback(b.public.Hostname()), Allow: b.cfg.webhookAllow, UserAgent: "aipassport/" + version})
 	if err != nil {
 		return err

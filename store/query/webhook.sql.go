@@ -88,7 +88,7 @@ func (q *Queries) HurryDelivery(ctx context.Context) (int64, error) {
 }
 
 const noteDelivery = `-- name: NoteDelivery :execrows
-UPDATE webhook SET tries = $1, next_at = $2, last_at = $3, last_kind = $4, last_error = $5 WHERE id = 'owner' AND holder = $6
+UPDATE webhook SET tries = $1, next_at = $2, last_at = $3, last_kind = $4, last_error = $5, holder_until = 0 WHERE id = 'owner' AND holder = $6
 `
 
 type NoteDeliveryParams struct {

@@ -97,6 +97,7 @@ func (m *Memory) NoteDelivery(_ context.Context, holder string, ev passport.Even
 			return store.NotHolder()
 		}
 		h.LastAt, h.LastKind, h.LastError = stored(d.At), ev.Kind, d.Error
+		h.until = time.Time{}
 		h.Tries, h.NextAt = d.Tries, stored(d.Next)
 		if d.Over {
 			h.Tries, h.NextAt = 0, time.Time{}

@@ -32,7 +32,7 @@ UPDATE webhook SET holder = $1, holder_until = $2
 WHERE id = 'owner' AND next_at <= $3 AND (holder = $1 OR holder_until <= $3);
 
 -- name: NoteDelivery :execrows
-UPDATE webhook SET tries = $1, next_at = $2, last_at = $3, last_kind = $4, last_error = $5 WHERE id = 'owner' AND holder = $6;
+UPDATE webhook SET tries = $1, next_at = $2, last_at = $3, last_kind = $4, last_error = $5, holder_until = 0 WHERE id = 'owner' AND holder = $6;
 
 -- name: RemoveDelivery :execrows
 DELETE FROM delivery WHERE event_id = $1;
