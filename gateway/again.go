@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -64,7 +65,18 @@ func (c *call) unreserved(ctx context.Context, claim passport.Claim, refusal err
 			refusal = problem.New(problem.KeyUsed, "another call had this Idempotency-Key a moment ago and has left it free").After(stillRunning)
 		}
 	}
-	c.refuse(refusal)
+	c.refuse(whyRefused(ctx, refusal))
+}
+
+// whyRefused prefers why the board ended a call to that the ledger did not answer it: the client is still there, and hears
+// whether its grant has ended.
+func whyRefused(ctx context.Context, refusal error) error {
+	why, recalled := errors.AsType[*problem.Error](context.Cause(ctx))
+	kind := problem.KindOf(refusal)
+	if recalled && (kind == problem.ClientGone || kind == problem.Unavailable) {
+		return why
+	}
+	return refusal
 }
 
 // earlier replays the answer of the call that has a key, or says why not. False and nil: no call has it.

@@ -74,6 +74,7 @@ type setup struct {
 	stale    bool          // step 1 sees the grant as it is now, for good
 	fiveXX   bool          // errors of 500 and above cost the hold
 	cutHold  bool          // cut streams cost the hold
+	rates    meter.Rates   // nil: in memory
 }
 
 func open(t *testing.T, stale bool) *desk {
@@ -105,7 +106,7 @@ func openWith(t *testing.T, s setup) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := meter.New(meter.Config{Ledger: d.store, Tariff: tariff, Now: time.Now, NewID: newID, MaxInFlight: 64, CutCostsHold: s.cutHold})
+	m, err := meter.New(meter.Config{Ledger: d.store, Rates: s.rates, Tariff: tariff, Now: time.Now, NewID: newID, MaxInFlight: 64, CutCostsHold: s.cutHold})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +222,33 @@ func TestRevokeBetweenIdentifyAndReserve(t *testing.T) {
 	}
 	if n := len(d.fake.Requests()); n != 0 {
 		t.Errorf("%d calls reached the provider after the revoke", n)
+	}
+}
+
+// silent are rates that a counter never answers.
+type silent struct{ asked chan struct{} }
+
+func (s silent) Take(ctx context.Context, _ passport.GrantID, _ int, _ int64) (passport.RatePlace, error) {
+	close(s.asked)
+	<-ctx.Done()
+	return passport.RatePlace{}, problem.Wrap(ctx.Err(), problem.Unavailable, "no answer")
+}
+
+func (silent) GiveBack(passport.RatePlace) {}
+
+// TestACallThatIsRecalledWhileItWaitsHearsWhy: the client is there, so it is told of the pause, not that somebody gave up.
+func TestACallThatIsRecalledWhileItWaitsHearsWhy(t *testing.T) {
+	rates := silent{make(chan struct{})}
+	d := openWith(t, setup{provider: passport.OpenAI, idle: time.Minute, rates: rates})
+	go func() {
+		<-rates.asked
+		d.board.End(d.grant.ID, problem.New(problem.GrantPaused, "the grant was paused"))
+	}()
+	if res := d.post(t, body); res.StatusCode != http.StatusForbidden {
+		t.Errorf("got %d, want 403", res.StatusCode)
+	}
+	if n := len(d.fake.Requests()); n != 0 {
+		t.Errorf("%d calls reached the provider", n)
 	}
 }
 
