@@ -20,7 +20,6 @@ import (
 
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
-	"github.com/devrelopers/aipassport/store/postgres"
 )
 
 // settings are what can be set, by flag, environment or file, in this order of precedence. All are text here and read by
@@ -30,6 +29,7 @@ type settings struct {
 	Listen      string `env:"AIPASSPORT_LISTEN" placeholder:"HOST:PORT" help:"Address to listen on; wins over --port. Other than loopback needs TLS or --behind-proxy."`
 	Data        string `env:"AIPASSPORT_DATA" placeholder:"DIR" help:"Data directory, made with mode 0700 (default: the user's data directory for aipassport)."`
 	DatabaseURL string `env:"AIPASSPORT_DATABASE_URL" placeholder:"URL" help:"postgres://... to keep state there, where several brokers may share it; empty: SQLite in the data directory. It has a password: better in the environment than as a flag."`
+	ValkeyURL   string `env:"AIPASSPORT_VALKEY_URL" placeholder:"URL" help:"redis://... or valkey://... to count the calls of a minute there, for all instances; empty: in the database if that is Postgres, else in memory."`
 	PublicURL   string `env:"AIPASSPORT_PUBLIC_URL" placeholder:"URL" help:"Issuer and base of all links (http://localhost:PORT). https unless loopback."`
 	OwnerToken  string `env:"AIPASSPORT_OWNER_TOKEN" placeholder:"TEXT" help:"Bearer of the owner for automation, 16 characters or more. Better in the environment than as a flag."`
 	TokenTTL    string `env:"TOKEN_TTL_SECONDS" name:"token-ttl-seconds" default:"3600" help:"Life of a token that an app gets, in seconds."`
@@ -61,7 +61,7 @@ type config struct {
 	listen, data, kekFile                                             string
 	profile                                                           string   // directory; empty: nothing is measured
 	publicURL                                                         *url.URL // nil: from the port that is listened on
-	ownerToken, jwtSecret, databaseURL                                secret.Text
+	ownerToken, jwtSecret, databaseURL, valkeyURL                     secret.Text
 	tokenTTL                                                          time.Duration
 	bases                                                             map[passport.Provider]*url.URL
 	requestsPerMinute                                                 int
@@ -110,11 +110,9 @@ func (s settings) parse() (config, error) {
 	c.readHeaderTimeout = span("AIPASSPORT_READ_HEADER_TIMEOUT", s.ReadHeaderTimeout)
 	c.bodyTimeout = span("AIPASSPORT_BODY_TIMEOUT", s.BodyTimeout)
 	c.drain = span("AIPASSPORT_DRAIN_TIMEOUT", s.DrainTimeout)
-	if s.DatabaseURL != "" {
-		check("AIPASSPORT_DATABASE_URL", postgres.Check(s.DatabaseURL))
-	}
-	c.databaseURL = secret.New(s.DatabaseURL)
 	var err error
+	c.databaseURL, c.valkeyURL, err = s.parseStores()
+	check("", err)
 	c.ownerToken, c.jwtSecret, err = s.parseSecrets()
 	check("", err)
 	c.cutCostsHold, c.charge5xx, err = s.parseCharges()
@@ -367,7 +365,7 @@ func (c *configCheckCmd) Run(context.Context) error {
 		return err
 	}
 	v, t := reflect.ValueOf(c.settings), reflect.TypeFor[settings]()
-	secrets := []string{"AIPASSPORT_DATABASE_URL", "AIPASSPORT_OWNER_TOKEN", "JWT_SECRET"}
+	secrets := []string{"AIPASSPORT_DATABASE_URL", "AIPASSPORT_VALKEY_URL", "AIPASSPORT_OWNER_TOKEN", "JWT_SECRET"}
 	for i := range t.NumField() {
 		name, value := t.Field(i).Tag.Get("env"), v.Field(i).String()
 		switch {

@@ -55,6 +55,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"AIPASSPORT_BEHIND_PROXY", func(s *settings) { s.BehindProxy = "10.0.0.1" }},
 		{"AIPASSPORT_KEK_FILE", func(s *settings) { s.KEKFile = filepath.Join(s.Data, "kek") }},
 		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "mysql://x" }},
+		{"AIPASSPORT_VALKEY_URL", func(s *settings) { s.ValkeyURL = "http://u:" + password + "@db" }},
 		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://broker:" + password + "%zz@db/x" }},
 		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://broker:" + password + "@db/x?sslmode=some" }},
 		{"AIPASSPORT_DATABASE_URL", func(s *settings) { s.DatabaseURL = "postgres://broker@db/x?port=a&password=" + password }},

@@ -72,6 +72,9 @@ type broker struct {
 	repeats  *repeat.Keeper
 	meter    *meter.Meter
 	board    *recall.Board
+
+	closeRates func() // nil: there is nothing to close
+
 	upstream *upstream.Client
 	pages    *web.Pages
 	identity *identity.Identity
@@ -123,6 +126,9 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	if err := b.openPlanes(ctx); err != nil {
 		return nil, err
 	}
+	if err := b.watch(ctx); err != nil {
+		return nil, err
+	}
 	b.server = server.New(server.Config{
 		Routes: b.routes(), DialectOf: b.gateway.DialectOf, NotFoundPage: b.notFound, Log: log, Now: now, NewID: newID,
 		ReadHeaderTimeout: cfg.readHeaderTimeout, BodyTimeout: cfg.bodyTimeout, BehindProxy: cfg.behindProxy, TLS: cfg.tls, MaxConns: maxConns,
@@ -171,8 +177,12 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 		b.tariff = sandboxTariff(b.tariff)
 	}
 	b.board = recall.New(now)
+	rates, err := b.openRates(ctx)
+	if err != nil {
+		return err
+	}
 	b.meter, err = meter.New(meter.Config{
-		Ledger: b.store, Tariff: b.tariff, Now: now, NewID: newID, MaxInFlight: maxInFlight, CutCostsHold: b.cfg.cutCostsHold,
+		Ledger: b.store, Rates: rates, Tariff: b.tariff, Now: now, NewID: newID, MaxInFlight: maxInFlight, CutCostsHold: b.cfg.cutCostsHold,
 		OnFreeze: func(g passport.GrantID) {
 			n := b.board.End(g, problem.New(problem.GrantPaused, "the grant was frozen: a bill was above its worst case"))
 			b.log.Error("a provider billed above the worst case of a call: the grant is frozen", "grant", string(g), "cut", n)
@@ -196,7 +206,8 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 		MaxBody:   cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})
 	b.control = &authority.Control{
-		Store: b.store, Ceilings: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults}
+		Store: b.store, Ceilings: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults,
+		Elsewhere: b.elsewhere()}
 	b.pages, err = web.New(web.Options{
 		PublicURL: b.public.String(), Log: b.log,
 		RequestID: func(r *http.Request) string { return record.From(r.Context()).ID },
@@ -242,6 +253,9 @@ func (b *broker) close() {
 	}
 	if b.upstream != nil {
 		b.upstream.Close()
+	}
+	if b.closeRates != nil {
+		b.closeRates()
 	}
 	if b.store != nil {
 		if err := b.store.Close(); err != nil {

@@ -34,9 +34,8 @@ var mayImport = map[string][]string{
 	// The two planes never import each other: they meet in guard and on disk.
 	"gateway":                {"gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport"},
 	"gateway/dialect":        {"internal/problem", "internal/respond", "passport"}, // respond: the one table of statuses
-	"gateway/dialect/*":      {"gateway/dialect", "gateway/dialect/media", "gateway/dialect/strict", "gateway/dialect/tap", "internal/problem", "passport"},
+	"gateway/dialect/*":      {"gateway/dialect", "gateway/dialect/strict", "gateway/dialect/tap", "internal/problem", "passport"},
 	"gateway/dialect/chat":   {"gateway/dialect", "gateway/dialect/*", "internal/fields", "internal/problem", "passport"},
-	"gateway/dialect/media":  {"gateway/dialect/strict", "passport"},
 	"gateway/dialect/strict": {"internal/problem", "passport"},
 	"gateway/upstream":       {"internal/problem", "internal/secret", "passport"},
 	"authority":              {"guard/*", "internal/*", "passport", "web"},
@@ -144,6 +143,7 @@ var reveal = []string{
 	"gateway/upstream/*", "guard/token/*", "guard/vault/*", "internal/secret/*",
 	"cmd/aipassport/token.go",   // prints a new owner token, once
 	"cmd/aipassport/storage.go", // the database's address has a password
+	"cmd/aipassport/share.go",   // Valkey's too
 }
 
 // Sizes. Generated files are not measured.

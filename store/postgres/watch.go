@@ -123,12 +123,14 @@ func (w *Watch) polls(ctx context.Context) {
 	}
 }
 
-// inTime cuts a span so that it is over when blindness must be told.
+// inTime cuts a span so that it is over when blindness must be told. Where that moment has passed, because this process stood
+// still, it asks once before it calls itself blind.
 func (w *Watch) inTime(d time.Duration) time.Duration {
-	if w.blind {
+	left := blindAfter - w.unheard()
+	if w.blind || left <= 0 {
 		return d
 	}
-	return max(min(d, blindAfter-w.unheard()), time.Millisecond)
+	return max(min(d, left), time.Millisecond)
 }
 
 // tellBlind ends what runs, once, where nothing has been heard for too long.
