@@ -28,6 +28,7 @@ type appsView struct {
 	Live, LiveApps int
 	Calls          int64
 	Apps           []appView
+	Frozen         []appView // of Apps: those that a bill above its hold has paused
 	Waiting        []appView
 	MoreWaiting    int
 	Ended          []appView
@@ -52,6 +53,30 @@ type appView struct {
 	Ends             time.Time
 	Paused           bool
 	Badges           []badge
+}
+
+// frozen is the note of the bill above its hold that paused a grant, until somebody pauses or resumes it; empty: none did.
+func (a *Admin) frozen(ctx context.Context, g passport.Grant) (note string, err error) {
+	if g.State != passport.GrantPaused {
+		return "", nil
+	}
+	list, err := a.cfg.History.EventsOf(ctx, g.ID, mostEvents)
+	for _, ev := range list {
+		switch ev.Kind {
+		case passport.GrantFrozen:
+			return ev.Note, err
+		case passport.GrantWasPaused, passport.GrantResumed:
+			return "", err
+		}
+	}
+	return "", err
+}
+
+// alarm marks an app that was frozen.
+func (v *appView) alarm(note string) {
+	if note != "" {
+		v.Badges = append(v.Badges, badge{"err-b", "alert", "Billed above its hold"})
+	}
 }
 
 type badge struct{ Class, Icon, Text string }
@@ -96,7 +121,9 @@ func (a *Admin) gather(ctx context.Context, d *appsView, before time.Time) error
 		for _, s := range list {
 			read++
 			before = s.Grant.CreatedAt
-			d.sort(a, s)
+			if err := d.sort(ctx, a, s); err != nil {
+				return err
+			}
 			if len(d.Apps) == perPage {
 				d.Older = older(before)
 				return nil
@@ -115,11 +142,19 @@ func older(before time.Time) string {
 }
 
 // sort puts a grant where it is shown.
-func (d *appsView) sort(a *Admin, s passport.Standing) {
+func (d *appsView) sort(ctx context.Context, a *Admin, s passport.Standing) error {
 	s.Grant = s.Grant.At(a.cfg.Now())
 	switch s.Grant.State {
 	case passport.GrantActive, passport.GrantPaused:
 		app := a.app(s)
+		note, err := a.frozen(ctx, s.Grant)
+		if err != nil {
+			return err
+		}
+		app.alarm(note)
+		if note != "" {
+			d.Frozen = append(d.Frozen, app)
+		}
 		d.Apps = append(d.Apps, app)
 		d.Live += app.Live
 		if app.Live > 0 {
@@ -128,7 +163,7 @@ func (d *appsView) sort(a *Admin, s passport.Standing) {
 	case passport.GrantPending:
 		if len(d.Waiting) == waiting {
 			d.MoreWaiting++
-			return
+			return nil
 		}
 		d.Waiting = append(d.Waiting, a.app(s))
 	default:
@@ -136,6 +171,7 @@ func (d *appsView) sort(a *Admin, s passport.Standing) {
 			d.Ended = append(d.Ended, a.app(s))
 		}
 	}
+	return nil
 }
 
 // sums reads the numbers above the list. Months and days are UTC.

@@ -28,7 +28,8 @@ type grantView struct {
 	First          bool
 	Older          string
 	Events         []eventView
-	Keeps, Asks    bool // answers are kept; the owner may change that
+	Frozen         string // the alarm: what was billed above a hold, which paused the app; empty: nothing
+	Keeps, Asks    bool   // answers are kept; the owner may change that
 }
 
 // eventView is what happened to an app besides its calls.
@@ -90,6 +91,11 @@ func (a *Admin) Grant(w http.ResponseWriter, r *http.Request) {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
+	if d.Frozen, err = a.frozen(r.Context(), s.Grant); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	d.App.alarm(d.Frozen)
 	title := d.App.Label
 	if d.Ended || d.App.Paused {
 		title += ", " + strings.ToLower(d.App.State)

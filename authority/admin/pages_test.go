@@ -216,6 +216,41 @@ func TestCallsAreShownWithoutWords(t *testing.T) {
 	}
 }
 
+// TestABillAboveItsHoldIsSeen: on the list and on the app's page, until the owner has paused or resumed it.
+func TestABillAboveItsHoldIsSeen(t *testing.T) {
+	w := newWorld(t)
+	w.add("a", passport.GrantPaused, passport.Balance{Cap: 5e6, Settled: 6e6, CallsCap: 2000})
+	w.events = []passport.Event{{Kind: passport.GrantSpent}, {Kind: passport.GrantFrozen, Note: "the provider billed $6.00 for a call that held $0.01"}, {Kind: passport.GrantResumed}}
+	list, page := w.get("/").Body.String(), w.get("/grants/a").Body.String()
+	for _, s := range []string{"A provider billed more than was held", "Billed above its hold", `href="/grants/a"`} {
+		if !strings.Contains(list, s) {
+			t.Errorf("the list does not say %q", s)
+		}
+	}
+	for _, s := range []string{"A bill was above what was held for the call", "the provider billed $6.00 for a call that held $0.01", "Billed above its hold"} {
+		if !strings.Contains(page, s) {
+			t.Errorf("the page does not say %q", s)
+		}
+	}
+	w.events = append([]passport.Event{{Kind: passport.GrantWasPaused}}, w.events...)
+	for _, path := range []string{"/", "/grants/a"} {
+		if strings.Contains(w.get(path).Body.String(), "Billed above its hold") {
+			t.Errorf("%s goes on about a pause of the owner's", path)
+		}
+	}
+}
+
+// TestWhatWasUsedIsToldApart: images, sound and searches beside the model tokens.
+func TestWhatWasUsedIsToldApart(t *testing.T) {
+	w := newWorld(t)
+	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6, CallsCap: 2000})
+	w.calls = append(w.calls, passport.Reservation{ID: "rv1", Model: "gpt-audio", State: passport.ReservationSettled, Why: passport.Finished, CreatedAt: w.now,
+		Usage: passport.Usage{Known: true, Input: 9000, InputImage: 1700, InputAudio: 300, Output: 640, OutputAudio: 600, Searches: 1, FileSearches: 2}})
+	if page := w.get("/grants/a").Body.String(); !strings.Contains(page, "9,000 (1,700 of images, 300 of sound) → 640 (600 of sound, 1 search, 2 searches of files)") {
+		t.Error("the page does not tell them apart")
+	}
+}
+
 func TestKeysNeverComeBack(t *testing.T) {
 	const canary = "sk-canary-0123456789"
 	for _, c := range []struct {
