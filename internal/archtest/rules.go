@@ -34,8 +34,9 @@ var mayImport = map[string][]string{
 	// The two planes never import each other: they meet in guard and on disk.
 	"gateway":                {"gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport"},
 	"gateway/dialect":        {"internal/problem", "internal/respond", "passport"}, // respond: the one table of statuses
-	"gateway/dialect/*":      {"gateway/dialect", "gateway/dialect/strict", "gateway/dialect/tap", "internal/problem", "passport"},
+	"gateway/dialect/*":      {"gateway/dialect", "gateway/dialect/media", "gateway/dialect/strict", "gateway/dialect/tap", "internal/problem", "passport"},
 	"gateway/dialect/chat":   {"gateway/dialect", "gateway/dialect/*", "internal/fields", "internal/problem", "passport"},
+	"gateway/dialect/media":  {"gateway/dialect/strict", "passport"},
 	"gateway/dialect/strict": {"internal/problem", "passport"},
 	"gateway/upstream":       {"internal/problem", "internal/secret", "passport"},
 	"authority":              {"guard/*", "internal/*", "passport", "web"},

@@ -21,20 +21,18 @@ const sqlLive = `SELECT t.grant_id, t.issued_at, t.expires_at, t.revoked_at,
 
 // Liveness implements token.Store. A token without a grant cannot be: the grant is a foreign key.
 func (s *Store) Liveness(ctx context.Context, id passport.TokenID) (passport.Liveness, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return passport.Liveness{}, errClosed()
-	}
 	if !storable(string(id)) {
 		return passport.Liveness{}, store.NoToken()
 	}
-	rows, err := s.pool.Query(ctx, sqlLive, string(id))
-	if err != nil {
-		return passport.Liveness{}, failed(ctx, err)
-	}
-	l, err := live(rows, id)
-	return l, failed(ctx, err)
+	var l passport.Liveness
+	err := s.look(ctx, func() error {
+		rows, err := s.pool.Query(ctx, sqlLive, string(id))
+		if err == nil {
+			l, err = live(rows, id)
+		}
+		return err
+	})
+	return l, err
 }
 
 func live(rows pgx.Rows, id passport.TokenID) (l passport.Liveness, err error) {

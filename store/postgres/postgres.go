@@ -211,6 +211,10 @@ func (s *Store) change(ctx context.Context, locks func(context.Context, *sql.Tx)
 
 func (s *Store) attempt(ctx context.Context, locks func(context.Context, *sql.Tx) error, step func(context.Context, *query.Queries) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil && judge(err) == lost && ctx.Err() == nil { // as in look; nothing has begun
+		s.pool.Reset()
+		tx, err = s.db.BeginTx(ctx, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -234,18 +238,31 @@ func (s *Store) attempt(ctx context.Context, locks func(context.Context, *sql.Tx
 
 // read runs a step on a snapshot.
 func (s *Store) read(ctx context.Context, step func(*query.Queries) error) error {
+	return s.look(ctx, func() error {
+		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+		if err != nil {
+			return err
+		}
+		err = step(query.New(tx))
+		if end := tx.Rollback(); err == nil {
+			err = end
+		}
+		return err
+	})
+}
+
+// look runs what changes nothing, and again if the connection was gone: one that broke while it lay idle is found out only so, and the
+// others are as old as it.
+func (s *Store) look(ctx context.Context, f func() error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
 		return errClosed()
 	}
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
-	if err != nil {
-		return failed(ctx, err)
-	}
-	err = step(query.New(tx))
-	if end := tx.Rollback(); err == nil {
-		err = end
+	err := f()
+	if err != nil && !refused(err) && judge(err) == lost && ctx.Err() == nil {
+		s.pool.Reset()
+		err = f()
 	}
 	return failed(ctx, err)
 }

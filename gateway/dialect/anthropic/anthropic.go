@@ -7,6 +7,7 @@
 // What is put into a body that the caller left out, and why:
 //   - service_tier "standard_only": the default, auto, draws on an organisation's priority capacity, which is bought apart and is
 //     the owner's to spend, not an app's. auto is refused.
+//   - max_uses in a web search: how often it may search.
 //
 // Not put in is inference_geo: models before Opus 4.6 answer 400 to it. Where a workspace's default makes inference run in the US
 // only, which costs 1.1 times the price (page "Data residency"), the answer says so and its usage counts as unknown.
@@ -56,11 +57,14 @@ func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	body := strict.Splice(in.Body, r.edits()...)
+	edits := r.edits()
+	searches, _ := r.search.count()
+	body := strict.Splice(in.Body, edits...)
 	return &dialect.Request{
 		Call: passport.Call{
-			Provider: passport.Anthropic, Kind: passport.KindChat, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
-			BodyBytes: strict.TextBytes(body), Parts: r.parts, MaxOutput: r.max, MinOutput: r.leastOutput(), Choices: 1,
+			Provider: passport.Anthropic, Kind: passport.KindChat, Model: r.model, Uses: r.uses(), Stream: r.stream,
+			BodyBytes: r.found.TextBytes(in.Body) + strict.Growth(edits), Parts: r.parts, Images: r.found.Images, Searches: searches, MaxOutput: r.max,
+			MinOutput: r.leastOutput(), Choices: 1,
 		},
 		Path:   path,
 		Header: header,
@@ -89,6 +93,7 @@ var betas = map[string]bool{
 	"fine-grained-tool-streaming-2025-05-14":   true,
 	"model-context-window-exceeded-2025-08-26": true,
 	"structured-outputs-2025-11-13":            true,
+	"web-search-2025-03-05":                    true,
 }
 
 // threads begins the beta of message threads. It is left out, not refused: clients go on sending it after a thread was refused,

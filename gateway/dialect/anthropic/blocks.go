@@ -7,7 +7,7 @@ import (
 )
 
 // message reads one message.
-func message(b *strict.Reader) error {
+func (r *request) message(b *strict.Reader) error {
 	role, body := false, false
 	err := b.Object(func(name string) (err error) {
 		switch name {
@@ -18,7 +18,7 @@ func message(b *strict.Reader) error {
 		case "content":
 			body = true
 			if b.Next() == '[' {
-				return b.Array(func() error { return block(b, anyBlock) })
+				return b.Array(func() error { return r.block(b, anyBlock) })
 			}
 			return b.Text()
 		default:
@@ -41,38 +41,51 @@ func message(b *strict.Reader) error {
 type kinds string
 
 const (
-	anyBlock kinds = " text thinking redacted_thinking tool_use tool_result "
+	anyBlock kinds = " text image thinking redacted_thinking tool_use tool_result server_tool_use web_search_tool_result "
+	inResult kinds = " text image web_search_result " // of a tool, of a search
 	textOnly kinds = " text "
 )
 
 func (k kinds) has(kind string) bool { return strings.Contains(string(k), " "+kind+" ") }
 
-// block reads one content block. The members of all kinds are taken together: none costs more than its bytes, whatever the kind.
-func block(b *strict.Reader, allowed kinds) error {
-	kind := false
-	err := b.Object(func(name string) error {
+// block reads one content block. The members of all kinds are taken together: none but an image's source costs more than its
+// bytes, whatever the kind.
+func (r *request) block(b *strict.Reader, allowed kinds) error {
+	kind, shown := "", false
+	err := b.Object(func(name string) (err error) {
 		switch name {
 		case "type":
-			kind = true
-			return blockType(b, allowed)
-		case "text", "thinking", "signature", "data", "id", "name", "tool_use_id":
+			kind, err = blockType(b, allowed)
+			return err
+		case "text", "thinking", "signature", "data", "id", "name", "tool_use_id", "url", "title", "encrypted_content":
 			return b.Text()
 		case "input":
 			return b.AnyObject()
+		case "source":
+			shown = true
+			return r.source(b)
 		}
 		if b.Null() {
 			return nullInBlock(b, name)
 		}
-		return inBlock(b, name)
+		return r.inBlock(b, name)
 	})
-	if err == nil && !kind {
+	switch {
+	case err != nil:
+		return err
+	case kind == "":
 		return b.RefuseAt("type", "a content block has a type")
+	case shown != (kind == "image"):
+		return b.RefuseAt("type", "an image block has a source, and other blocks have none")
 	}
-	return err
+	if strings.HasPrefix(kind, "web_search") || kind == "server_tool_use" {
+		r.searched = true
+	}
+	return nil
 }
 
 // inBlock reads the members of a block that may be left out.
-func inBlock(b *strict.Reader, name string) (err error) {
+func (r *request) inBlock(b *strict.Reader, name string) (err error) {
 	switch name {
 	case "cache_control":
 		return cacheControl(b)
@@ -83,13 +96,22 @@ func inBlock(b *strict.Reader, name string) (err error) {
 		return err
 	case "caller":
 		return caller(b)
-	case "content": // of a tool_result
-		if b.Next() == '[' {
-			return b.Array(func() error { return block(b, textOnly) })
-		}
+	case "page_age":
 		return b.Text()
-	case "source":
-		return b.Refuse("images and documents are not priced yet")
+	case "content": // of a tool's result
+		switch b.Next() {
+		case '[':
+			return b.Array(func() error { return r.block(b, inResult) })
+		case '{': // of a search that failed
+			return b.Object(func(name string) error {
+				if name != "type" && name != "error_code" {
+					return b.Unknown()
+				}
+				return b.Text()
+			})
+		default:
+			return b.Text()
+		}
 	default:
 		return b.Unknown()
 	}
@@ -97,7 +119,7 @@ func inBlock(b *strict.Reader, name string) (err error) {
 
 func nullInBlock(b *strict.Reader, name string) error {
 	switch name {
-	case "cache_control", "citations", "is_error", "caller", "content":
+	case "cache_control", "citations", "is_error", "caller", "content", "page_age":
 		return nil
 	default:
 		return b.Unknown()
@@ -105,21 +127,21 @@ func nullInBlock(b *strict.Reader, name string) error {
 }
 
 // blockType says why a kind of block may not go through.
-func blockType(b *strict.Reader, allowed kinds) error {
+func blockType(b *strict.Reader, allowed kinds) (string, error) {
 	kind, err := b.String()
 	switch {
 	case err != nil:
-		return err
+		return "", err
 	case allowed.has(kind):
-		return nil
-	case kind == "image", kind == "document", kind == "container_upload", kind == "search_result":
-		return b.Refuse("%s blocks are not priced yet", kind)
-	case kind == "server_tool_use", kind == "mcp_tool_use", strings.HasSuffix(kind, "_tool_result") && kind != "tool_result":
-		return b.Refuse("hosted tools are not priced, so their blocks are not allowed")
+		return kind, nil
+	case kind == "document", kind == "container_upload", kind == "search_result":
+		return "", b.Refuse("%s blocks cannot be priced: their bytes do not tell how many pages of text and images they become", kind)
 	case anyBlock.has(kind):
-		return b.Refuse("only text blocks are allowed here")
+		return "", b.Refuse("only these blocks are allowed here:%s", strings.TrimRight(string(allowed), " "))
+	case kind == "mcp_tool_use", strings.HasSuffix(kind, "_tool_result"):
+		return "", b.Refuse("of hosted tools only web search can be priced, so their blocks are not allowed")
 	default:
-		return b.Refuse("unknown or not allowed kind of content block")
+		return "", b.Refuse("unknown or not allowed kind of content block")
 	}
 }
 
@@ -132,62 +154,4 @@ func caller(b *strict.Reader) error {
 		_, err := b.OneOf("direct")
 		return err
 	})
-}
-
-// tool reads a tool that the caller defines and runs itself: it costs its bytes. Tools that Anthropic defines bring prompts of their
-// own, of up to some thousand tokens that are not in the body, and hosted ones have a price a call.
-func tool(b *strict.Reader) error {
-	return b.Object(func(name string) (err error) {
-		switch name {
-		case "name":
-			return b.Text()
-		case "input_schema":
-			return b.AnyObject()
-		}
-		if b.Null() {
-			return nullInTool(b, name)
-		}
-		switch name {
-		case "type":
-			return toolType(b)
-		case "description":
-			return b.Text()
-		case "cache_control":
-			return cacheControl(b)
-		case "strict", "eager_input_streaming", "defer_loading":
-			_, err = b.Bool()
-			return err
-		case "input_examples":
-			return b.Array(b.AnyObject)
-		case "allowed_callers":
-			return b.Array(func() error { _, err := b.OneOf("direct"); return err })
-		case "max_uses", "allowed_domains", "blocked_domains", "user_location":
-			return b.Refuse("hosted tools are not priced, so they are not allowed")
-		default:
-			return b.Unknown()
-		}
-	})
-}
-
-func nullInTool(b *strict.Reader, name string) error {
-	switch name {
-	case "type", "description", "cache_control", "strict", "eager_input_streaming", "defer_loading", "input_examples", "allowed_callers":
-		return nil
-	default:
-		return b.Unknown()
-	}
-}
-
-func toolType(b *strict.Reader) error {
-	kind, err := b.String()
-	switch {
-	case err != nil:
-		return err
-	case kind == "custom":
-		return nil
-	case strings.HasPrefix(kind, "bash_"), strings.HasPrefix(kind, "text_editor_"), strings.HasPrefix(kind, "computer_"), strings.HasPrefix(kind, "memory_"):
-		return b.Refuse("tools that the provider defines are not priced yet; define the tool yourself")
-	default:
-		return b.Refuse("hosted tools are not priced, so they are not allowed")
-	}
 }

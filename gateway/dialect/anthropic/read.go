@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/media"
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
@@ -19,6 +20,9 @@ type request struct {
 	parts    int64
 	max      passport.Limit
 	maxAt    strict.Edit // in the place of its value
+	found    media.Found
+	search   search
+	searched bool // a block is of a search that was
 
 	open      int // behind the brace that opens the body
 	tierGiven bool
@@ -43,7 +47,7 @@ func (r *request) member(b *strict.Reader, name string) (err error) {
 		return err
 	case "messages":
 		r.messages = true
-		return b.Array(func() error { r.parts++; return message(b) })
+		return b.Array(func() error { r.parts++; return r.message(b) })
 	case "max_tokens":
 		at := b.Begin()
 		n, err := b.Int(0, strict.MaxOutput)
@@ -55,7 +59,7 @@ func (r *request) member(b *strict.Reader, name string) (err error) {
 		if b.Null() {
 			return nil
 		}
-		return b.Array(func() error { r.parts++; return tool(b) })
+		return b.Array(func() error { r.parts++; return r.tool(b) })
 	case "service_tier":
 		return r.serviceTier(b)
 	}
@@ -110,7 +114,7 @@ var optional = []string{"stream", "temperature", "top_p", "top_k", "stop_sequenc
 // refused says why a field that Anthropic knows may not go through.
 var refused = map[string]string{
 	"container":          "containers are shared by all apps under one key and have a price of their own",
-	"mcp_servers":        "hosted tools are not priced, so they are not allowed",
+	"mcp_servers":        "hosted tools cannot be priced: what those of other servers bring is not bounded",
 	"context_management": "context management is not priced, so it is not allowed",
 	"thread":             "a thread's history is with the provider, so its input cannot be bounded; send the messages",
 	"diagnostics":        "diagnostics would tell about messages of other apps",
@@ -124,7 +128,7 @@ func (r *request) system(b *strict.Reader) error {
 	case b.Null():
 		return nil
 	case b.Next() == '[':
-		return b.Array(func() error { r.parts++; return block(b, textOnly) })
+		return b.Array(func() error { r.parts++; return r.block(b, textOnly) })
 	default:
 		r.parts++
 		return b.Text()
@@ -153,18 +157,22 @@ func (r *request) check() error {
 	if _, ok := r.max.Get(); !ok {
 		return problem.New(problem.Invalid, "max_tokens is required").In("max_tokens")
 	}
+	if r.searched && r.search.open == 0 {
+		return problem.New(problem.Invalid, "what a search found is sealed, so its bytes do not bound it: give the tool %s too", webSearch).In("messages")
+	}
 	return nil
 }
 
 // edits is what has to be put into the body.
 func (r *request) edits() []strict.Edit {
+	_, e := r.search.count()
 	switch {
 	case r.tierNull.Cut > 0:
-		return []strict.Edit{r.tierNull}
+		return append(e, r.tierNull)
 	case r.tierGiven:
-		return nil
+		return e
 	default:
-		return []strict.Edit{{At: r.open, Text: `"service_tier":"standard_only",`}}
+		return append(e, strict.Edit{At: r.open, Text: `"service_tier":"standard_only",`})
 	}
 }
 
@@ -174,6 +182,14 @@ func (r *request) leastOutput() int64 {
 		return 0
 	}
 	return r.budget + dialect.LeastAnswer
+}
+
+// uses is what the grant must allow.
+func (r *request) uses() []passport.Capability {
+	if r.search.open > 0 {
+		return []passport.Capability{passport.Chat, passport.Search}
+	}
+	return []passport.Capability{passport.Chat}
 }
 
 func metadata(b *strict.Reader) error {

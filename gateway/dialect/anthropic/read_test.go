@@ -72,6 +72,69 @@ func TestWhatGoesUpstream(t *testing.T) {
 	}
 }
 
+// png is an image of 64 by 48 pixels.
+const png = "iVBORw0KGgoAAAANSUhEUgAAAEAAAAAwCAAAAACEICPDAAAAGklEQVR4nO3BgQAAAADDoPlTX+AIVQEAAHwDDDAAARSbMNkAAAAASUVORK5CYII="
+
+// TestImagesAreReadAndLeftOutOfTheText, also those in a tool's result.
+func TestImagesAreReadAndLeftOutOfTheText(t *testing.T) {
+	image := func(data string) string {
+		return `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"` + data + `"},"cache_control":{"type":"ephemeral"}}`
+	}
+	body := func(a, b string) string {
+		return `{"model":"claude-sonnet-4-5","max_tokens":9,"messages":[{"role":"user","content":[` + a + `,{"type":"tool_result","tool_use_id":"t","content":[` + b + `]}]}],"service_tier":"standard_only"}`
+	}
+	r, err := anthropic.New().Read(in(body(image(png), image(png))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := passport.Image{Width: 64, Height: 48, Detail: "auto", Bytes: int64(len(png))}
+	want := passport.Call{Provider: passport.Anthropic, Kind: passport.KindChat, Model: "claude-sonnet-4-5", Uses: []passport.Capability{passport.Chat},
+		BodyBytes: int64(len(body(image(""), image("")))), Parts: 1, Images: []passport.Image{shown, shown}, MaxOutput: passport.LimitOf(9), Choices: 1}
+	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
+		t.Error(d)
+	}
+	if got := string(r.Body(9)); got != body(image(png), image(png)) {
+		t.Errorf("the body was changed to %.300s", got)
+	}
+}
+
+// TestAWebSearchIsBounded: by what its caller says, or by what is put in.
+func TestAWebSearchIsBounded(t *testing.T) {
+	const head, tail = `{"service_tier":"standard_only","model":"m",` + hello + `,"tools":[{"name":"f","input_schema":{}},`, `]}`
+	for tool, want := range map[string]struct {
+		sent     string
+		searches int64
+	}{
+		`{"type":"web_search_20250305","name":"web_search","max_uses":3}`:        {`{"type":"web_search_20250305","name":"web_search","max_uses":3}`, 3},
+		`{"type":"web_search_20250305","name":"web_search"}`:                     {`{"max_uses":5,"type":"web_search_20250305","name":"web_search"}`, 5},
+		` { "name":"web_search","type":"web_search_20250305","max_uses" : null}`: {` { "name":"web_search","type":"web_search_20250305","max_uses" : 5}`, 5},
+		`{"type":"web_search_20250305","name":"web_search","max_uses":1,"allowed_domains":["a.example"],"blocked_domains":null,"user_location":{"type":"approximate","city":"B","country":null},"cache_control":{"type":"ephemeral"}}`: {"", 1},
+	} {
+		r, err := anthropic.New().Read(in(head + tool + tail))
+		if err != nil {
+			t.Errorf("%s: %v", tool, err)
+			continue
+		}
+		if want.sent == "" {
+			want.sent = tool
+		}
+		if got := string(r.Body(9)); got != head+want.sent+tail || r.Call.BodyBytes != int64(len(got)) {
+			t.Errorf("got\n%s\nwant\n%s", got, head+want.sent+tail)
+		}
+		if d := cmp.Diff([]passport.Capability{passport.Chat, passport.Search}, r.Call.Uses); d != "" || r.Call.Searches != want.searches {
+			t.Errorf("%s: %d searches, %s", tool, r.Call.Searches, d)
+		}
+	}
+	// What an earlier search found comes back sealed, and only with the tool.
+	const found = `"model":"m","max_tokens":9,"messages":[{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"web_search","input":{"query":"q"}},
+		{"type":"web_search_tool_result","tool_use_id":"s","content":[{"type":"web_search_result","url":"https://a.example","title":"t","encrypted_content":"xyz","page_age":null}]},
+		{"type":"web_search_tool_result","tool_use_id":"s","content":{"type":"web_search_tool_result_error","error_code":"max_uses_exceeded"}}]}]`
+	dialecttest.Refused(t, anthropic.New(), in(`{`+found+`}`), "messages", "give the tool web_search_20250305 too")
+	if _, err := anthropic.New().Read(in(`{` + found + `,"tools":[{"type":"web_search_20250305","name":"web_search"}]}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWhatCostsExtraIsRefusedByName: one case for each parameter that costs more than the call says (THREATS row 4).
 func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 	for _, c := range []struct{ member, field, words string }{
@@ -90,10 +153,18 @@ func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 		{`"anything":null`, "anything", "unknown or not allowed"},
 		{`"max_completion_tokens":1`, "max_completion_tokens", "unknown or not allowed"},
 		{`"n":2`, "n", "unknown or not allowed"},
-		{`"tools":[{"type":"web_search_20250305","name":"web_search"}]`, "tools[0].type", "hosted tools"},
-		{`"tools":[{"name":"web_search","max_uses":5}]`, "tools[0].max_uses", "hosted tools"},
+		{`"tools":[{"name":"web_search","max_uses":5}]`, "tools[0].max_uses", "only a tool of type web_search_20250305"},
+		{`"tools":[{"name":"x","user_location":{"type":"approximate"}}]`, "tools[0].user_location", "only a tool of type web_search_20250305"},
+		{`"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":0}]`, "tools[0].max_uses", "from 1 to 100"},
+		{`"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":101}]`, "tools[0].max_uses", "from 1 to 100"},
+		{`"tools":[{"type":"web_search_20250305","name":"search"}]`, "tools[0].name", "web_search"},
+		{`"tools":[{"type":"web_search_20250305","name":"web_search","input_schema":{}}]`, "tools[0].input_schema", "has none"},
+		{`"tools":[{"type":"web_search_20250305","name":"web_search","allowed_callers":["direct"]}]`, "tools[0].allowed_callers", "has none"},
+		{`"tools":[{"type":"web_search_20250305","name":"web_search","price":1}]`, "tools[0].price", "unknown or not allowed"},
+		{`"tools":[{"type":"web_search_20250305","name":"web_search"},{"type":"web_search_20250305","name":"web_search"}]`, "tools[1].type", "already"},
+		{`"tools":[{"type":"web_search_20260209","name":"web_search"}]`, "tools[0].type", "runs programs"},
 		{`"tools":[{"type":"web_fetch_20250910","name":"web_fetch"}]`, "tools[0].type", "hosted tools"},
-		{`"tools":[{"type":"code_execution_20250825","name":"code_execution"}]`, "tools[0].type", "hosted tools"},
+		{`"tools":[{"type":"code_execution_20250825","name":"code_execution"}]`, "tools[0].type", "by the hour"},
 		{`"tools":[{"type":"tool_search_tool_bm25_20251119","name":"x"}]`, "tools[0].type", "hosted tools"},
 		{`"tools":[{"type":"mcp_toolset","mcp_server_name":"x"}]`, "tools[0].type", "hosted tools"},
 		{`"tools":[{"type":"advisor_20260301","name":"x"}]`, "tools[0].type", "hosted tools"},
@@ -110,28 +181,36 @@ func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 		{`"output_config":{"task_budget":{}}`, "output_config.task_budget", "unknown or not allowed"},
 		{`"metadata":{"x":1}`, "metadata.x", "unknown or not allowed"},
 		{`"system":5`, "system", "expected string"},
-		{`"system":[{"type":"image","source":{}}]`, "system[0].type", "not priced yet"},
-		{`"system":[{"type":"tool_use"}]`, "system[0].type", "only text"},
+		{`"system":[{"type":"image","source":{}}]`, "system[0].type", "only these blocks"},
+		{`"system":[{"type":"tool_use"}]`, "system[0].type", "only these blocks are allowed here: text"},
 		{`"stream":"true"`, "stream", "expected boolean"},
 		{`"tool_choice":{"type":"server"}`, "tool_choice.type", "one of"},
 	} {
 		dialecttest.Refused(t, anthropic.New(), in(`{"model":"m",`+hello+`,`+c.member+`}`), c.field, c.words)
 	}
 	for _, c := range []struct{ block, field, words string }{
-		{`{"type":"image","source":{"type":"url","url":"https://x"}}`, ".type", "not priced yet"},
-		{`{"source":{"type":"base64"},"type":"text"}`, ".source", "not priced yet"},
-		{`{"type":"document","source":{}}`, ".type", "not priced yet"},
-		{`{"type":"container_upload","file_id":"f"}`, ".type", "not priced yet"},
-		{`{"type":"search_result"}`, ".type", "not priced yet"},
-		{`{"type":"server_tool_use","id":"i"}`, ".type", "hosted tools"},
-		{`{"type":"web_search_tool_result"}`, ".type", "hosted tools"},
+		{`{"type":"image","source":{"type":"url","url":"https://x"}}`, ".source.type", "in the body itself"},
+		{`{"type":"image","source":{"url":"https://x","type":"url"}}`, ".source.url", "in the body itself"},
+		{`{"type":"image","source":{"type":"file","file_id":"f"}}`, ".source.type", "in the body itself"},
+		{`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGk="}}`, ".source.data", "not an image"},
+		{`{"type":"image","source":{"type":"base64","media_type":"image/gif","data":"` + png + `"}}`, ".source.data", "not what the call says"},
+		{`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"%%"}}`, ".source.data", "base64"},
+		{`{"type":"image","source":{"media_type":"image/png","data":"` + png + `"}}`, ".source.type", "has a type"},
+		{`{"type":"image"}`, ".type", "has a source"},
+		{`{"source":{"type":"base64","media_type":"image/png","data":"` + png + `"},"type":"text"}`, ".type", "has a source"},
+		{`{"type":"document","source":{}}`, ".type", "cannot be priced"},
+		{`{"type":"container_upload","file_id":"f"}`, ".type", "cannot be priced"},
+		{`{"type":"search_result"}`, ".type", "cannot be priced"},
+		{`{"type":"mcp_tool_use","id":"m"}`, ".type", "hosted tools"},
+		{`{"type":"code_execution_tool_result","tool_use_id":"m"}`, ".type", "hosted tools"},
 		{`{"type":"mcp_tool_use"}`, ".type", "hosted tools"},
 		{`{"type":"mcp_tool_result"}`, ".type", "hosted tools"},
 		{`{"type":"code_execution_tool_result"}`, ".type", "hosted tools"},
 		{`{"type":"compaction"}`, ".type", "unknown or not allowed"},
 		{`{"type":"tool_use","id":"i","name":"n","input":{},"caller":{"type":"code_execution_20250825"}}`, ".caller.type", "direct"},
-		{`{"type":"tool_result","tool_use_id":"i","content":[{"type":"image","source":{}}]}`, ".content[0].type", "not priced yet"},
-		{`{"type":"tool_result","tool_use_id":"i","content":[{"type":"tool_result","content":[]}]}`, ".content[0].type", "only text"},
+		{`{"type":"tool_result","tool_use_id":"i","content":[{"type":"image","source":{}}]}`, ".content[0].source.type", "has a type"},
+		{`{"type":"tool_result","tool_use_id":"i","content":[{"type":"document","source":{}}]}`, ".content[0].type", "cannot be priced"},
+		{`{"type":"tool_result","tool_use_id":"i","content":[{"type":"tool_result","content":[]}]}`, ".content[0].type", "only these blocks"},
 		{`{"text":"x"}`, ".type", "has a type"},
 		{`{"type":"text","text":"x","Text":"y"}`, ".Text", "unknown or not allowed"},
 		{`{"type":"text","text":"x","y":null}`, ".y", "unknown or not allowed"},

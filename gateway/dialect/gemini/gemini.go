@@ -70,8 +70,9 @@ func (generate) Read(in dialect.Input) (*dialect.Request, error) {
 	}
 	return &dialect.Request{
 		Call: passport.Call{
-			Provider: passport.Google, Kind: passport.KindChat, Model: in.Model, Uses: []passport.Capability{passport.Chat}, Stream: in.Method == Stream,
-			BodyBytes: strict.TextBytes(in.Body), Parts: r.parts, MaxOutput: r.max, MinOutput: least, Choices: r.choices,
+			Provider: passport.Google, Kind: passport.KindChat, Model: in.Model, Uses: r.uses(), Stream: in.Method == Stream,
+			BodyBytes: r.found.TextBytes(in.Body), Parts: r.parts, Images: r.found.Images, Clips: r.found.Clips, MaxOutput: r.max,
+			MinOutput: least, Choices: r.choices,
 		},
 		// v1beta has every field of v1, so both of the caller's paths lead there.
 		Path: "/v1beta/models/" + in.Model + ":" + in.Method + query,

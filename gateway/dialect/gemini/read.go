@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/devrelopers/aipassport/gateway/dialect/media"
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -19,6 +20,8 @@ type request struct {
 	max      passport.Limit
 	maxAt    strict.Edit // in the place of its value
 	thinking int64       // budget of thoughts, which count as output
+	hears    bool
+	found    media.Found
 
 	open        int // behind the brace that opens the body
 	config      int // behind the brace that opens generationConfig
@@ -75,25 +78,30 @@ func camelCase(name string) string {
 }
 
 const (
-	hosted   = "hosted tools are not priced, so they are not allowed"
-	unpriced = "images, audio, video and files are not priced yet"
-	shared   = "stored objects of all apps lie under one key, so they are not allowed"
+	hosted  = "hosted tools cannot be priced: how much they do and read in one call is not bounded"
+	remote  = "only images and sound in the body itself (inlineData) are allowed: how large what lies elsewhere is is not known before it was billed"
+	video   = "video cannot be priced: its bytes do not tell how long it is"
+	made    = "images and speech that a model makes have no endpoint here yet"
+	nested  = "images and files in a function's response are not priced yet; send them as parts of their own"
+	shared  = "stored objects of all apps lie under one key, so they are not allowed"
+	another = "routing would answer with another model than the one that was checked"
 )
 
-// refused says why a field that Google knows may not go through.
+// refused says why a field that Google knows may not go through. A search of the web with Google is billed by the query from Gemini
+// 3 on, of which no field bounds the number (ai.google.dev/gemini-api/docs/google-search, Pricing).
 var refused = map[string]string{
 	"cachedContent": shared, "labels": "labels are the owner's, not an app's", "serviceTier": "only the standard tier is priced; leave it out",
-	"store":      "only the owner decides on logging; leave it out",
-	"inlineData": unpriced, "fileData": unpriced, "videoMetadata": unpriced, "mediaResolution": unpriced, "speechConfig": unpriced,
-	"imageConfig": unpriced, "audioTimestamp": unpriced, "audioTranscription": unpriced, "audioTranscriptionConfig": unpriced,
+	"store":    "only the owner decides on logging; leave it out",
+	"fileData": remote, "videoMetadata": video, "speechConfig": made, "imageConfig": made,
+	"audioTimestamp": video, "audioTranscription": made, "audioTranscriptionConfig": made,
 	"executableCode": hosted, "codeExecutionResult": hosted, "toolCall": hosted, "toolResponse": hosted,
-	"googleSearch": hosted, "googleSearchRetrieval": hosted, "codeExecution": hosted, "urlContext": hosted, "googleMaps": hosted,
+	"googleSearch": "hosted tools cannot be priced: each search has a price, and how many the model makes is not bounded", "googleSearchRetrieval": hosted,
+	"codeExecution": hosted, "urlContext": hosted, "googleMaps": hosted,
 	"fileSearch": hosted, "computerUse": hosted, "enterpriseWebSearch": hosted, "retrieval": hosted, "mcpServers": hosted,
 	"parallelAiSearch": hosted, "exaAiSearch": hosted, "retrievalConfig": hosted, "includeServerSideToolInvocations": hosted,
 	"enableEnhancedCivicAnswers": hosted, "continuationToken": "continuations are not priced, so they are not allowed",
-	"routingConfig":        "routing would answer with another model than the one that was checked",
-	"modelSelectionConfig": "routing would answer with another model than the one that was checked",
-	"model":                "the model is named in the path",
+	"routingConfig": another, "modelSelectionConfig": another,
+	"model": "the model is named in the path",
 }
 
 // read reads the body.
@@ -113,10 +121,10 @@ func (r *request) member(b *strict.Reader, name string) error {
 		case "contents":
 			return func() error {
 				r.contents = true
-				return b.Array(func() error { r.parts++; return content(b) })
+				return b.Array(func() error { r.parts++; return r.content(b) })
 			}
 		case "systemInstruction":
-			return func() error { r.parts++; return content(b) }
+			return func() error { r.parts++; return r.content(b) }
 		case "generationConfig":
 			return func() error { return r.generationConfig(b) }
 		case "tools":
@@ -171,6 +179,11 @@ func (r *request) generationConfig(b *strict.Reader) error {
 			return b.Any
 		case "responseModalities":
 			return func() error { return b.Array(func() error { _, err := b.OneOf("TEXT"); return err }) }
+		case "mediaResolution":
+			return func() error {
+				_, err := b.OneOf("MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH")
+				return err
+			}
 		case "thinkingConfig":
 			return func() error { return r.thinkingConfig(b) }
 		default:
@@ -211,6 +224,14 @@ func (r *request) slot() strict.Slot {
 	default:
 		return strict.Slot{Edit: strict.Edit{At: r.open, Text: `"generationConfig":{` + name}, After: "},"}
 	}
+}
+
+// uses is what the grant must allow.
+func (r *request) uses() []passport.Capability {
+	if r.hears {
+		return []passport.Capability{passport.Chat, passport.Audio}
+	}
+	return []passport.Capability{passport.Chat}
 }
 
 func (r *request) thinkingConfig(b *strict.Reader) error {

@@ -1,6 +1,7 @@
 package gemini_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -71,6 +72,32 @@ func TestWhatGoesUpstream(t *testing.T) {
 	}
 }
 
+// TestImagesAndSoundAreReadAndLeftOutOfTheText.
+func TestImagesAndSoundAreReadAndLeftOutOfTheText(t *testing.T) {
+	const png = "iVBORw0KGgoAAAANSUhEUgAAAEAAAAAwCAAAAACEICPDAAAAGklEQVR4nO3BgQAAAADDoPlTX+AIVQEAAHwDDDAAARSbMNkAAAAASUVORK5CYII="
+	wav := base64.StdEncoding.EncodeToString(append([]byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data"), make([]byte, 40_000)...))
+	body := func(png, wav, mp3 string) string {
+		return `{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"` + png + `"},"mediaResolution":{"level":"MEDIA_RESOLUTION_HIGH"}},
+			{"inlineData":{"data":"` + wav + `","mimeType":"audio/wav","displayName":"n"}},{"inlineData":{"mimeType":"audio/mp3","data":"` + mp3 + `"}}]}],
+			"generationConfig":{"maxOutputTokens":5,"mediaResolution":"MEDIA_RESOLUTION_LOW"}}`
+	}
+	sent := body(strings.ReplaceAll(png, "/", `\/`), wav, "aGk=")
+	r, err := gemini.New().Read(in(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := passport.Call{Provider: passport.Google, Kind: passport.KindChat, Model: "gemini-2.5-flash", Uses: []passport.Capability{passport.Chat, passport.Audio},
+		BodyBytes: int64(len(body("", "", ""))), Parts: 1, MaxOutput: passport.LimitOf(5), Choices: 1,
+		Images: []passport.Image{{Width: 64, Height: 48, Detail: "auto", Bytes: int64(len(strings.ReplaceAll(png, "/", `\/`)))}},
+		Clips:  []passport.Clip{{Seconds: passport.LimitOf(3), Bytes: int64(len(wav))}, {Bytes: 4}}} // 40,000 bytes at 16,000 a second
+	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
+		t.Error(d)
+	}
+	if got := string(r.Body(5)); got != sent {
+		t.Errorf("the body was changed to %.300s", got)
+	}
+}
+
 // TestWhatCostsExtraIsRefusedByName: one case for each parameter that costs more than the call says (THREATS row 4).
 func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 	for _, c := range []struct{ member, field, words string }{
@@ -117,9 +144,9 @@ func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 		{`"responseModalities":["TEXT","IMAGE"]`, "responseModalities[1]", "TEXT"},
 		{`"responseModalities":["AUDIO"]`, "responseModalities[0]", "TEXT"},
 		{`"responseMimeType":"image/png"`, "responseMimeType", "one of"},
-		{`"speechConfig":{}`, "speechConfig", "not priced yet"},
-		{`"imageConfig":{}`, "imageConfig", "not priced yet"},
-		{`"mediaResolution":"MEDIA_RESOLUTION_HIGH"`, "mediaResolution", "not priced yet"},
+		{`"speechConfig":{}`, "speechConfig", "no endpoint"},
+		{`"imageConfig":{}`, "imageConfig", "no endpoint"},
+		{`"mediaResolution":"MEDIA_RESOLUTION_OF_TOMORROW"`, "mediaResolution", "one of"},
 		{`"enableEnhancedCivicAnswers":true`, "enableEnhancedCivicAnswers", "hosted tools"},
 		{`"routingConfig":{}`, "routingConfig", "another model"},
 		{`"thinkingConfig":{"thinking_budget":5}`, "thinkingConfig.thinking_budget", "spelled thinkingBudget"},
@@ -128,10 +155,16 @@ func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 		dialecttest.Refused(t, gemini.New(), in(`{`+hello+`,"generationConfig":{`+c.member+`}}`), "generationConfig."+c.field, c.words)
 	}
 	for _, c := range []struct{ part, field, words string }{
-		{`{"inlineData":{"mimeType":"image/png","data":""}}`, "inlineData", "not priced yet"},
+		{`{"inlineData":{"mimeType":"image/png","data":""}}`, "inlineData.data", "base64"},
+		{`{"inlineData":{"mimeType":"image/png","data":"aGk="}}`, "inlineData.data", "not an image"},
+		{`{"inlineData":{"mimeType":"image/gif","data":"R0lGODlhAQABAIAAAAAAAP8AACwAAAAAAQABAAACAkQBADs="}}`, "inlineData.data", "send one of"},
+		{`{"inlineData":{"mimeType":"video/mp4","data":"aGk="}}`, "inlineData.mimeType", "can be priced"},
+		{`{"inlineData":{"mimeType":"application/pdf","data":"aGk="}}`, "inlineData.mimeType", "can be priced"},
+		{`{"inlineData":{"mime_type":"image/png"}}`, "inlineData.mime_type", "spelled mimeType"},
+		{`{"text":"x","mediaResolution":{"numTokens":9}}`, "mediaResolution.numTokens", "unknown or not allowed"},
 		{`{"inline_data":{}}`, "inline_data", "spelled inlineData"},
-		{`{"fileData":{"fileUri":"https://x"}}`, "fileData", "not priced yet"},
-		{`{"text":"x","videoMetadata":{}}`, "videoMetadata", "not priced yet"},
+		{`{"fileData":{"fileUri":"https://x"}}`, "fileData", "in the body itself"},
+		{`{"text":"x","videoMetadata":{}}`, "videoMetadata", "video cannot be priced"},
 		{`{"executableCode":{}}`, "executableCode", "hosted tools"},
 		{`{"codeExecutionResult":{}}`, "codeExecutionResult", "hosted tools"},
 		{`{"toolCall":{}}`, "toolCall", "hosted tools"},

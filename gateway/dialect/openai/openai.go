@@ -51,8 +51,8 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 	hide := r.stream && !r.wantsUsage
 	return &dialect.Request{
 		Call: passport.Call{
-			Provider: passport.OpenAI, Kind: passport.KindChat, Model: r.model, Uses: []passport.Capability{passport.Chat}, Stream: r.stream,
-			BodyBytes: strict.TextBytes(in.Body) + strict.Growth(edits), Parts: r.parts, MaxOutput: r.max, Choices: r.choices,
+			Provider: passport.OpenAI, Kind: passport.KindChat, Model: r.model, Uses: r.uses(), Stream: r.stream,
+			BodyBytes: r.found.TextBytes(in.Body) + strict.Growth(edits), Parts: r.parts, Images: r.found.Images, Clips: r.found.Clips, MaxOutput: r.max, Choices: r.choices,
 		},
 		Path: path,
 		Body: func(maxOutput int64) []byte {

@@ -4,7 +4,7 @@ import "github.com/devrelopers/aipassport/gateway/dialect/strict"
 
 // message reads one message of any role. The members of all roles are taken together: which of them go with which role is the
 // provider's to say, and none of them costs more than its bytes.
-func message(b *strict.Reader) error {
+func (r *request) message(b *strict.Reader) error {
 	role := false
 	err := b.Object(func(name string) (err error) {
 		switch name {
@@ -13,7 +13,7 @@ func message(b *strict.Reader) error {
 			_, err = b.OneOf("system", "developer", "user", "assistant", "tool", "function")
 			return err
 		case "content":
-			return content(b)
+			return r.content(b)
 		case "name", "refusal", "tool_call_id":
 			if b.Null() {
 				return nil
@@ -33,7 +33,7 @@ func message(b *strict.Reader) error {
 			if b.Null() {
 				return nil
 			}
-			return b.Refuse("audio is not priced yet")
+			return b.Refuse("earlier speech is stored with the provider, where all apps' lies under one key; send its transcript as text")
 		default:
 			return b.Unknown()
 		}
@@ -45,52 +45,15 @@ func message(b *strict.Reader) error {
 }
 
 // content is a text, null, or a list of parts.
-func content(b *strict.Reader) error {
+func (r *request) content(b *strict.Reader) error {
 	switch {
 	case b.Null():
 		return nil
 	case b.Next() == '[':
-		return b.Array(func() error { return part(b) })
+		return b.Array(func() error { return r.part(b) })
 	default:
 		return b.Text()
 	}
-}
-
-// part reads one part of a content: text or a refusal. Bytes do not bound what images, sound and files cost.
-func part(b *strict.Reader) error {
-	kind := ""
-	err := b.Object(func(name string) (err error) {
-		switch name {
-		case "type":
-			kind, err = b.String()
-			if err != nil {
-				return err
-			}
-			switch kind {
-			case "text", "refusal":
-				return nil
-			case "image_url", "input_audio", "file":
-				return b.Refuse("%s parts are not priced yet", kind)
-			default:
-				return b.Refuse("only text and refusal parts are allowed")
-			}
-		case "text", "refusal":
-			return b.Text()
-		case "prompt_cache_breakpoint":
-			if b.Null() {
-				return nil
-			}
-			return cacheOptions(b)
-		case "image_url", "input_audio", "file":
-			return b.Refuse("%s parts are not priced yet", name)
-		default:
-			return b.Unknown()
-		}
-	})
-	if err == nil && kind == "" {
-		return b.RefuseAt("type", "a part has a type")
-	}
-	return err
 }
 
 // cacheOptions reads prompt_cache_options or a prompt_cache_breakpoint. Writes into the cache are held for at their rate; longer

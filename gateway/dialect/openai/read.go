@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/devrelopers/aipassport/gateway/dialect/media"
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
@@ -32,6 +33,8 @@ type request struct {
 	parts      int64
 	choices    int64
 	max        passport.Limit
+	speaks     bool // hears or speaks
+	found      media.Found
 
 	open         int  // behind the brace that opens the body
 	maxName      span // of the name max_tokens, if it has a value
@@ -67,7 +70,7 @@ func (r *request) member(b *strict.Reader, name string) (err error) {
 		return err
 	case "messages":
 		r.messages = true
-		return b.Array(func() error { r.parts++; return message(b) })
+		return b.Array(func() error { r.parts++; return r.message(b) })
 	case "max_tokens", "max_completion_tokens":
 		return r.outputCap(b, name)
 	case "stream":
@@ -132,7 +135,9 @@ func (r *request) harmless(b *strict.Reader, name string) error {
 	case "logit_bias", "metadata":
 		return b.AnyObject()
 	case "modalities":
-		return b.Array(func() error { _, err := b.OneOf("text"); return err })
+		return b.Array(func() error { return r.modality(b) })
+	case "audio":
+		return r.speech(b)
 	case "response_format":
 		return responseFormat(b)
 	case "tools":
@@ -151,7 +156,7 @@ func known(b *strict.Reader, name string) error {
 	switch name {
 	case "temperature", "top_p", "presence_penalty", "frequency_penalty", "top_logprobs", "seed", "logprobs", "parallel_tool_calls",
 		"user", "safety_identifier", "prompt_cache_key", "reasoning_effort", "verbosity", "prompt_cache_retention", "prompt_cache_options",
-		"stop", "logit_bias", "metadata", "modalities", "response_format", "tools", "functions", "tool_choice", "function_call":
+		"stop", "logit_bias", "metadata", "modalities", "audio", "response_format", "tools", "functions", "tool_choice", "function_call":
 		return nil
 	default:
 		return b.Unknown()
@@ -160,8 +165,7 @@ func known(b *strict.Reader, name string) error {
 
 // refused says why a field that OpenAI knows may not go through.
 var refused = map[string]string{
-	"web_search_options": "hosted tools are not priced, so they are not allowed",
-	"audio":              "audio is not priced yet",
+	"web_search_options": "hosted tools cannot be priced here: how often the model searches is neither bounded nor told",
 	"prediction":         "predicted outputs are billed beyond the output cap",
 	"moderation":         "moderation is not allowed here",
 	"background":         "background calls are not allowed",

@@ -1,6 +1,7 @@
 package openai_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -128,6 +129,41 @@ func TestNullIsAsGoodAsNothing(t *testing.T) {
 	}
 }
 
+const pngURL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAAAwCAAAAACEICPDAAAAGklEQVR4nO3BgQAAAADDoPlTX+AIVQEAAHwDDDAAARSbMNkAAAAASUVORK5CYII=" // 64 by 48 pixels
+
+// TestImagesAndSoundAreReadAndLeftOutOfTheText.
+func TestImagesAndSoundAreReadAndLeftOutOfTheText(t *testing.T) {
+	wav := base64.StdEncoding.EncodeToString(append([]byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data"), make([]byte, 40_000)...))
+	_, data, _ := strings.Cut(pngURL, ",")
+	body := func(head, data, wav, mp3 string) string {
+		return `{"service_tier":"default","store":false,"model":"gpt-audio","max_completion_tokens":9,"modalities":["text","audio"],"audio":{"voice":"alloy","format":"mp3"},"messages":[{"role":"user","content":[
+			{"type":"image_url","image_url":{"url":"` + head + data + `","detail":"low"}},{"image_url":{"url":"` + head + data + `"},"type":"image_url"},
+			{"type":"input_audio","input_audio":{"data":"` + wav + `","format":"wav"}},{"type":"input_audio","input_audio":{"format":"mp3","data":"` + mp3 + `"}}]}]}`
+	}
+	sent := body(`data:image\/png;base64,`, data, wav, "aGk=")
+	r, err := openai.New().Read(in(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := passport.Call{Provider: passport.OpenAI, Kind: passport.KindChat, Model: "gpt-audio", Uses: []passport.Capability{passport.Chat, passport.Audio},
+		BodyBytes: int64(len(body(`data:image\/png;base64,`, "", "", ""))), Parts: 1, MaxOutput: passport.LimitOf(9), Choices: 1,
+		Images: []passport.Image{{Width: 64, Height: 48, Detail: "low", Bytes: int64(len(data))}, {Width: 64, Height: 48, Detail: "auto", Bytes: int64(len(data))}},
+		Clips:  []passport.Clip{{Seconds: passport.LimitOf(3), Bytes: int64(len(wav))}, {Bytes: 4}}} // 40,000 bytes at 16,000 a second
+	if d := cmp.Diff(want, r.Call, cmp.AllowUnexported(passport.Limit{})); d != "" {
+		t.Error(d)
+	}
+	if got := string(r.Body(9)); got != sent {
+		t.Errorf("the body was changed to %.300s", got)
+	}
+	// Either of what makes an answer sound asks for the capability.
+	for _, member := range []string{`"modalities":["audio"]`, `"audio":{"voice":"alloy"}`} {
+		r, err := openai.New().Read(in(`{"model":"gpt-audio",` + hello + `,` + member + `}`))
+		if err != nil || len(r.Call.Uses) != 2 || r.Call.Uses[1] != passport.Audio {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+}
+
 // TestWhatCostsExtraIsRefusedByName: one case for each parameter that costs more than the call says (THREATS row 4).
 func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 	for _, c := range []struct{ member, field, words string }{
@@ -139,8 +175,9 @@ func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 		{`"store":true`, "store", "only false"},
 		{`"web_search_options":{}`, "web_search_options", "hosted tools"},
 		{`"web_search_options":null`, "web_search_options", "hosted tools"},
-		{`"audio":{"voice":"a","format":"wav"}`, "audio", "not priced"},
-		{`"modalities":["text","audio"]`, "modalities[1]", "text"},
+		{`"audio":{"voice":"a","format":"wav","speed":2}`, "audio.speed", "unknown or not allowed"},
+		{`"audio":{"voice":{"id":"v"}}`, "audio.voice", "expected string"},
+		{`"modalities":["text","image"]`, "modalities[1]", "text"},
 		{`"prediction":{"type":"content","content":"x"}`, "prediction", "predicted"},
 		{`"moderation":{"model":"m"}`, "moderation", "not allowed"},
 		{`"background":true`, "background", "not allowed"},
@@ -182,15 +219,23 @@ func TestWhatCostsExtraIsRefusedByName(t *testing.T) {
 		dialecttest.Refused(t, openai.New(), in(`{"model":"gpt-4o",`+hello+`,`+c.member+`}`), c.field, c.words)
 	}
 	for _, c := range []struct{ message, field, words string }{
-		{`{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y.png"}}]}`, "messages[0].content[0].type", "not priced yet"},
-		{`{"role":"user","content":[{"image_url":{"url":"x"},"type":"text"}]}`, "messages[0].content[0].image_url", "not priced yet"},
-		{`{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}`, "messages[0].content[0].type", "not priced yet"},
-		{`{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}`, "messages[0].content[0].type", "not priced yet"},
+		{`{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y.png"}}]}`, "messages[0].content[0].image_url.url", "in the body itself"},
+		{`{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png,aGk="}}]}`, "messages[0].content[0].image_url.url", "in the body itself"},
+		{`{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,aGk="}}]}`, "messages[0].content[0].image_url.url", "not an image"},
+		{`{"role":"user","content":[{"type":"image_url","image_url":{"url":"` + pngURL + `","detail":"closest"}}]}`, "messages[0].content[0].image_url.detail", "one of"},
+		{`{"role":"user","content":[{"type":"image_url","image_url":"` + pngURL + `"}]}`, "messages[0].content[0].image_url", "expected object"},
+		{`{"role":"user","content":[{"type":"image_url"}]}`, "messages[0].content[0].type", "image_url part has image_url"},
+		{`{"role":"user","content":[{"type":"text","text":"x","image_url":{"url":"` + pngURL + `"}}]}`, "messages[0].content[0].type", "image_url part has image_url"},
+		{`{"role":"user","content":[{"image_url":{"url":"x"},"type":"text"}]}`, "messages[0].content[0].image_url.url", "in the body itself"},
+		{`{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}`, "messages[0].content[0].input_audio.data", "base64"},
+		{`{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"aGk=","format":"ogg"}}]}`, "messages[0].content[0].input_audio.format", "one of"},
+		{`{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}`, "messages[0].content[0].type", "cannot be priced"},
+		{`{"role":"user","content":[{"file":{"file_data":"x"},"type":"file"}]}`, "messages[0].content[0].file", "cannot be priced"},
 		{`{"role":"user","content":[{"type":"video"}]}`, "messages[0].content[0].type", "only text"},
 		{`{"role":"user","content":[{"text":"x"}]}`, "messages[0].content[0].type", "has a type"},
 		{`{"role":"user","content":[{"type":"text","text":"x","prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}]}`, "messages[0].content[0].prompt_cache_breakpoint.ttl", "30m"},
 		{`{"role":"user","content":5}`, "messages[0].content", "expected string, received number"},
-		{`{"role":"assistant","audio":{"id":"a"}}`, "messages[0].audio", "not priced yet"},
+		{`{"role":"assistant","audio":{"id":"a"}}`, "messages[0].audio", "send its transcript"},
 		{`{"role":"root","content":"x"}`, "messages[0].role", "one of"},
 		{`{"content":"x"}`, "messages[0].role", "has a role"},
 		{`{"role":"user","content":"x","Content":"y"}`, "messages[0].Content", "unknown or not allowed"},

@@ -144,6 +144,21 @@ func (r *Reader) String() (string, error) {
 // Text reads a string of any content and length without keeping it.
 func (r *Reader) Text() error { return r.scalar(jsontext.KindString, "string") }
 
+// Data reads a string of any length and returns what stands between its quotes, as it is written there, and where that is. It is a part
+// of the body.
+func (r *Reader) Data() (raw []byte, at int, err error) {
+	if err := r.want(jsontext.KindString, "string"); err != nil {
+		return nil, 0, err
+	}
+	v, err := r.d.ReadValue()
+	if err != nil {
+		return nil, 0, r.syntax(err)
+	}
+	end := r.End() - 1
+	at = end - (len(v) - 2)
+	return r.body[at:end], at, nil
+}
+
 // Number reads a number of any size without keeping it.
 func (r *Reader) Number() error { return r.scalar(jsontext.KindNumber, "number") }
 
