@@ -1,11 +1,9 @@
 package passport
 
 import (
-	"fmt"
 	"math"
 	"math/bits"
 	"strconv"
-	"strings"
 )
 
 // Money is an amount in whole micro-US-dollars (1 USD = 1,000,000; 1 cent = 10,000). Valid amounts are 0..MaxMoney;
@@ -63,15 +61,16 @@ func (c Cost) Money() Money {
 
 // String is the amount in dollars with all its digits, sign first: $1.25, $0.0132, -$0.000001. At least two decimals.
 func (m Money) String() string {
-	sign, u := "", uint64(m)
+	b, u := make([]byte, 0, 32), uint64(m)
 	if m < 0 {
-		sign, u = "-", -uint64(m)
+		b, u = append(b, '-'), -uint64(m)
 	}
-	frac := strings.TrimRight(fmt.Sprintf("%06d", u%1_000_000), "0")
-	for len(frac) < 2 {
-		frac += "0"
+	b = strconv.AppendUint(append(b, '$'), u/1_000_000, 10)
+	b = append(b, '.')
+	for unit, frac := uint64(100_000), u%1_000_000; unit >= 10_000 || frac > 0; unit /= 10 {
+		b, frac = append(b, '0'+byte(frac/unit)), frac%unit
 	}
-	return sign + "$" + strconv.FormatUint(u/1_000_000, 10) + "." + frac
+	return string(b)
 }
 
 // CentsUp is the amount in whole cents, rounded up: what was spent never looks smaller than it is.
