@@ -150,6 +150,9 @@ func (s *Server) finish(w *writer, r *http.Request) {
 	if w.rec.Status >= 500 {
 		level = slog.LevelError
 	}
+	if !s.cfg.LogCalls && w.rec.WentWell() && cause == nil {
+		return // the ledger has it, with its event
+	}
 	s.cfg.Log.LogAttrs(r.Context(), level, "request", w.rec.Attrs(s.cfg.Now())...)
 	if cause != nil {
 		panic(http.ErrAbortHandler)

@@ -22,6 +22,7 @@ type Config struct {
 	DialectOf         func(path string) dialect.Dialect // nil answer: errors in the seed's shape
 	NotFoundPage      http.HandlerFunc                  // for browsers; nil: JSON
 	Log               *slog.Logger
+	LogCalls          bool // log the calls that went well too, and not only what is no call, was refused or failed
 	Now               func() time.Time
 	NewID             func() string
 	ReadHeaderTimeout time.Duration

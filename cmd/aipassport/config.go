@@ -53,6 +53,7 @@ type settings struct {
 	WebhookAllow      string `env:"AIPASSPORT_WEBHOOK_ALLOW" name:"webhook-allow" placeholder:"CIDR,..." help:"Addresses that the owner's webhook may be at although they are not open to everyone, like 10.0.0.0/8."`
 	KEKFile           string `env:"AIPASSPORT_KEK_FILE" name:"kek-file" placeholder:"FILE" help:"The key that seals stored keys, made on first start with mode 0600 (default: beside the data directory)."`
 	DrainTimeout      string `env:"AIPASSPORT_DRAIN_TIMEOUT" name:"drain-timeout" default:"30s" help:"On SIGTERM, wait this long for running calls before they are cut."`
+	LogCalls          bool   `env:"AIPASSPORT_LOG_CALLS" name:"log-calls" help:"Log the calls that went well too, a record each. The ledger has them all anyway."`
 	Profile           string `env:"AIPASSPORT_PROFILE" name:"profile" placeholder:"DIR" help:"Write CPU, heap and goroutine profiles into this directory when told to stop; for whoever measures the broker."`
 }
 
@@ -60,6 +61,7 @@ type settings struct {
 type config struct {
 	listen, data, kekFile                                             string
 	profile                                                           string   // directory; empty: nothing is measured
+	logCalls                                                          bool     // calls that went well too
 	publicURL                                                         *url.URL // nil: from the port that is listened on
 	ownerToken, jwtSecret, databaseURL, valkeyURL                     secret.Text
 	tokenTTL                                                          time.Duration
@@ -101,7 +103,7 @@ func (s settings) parse() (config, error) {
 	if c.listen == "" {
 		c.listen = net.JoinHostPort("127.0.0.1", strconv.FormatInt(number("PORT", s.Port, 0, 65535), 10))
 	}
-	c.profile = s.Profile
+	c.profile, c.logCalls = s.Profile, s.LogCalls
 	c.tokenTTL = time.Duration(number("TOKEN_TTL_SECONDS", s.TokenTTL, 1, 366*24*3600)) * time.Second
 	c.requestsPerMinute = int(number("AIPASSPORT_GRANT_REQUESTS_PER_MINUTE", s.RequestsPerMinute, 1, 1_000_000))
 	c.maxBody = number("AIPASSPORT_MAX_BODY", s.MaxBody, 1024, 1<<30)
@@ -367,7 +369,7 @@ func (c *configCheckCmd) Run(context.Context) error {
 	v, t := reflect.ValueOf(c.settings), reflect.TypeFor[settings]()
 	secrets := []string{"AIPASSPORT_DATABASE_URL", "AIPASSPORT_VALKEY_URL", "AIPASSPORT_OWNER_TOKEN", "JWT_SECRET"}
 	for i := range t.NumField() {
-		name, value := t.Field(i).Tag.Get("env"), v.Field(i).String()
+		name, value := t.Field(i).Tag.Get("env"), fmt.Sprint(v.Field(i).Interface())
 		switch {
 		case name == "AIPASSPORT_DATA":
 			value = cfg.data

@@ -46,6 +46,11 @@ func From(ctx context.Context) *Record {
 	return &Record{}
 }
 
+// WentWell says that it was a call that reached its provider and came back whole: one that the ledger tells all of.
+func (r *Record) WentWell() bool {
+	return r.Call != "" && r.Err == nil && r.Why == passport.Finished && r.Status >= 200 && r.Status < 300
+}
+
 // Attrs are the members of the log entry; what is empty is left out.
 func (r *Record) Attrs(now time.Time) []slog.Attr {
 	as := []slog.Attr{

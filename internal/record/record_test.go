@@ -9,6 +9,7 @@ import (
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/record"
+	"github.com/devrelopers/aipassport/passport"
 )
 
 func logged(err error) string {
@@ -43,5 +44,27 @@ func TestTheLogHearsNothingThatACallerMadeUp(t *testing.T) {
 	}
 	if s := logged(errors.New(strings.Repeat("x", 10_000))); len(s) > 500 {
 		t.Errorf("%d bytes", len(s))
+	}
+}
+
+// TestWentWell: only a whole answer to a call that was held and settled by its usage is left to the ledger.
+func TestWentWell(t *testing.T) {
+	good := record.Record{Call: "r", Why: passport.Finished, Status: 200}
+	if !good.WentWell() {
+		t.Error("a finished call did not go well")
+	}
+	for name, change := range map[string]func(*record.Record){
+		"no call":  func(r *record.Record) { r.Call = "" },
+		"an error": func(r *record.Record) { r.Err = errors.New("x") },
+		"no usage": func(r *record.Record) { r.Why = passport.NoUsage },
+		"unknown":  func(r *record.Record) { r.Why = "" },
+		"refused":  func(r *record.Record) { r.Status = 429 },
+		"no word":  func(r *record.Record) { r.Status = 0 },
+	} {
+		r := good
+		change(&r)
+		if r.WentWell() {
+			t.Errorf("%s: it is not logged", name)
+		}
 	}
 }
