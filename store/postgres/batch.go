@@ -42,6 +42,8 @@ type batch struct {
 
 	hG, sG []int32
 	answer answer
+
+	results []result // of holds, where the batch has keys; else they are worked out of answer
 }
 
 type answer struct {
@@ -184,6 +186,12 @@ func (a *answer) ceilings(h passport.Hold) (out []*passport.Ceiling) {
 
 // each says of every hold, in order, what it got or why not. The balances are those of its turn, as apply_batch went through them.
 func (b *batch) each(tell func(i int, held passport.Held, err error)) {
+	for i, r := range b.results {
+		tell(i, r.held, r.err)
+	}
+	if b.results != nil {
+		return
+	}
 	for i := range b.holds {
 		held, err := b.hold(i)
 		tell(i, held, err)

@@ -311,6 +311,9 @@ func (b *batcher) attempt(bt *batch, retry bool) error {
 		return nil
 	}
 	return b.line.do(b.stop, attemptTime, func(ctx context.Context, conn *pgx.Conn) error {
+		if bt.keyed() {
+			return bt.runKeyed(ctx, conn, b.lease.id, b.lease.epoch.Load(), retry)
+		}
 		return bt.run(ctx, conn, b.lease.id, b.lease.epoch.Load(), retry)
 	})
 }
