@@ -157,6 +157,9 @@ func TestARefusalByALimitInEachDialect(t *testing.T) {
 			if a.status != 429 || a.header.Get("X-Should-Retry") != "false" || !strings.Contains(said, "the owner's limit for this month") || len(b.fake.Requests()) != n {
 				t.Errorf("%s: %s", s.name, a)
 			}
+			if left := a.header.Get("AIPassport-Budget-Remaining-Micro-Usd"); left != "0" {
+				t.Errorf("%s: refused with %q left", s.name, left)
+			}
 			if st := b.standing(g.id); st.UsageCount != 0 || st.ReservedMicroUsd != 0 {
 				t.Errorf("%s: a refused call left %+v", s.name, st)
 			}

@@ -219,6 +219,9 @@ func (c *call) account() {
 // refuse answers with an error of ours, in the shape of the caller's dialect, unless the answer has begun.
 func (c *call) refuse(err error) {
 	c.rec.Err = err
+	if short, ok := errors.AsType[passport.Short](err); ok {
+		c.tell(min(short.Left, c.standing.Total.Left()), c.standing.Total.CallsLeft())
+	}
 	p := problem.From(err)
 	if p.Kind == problem.Unauthenticated || p.Kind == problem.GrantEnded {
 		c.w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3

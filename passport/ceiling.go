@@ -67,6 +67,11 @@ type Ceiling struct {
 	Held    Money
 }
 
+// Short is the cause of a refusal by a ceiling: what is left there. It reaches an app as what it has left, and in no words.
+type Short struct{ Left Money }
+
+func (s Short) Error() string { return s.Left.String() + " is left" }
+
 // Spent is what the month has cost so far.
 func (c Ceiling) Spent() Money { return c.Earlier + c.Settled }
 

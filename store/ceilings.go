@@ -23,20 +23,21 @@ const ShareRetry = time.Second
 // take all of it. The last of a ceiling is therefore reached in halves: a call whose least is above half of what is left is refused.
 //
 // Errors: BudgetSpent; Busy if the grant's own running calls are what is in the way. The detail names the ceiling, not its amounts:
-// what else the owner pays for is not the app's business.
+// what else the owner pays for is not the app's business. The cause is a passport.Short.
 func AdmitCeilings(h passport.Hold, amount passport.Money, path []passport.Balance, ceilings []passport.Ceiling) (passport.Money, error) {
 	for _, c := range ceilings {
 		left, own := c.Left(), heldOn(c.ID, path)
 		room := max(0, (left-own)/2)
+		short := passport.Short{Left: left}
 		switch {
 		case left < h.Least || (left == 0 && h.Amount > 0):
-			return 0, problem.New(problem.BudgetSpent, "%s has less left than the call could cost at worst, %s%s", c.ID.Title(), h.Amount, least(h))
+			return 0, problem.Wrap(short, problem.BudgetSpent, "%s has less left than the call could cost at worst, %s%s", c.ID.Title(), h.Amount, least(h))
 		case room >= h.Least && (room > 0 || h.Amount == 0):
 			amount = min(amount, room)
 		case own > 0 && (left+own)/2 >= h.Least:
-			return 0, problem.New(problem.Busy, "the running calls of this grant hold as much of %s as one app may hold at one time", c.ID.Title()).After(ShareRetry)
+			return 0, problem.Wrap(short, problem.Busy, "the running calls of this grant hold as much of %s as one app may hold at one time", c.ID.Title()).After(ShareRetry)
 		default:
-			return 0, problem.New(problem.BudgetSpent, "the call could cost %s at worst%s, more than one app may hold at one time of what is left of %s",
+			return 0, problem.Wrap(short, problem.BudgetSpent, "the call could cost %s at worst%s, more than one app may hold at one time of what is left of %s",
 				h.Amount, least(h), c.ID.Title())
 		}
 	}
