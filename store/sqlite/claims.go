@@ -11,18 +11,18 @@ import (
 
 // hold runs a hold. One with a key looks first and takes the key last, in the same transaction: a refusal has written nothing.
 // One without does no more than hold.
-func (w *writer) hold(ask passport.Hold) (passport.Held, error) {
+func (w *writer) hold(ask passport.Hold) (passport.Held, *opened, error) {
 	if !ask.Claim.Set() {
 		return w.hot.hold(ask)
 	}
 	if err := store.CheckClaim(context.Background(), w.queries, ask); err != nil {
-		return passport.Held{}, err
+		return passport.Held{}, nil, err
 	}
-	held, err := w.hot.hold(ask)
+	held, o, err := w.hot.hold(ask)
 	if err != nil {
-		return held, err
+		return held, nil, err
 	}
-	return held, store.TakeClaim(context.Background(), w.queries, ask)
+	return held, o, store.TakeClaim(context.Background(), w.queries, ask)
 }
 
 // First implements repeat.Store.

@@ -66,3 +66,26 @@ func look(c *committed) uint64 {
 	_, at, _ := c.get("t")
 	return at
 }
+
+// TestARememberedHoldIsForgotten: a settlement reads its hold anew after whatever may have changed or closed it.
+func TestARememberedHoldIsForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		then *job
+		done bool
+		kept bool
+	}{
+		"an added token":     {&job{keeps: true}, true, true},
+		"a refused change":   {&job{err: errors.New("refused")}, true, true},
+		"a change":           {&job{}, true, false},
+		"its settlement":     {&job{settle: &passport.Settlement{ID: "r"}}, true, false},
+		"another settlement": {&job{settle: &passport.Settlement{ID: "q"}}, true, true},
+		"an unknown commit":  {&job{keeps: true}, false, false},
+	} {
+		w := &writer{opened: map[passport.ReservationID]*opened{}}
+		w.remember([]*job{{hold: &passport.Hold{ID: "r"}, opened: &opened{}}}, true)
+		w.remember([]*job{c.then}, c.done)
+		if kept := w.opened["r"] != nil; kept != c.kept {
+			t.Errorf("%s: remembered is %v, want %v", name, kept, c.kept)
+		}
+	}
+}

@@ -24,7 +24,7 @@ const (
 	sqlEnd   = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
 		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12, input_audio = ?13, input_image = ?14,
 		cache_audio = ?15, cache_image = ?16, output_audio = ?17, output_image = ?18, searches = ?19, file_searches = ?20, audio_seconds = ?21
-		WHERE id = ?1`
+		WHERE id = ?1 AND state = 'held'`
 	sqlReserved = `SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ?1), EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')`
 	sqlState    = `SELECT state, expires_at FROM grants WHERE id = ?1`
 
@@ -72,38 +72,40 @@ func (h *hot) close() error {
 }
 
 // hold checks, then writes. A refusal has written nothing.
-func (h *hot) hold(ask passport.Hold) (passport.Held, error) {
+func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 	path, ceilings, amount, err := h.admit(ask)
 	if err != nil {
-		return passport.Held{}, h.reason(ask, err)
+		return passport.Held{}, nil, h.reason(ask, err)
 	}
 	err = bind(h.reserve).text(string(ask.ID)).text(string(ask.Grant)).int(int64(ask.Detail)).text(string(ask.Provider)).
 		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).
 		int(monthOf(ceilings, true)).int(monthOf(ceilings, false)).exec()
 	if err != nil {
-		return passport.Held{}, err
+		return passport.Held{}, nil, err
 	}
 	if h.raw.Changes() == 0 {
-		return passport.Held{}, store.Exists("reservation")
+		return passport.Held{}, nil, store.Exists("reservation")
 	}
 	for i := range path {
 		if err := h.shift(string(ask.Grant), ask.Detail, i, int64(amount), 0, 1); err != nil {
-			return passport.Held{}, err
+			return passport.Held{}, nil, err
 		}
 	}
 	for _, c := range ceilings {
 		if err := bind(h.take).text(string(c.ID)).int(int64(c.Month)).int(int64(amount)).exec(); err != nil {
-			return passport.Held{}, err
+			return passport.Held{}, nil, err
 		}
 	}
 	if err := h.tell(store.HeldEvent(ask, amount)); err != nil {
-		return passport.Held{}, err
+		return passport.Held{}, nil, err
 	}
 	for i := range path {
 		path[i].Held += amount
 		path[i].Calls++
 	}
-	return passport.Held{Amount: amount, Total: path[0], Detail: path[len(path)-1], Left: store.LeftOn(amount, path, ceilings)}, nil
+	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, budgets: len(path), person: monthOf(ceilings, true), key: monthOf(ceilings, false),
+		provider: ask.Provider}
+	return passport.Held{Amount: amount, Total: path[0], Detail: path[len(path)-1], Left: store.LeftOn(amount, path, ceilings)}, o, nil
 }
 
 // admit reads the budgets and ceilings of a hold and decides what it gets.
@@ -236,21 +238,13 @@ func (h *hot) reason(ask passport.Hold, refusal error) error {
 
 // settle ends a hold and moves its money. It never refuses. Where it did more or less than that, moved is nil.
 func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
-	h := w.hot
-	if err := bind(h.held).text(string(s.ID)).err; err != nil {
-		return nil, err
+	h, o := w.hot, w.opened[s.ID]
+	if o == nil {
+		if o, err = h.open(s.ID); err != nil {
+			return nil, err
+		}
 	}
-	found := h.held.Step()
-	grant, detail, amount := h.held.ColumnText(0), int(h.held.ColumnInt64(1)), passport.Money(h.held.ColumnInt64(2))
-	person, key := h.held.ColumnInt64(3), h.held.ColumnInt64(4)
-	var provider passport.Provider
-	if key != 0 {
-		provider = passport.Provider(h.held.ColumnText(5))
-	}
-	if err := h.held.Reset(); err != nil {
-		return nil, err
-	}
-	if !found {
+	if o == nil {
 		return nil, store.SettleLate(context.Background(), w.queries, s)
 	}
 	u := s.Usage
@@ -260,30 +254,57 @@ func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
 		int(u.Searches).int(u.FileSearches).int(u.AudioSeconds).exec(); err != nil {
 		return nil, err
 	}
-	moved = &move{passport.GrantID(grant), detail, -amount, s.Actual, store.Bit(s.Reached) - 1}
-	for i := range 2 { // a grant of one detail has no second row
-		if err := h.shift(grant, detail, i, int64(moved.held), int64(moved.settled), moved.calls); err != nil {
+	if h.raw.Changes() == 0 { // closed since, behind our back
+		return nil, store.SettleLate(context.Background(), w.queries, s)
+	}
+	moved = &move{passport.GrantID(o.grant), o.detail, -o.amount, s.Actual, store.Bit(s.Reached) - 1}
+	for i := range o.budgets {
+		if err := h.shift(o.grant, o.detail, i, int64(moved.held), int64(moved.settled), moved.calls); err != nil {
 			return nil, err
 		}
 	}
-	if err := h.shiftCeiling(passport.PersonCeiling, person, amount, s.Actual); err != nil {
+	if err := h.shiftCeiling(passport.PersonCeiling, o.person, o.amount, s.Actual); err != nil {
 		return nil, err
 	}
-	if err := h.shiftCeiling(passport.KeyCeiling(provider), key, amount, s.Actual); err != nil {
+	if err := h.shiftCeiling(passport.KeyCeiling(o.provider), o.key, o.amount, s.Actual); err != nil {
 		return nil, err
 	}
-	if err := h.tell(store.SettledEvent(s, passport.GrantID(grant), amount)); err != nil {
+	if err := h.tell(store.SettledEvent(s, passport.GrantID(o.grant), o.amount)); err != nil {
 		return nil, err
 	}
-	if person != 0 || key != 0 {
-		if err := store.TellPassedCeilings(context.Background(), w.queries, s.ID, provider, person, key, s.At); err != nil {
+	if o.person != 0 || o.key != 0 {
+		if err := store.TellPassedCeilings(context.Background(), w.queries, s.ID, o.provider, o.person, o.key, s.At); err != nil {
 			return nil, err
 		}
 	}
-	if s.Actual <= amount {
+	if s.Actual <= o.amount {
 		return moved, nil
 	}
-	return nil, store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(grant), amount)
+	return nil, store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(o.grant), o.amount)
+}
+
+// opened is a hold that is open, as its settlement needs it.
+type opened struct {
+	grant       string
+	detail      int
+	amount      passport.Money
+	budgets     int   // on its path: the total, and the detail's where the grant has several
+	person, key int64 // months of the ceilings that it holds on; 0: none
+	provider    passport.Provider
+}
+
+// open reads a hold that is open; nil if there is none. A grant of one detail has no second budget: to move it changes nothing.
+func (h *hot) open(id passport.ReservationID) (*opened, error) {
+	if err := bind(h.held).text(string(id)).err; err != nil {
+		return nil, err
+	}
+	found := h.held.Step()
+	o := &opened{grant: h.held.ColumnText(0), detail: int(h.held.ColumnInt64(1)), amount: passport.Money(h.held.ColumnInt64(2)), budgets: 2,
+		person: h.held.ColumnInt64(3), key: h.held.ColumnInt64(4), provider: passport.Provider(h.held.ColumnText(5))}
+	if err := h.held.Reset(); err != nil || !found {
+		return nil, err
+	}
+	return o, nil
 }
 
 // shift moves money and calls on one budget of a path: the total's for 0, the detail's for 1.

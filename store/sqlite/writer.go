@@ -26,6 +26,7 @@ const (
 	lateSize    = queueSize              // settlements that wait to be tried again
 	gatherTime  = 500 * time.Microsecond // for others in flight to join a commit that somebody waits for
 	settleTime  = 2 * time.Millisecond   // for somebody to wait for a commit of settlements alone
+	openSize    = 32_768                 // open holds that are remembered; settlements of others read them
 	retryTime   = time.Second            // between tries while nothing else is written
 	poisonTries = 3                      // of a settlement that fails alone
 )
@@ -36,6 +37,7 @@ type job struct {
 	keeps  bool // the step changes no token, grant, budget or setting that is there
 	hold   *passport.Hold
 	held   passport.Held
+	opened *opened // what the hold opened, for its settlement
 	settle *passport.Settlement
 	moved  *move // what the settlement did; nil: more than move tells, or nothing
 
@@ -63,13 +65,15 @@ type writer struct {
 	hot     *hot
 	watch   watch // grants that may soon pass a mark
 	known   *committed
-	late    []*job // settlements of failed commits, in their order, before all that is queued
+	opened  map[passport.ReservationID]*opened // holds that are committed and open, lately: their settlements need not read them
+	late    []*job                             // settlements of failed commits, in their order, before all that is queued
 	log     *slog.Logger
 	lost    error // for Close, when done is closed
 }
 
 func startWriter(conn *sql.Conn, known *committed, log *slog.Logger) (*writer, error) {
-	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), watch: newWatch(), known: known, log: log}
+	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), watch: newWatch(), known: known,
+		opened: map[passport.ReservationID]*opened{}, log: log}
 	err := conn.Raw(func(c any) error {
 		w.raw = c.(driver.Conn).Raw()
 		return nil
@@ -237,11 +241,32 @@ func (w *writer) commit(jobs []*job) {
 		err = w.attempt(run, true)
 	}
 	w.known.end(run, err == nil)
+	w.remember(run, err == nil)
 	if err != nil {
 		w.log.Error("database: commit", "jobs", len(run), "err", err)
 	}
 	for _, j := range run {
 		w.answer(j, err)
+	}
+}
+
+// remember keeps the holds of a commit for their settlements and lets those go that are settled. After any other change, and after a
+// commit whose outcome is unknown, what is open is read again.
+func (w *writer) remember(jobs []*job, done bool) {
+	if !done || len(w.opened) > openSize {
+		clear(w.opened)
+		return
+	}
+	for _, j := range jobs {
+		switch {
+		case j.err != nil:
+		case j.hold != nil:
+			w.opened[j.hold.ID] = j.opened
+		case j.settle != nil:
+			delete(w.opened, j.settle.ID)
+		case !j.keeps:
+			clear(w.opened)
+		}
 	}
 }
 
@@ -332,7 +357,7 @@ func (w *writer) guarded(j *job) error {
 func (w *writer) apply(j *job) (err error) {
 	switch {
 	case j.hold != nil:
-		if j.held, err = w.hold(*j.hold); err == nil {
+		if j.held, j.opened, err = w.hold(*j.hold); err == nil {
 			w.watch.see(j.hold.Grant, j.held.Total)
 		}
 		return err
@@ -345,6 +370,9 @@ func (w *writer) apply(j *job) (err error) {
 		}
 		return store.FreeClaim(context.Background(), w.queries, *j.settle)
 	default:
+		if !j.keeps {
+			clear(w.opened) // a settlement behind it in this commit must see what it changes
+		}
 		return j.step(context.Background(), w.queries)
 	}
 }
