@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -404,6 +405,12 @@ func TestInstancesAreOneBroker(t *testing.T) {
 				t.Errorf("a setup link after setup: %d", other.page.status)
 			}
 		}
+	}
+	// One with another key file does not start: what is sealed does not open.
+	third := maps.Clone(b.env)
+	third["AIPASSPORT_LISTEN"], third["AIPASSPORT_KEK_FILE"] = "127.0.0.1:0", filepath.Join(t.TempDir(), "kek")
+	if code, out := runOnce(t, third, "serve"); code == 0 || !strings.Contains(out, "open the signing key") {
+		t.Errorf("an instance with another key file: %d\n%s", code, out)
 	}
 	g := a.give(native[0].scope(500, 100))
 	if x := b.call(native[0], g.token, "no key"); x.status == 200 {
