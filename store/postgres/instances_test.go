@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/testutil"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/postgres"
 	"github.com/devrelopers/aipassport/store/storetest"
@@ -109,8 +111,8 @@ func TestAPeerChargesTheDead(t *testing.T) {
 	if kinds[passport.CallCharged] != 3 || kinds[passport.CallSettled] != 3 {
 		t.Errorf("got %v, want 3 charged, and 3 settled: one in time, two late", kinds)
 	}
-	for dead := dead; ; { // it goes on by itself, at a new epoch
-		_, err := dead.Hold(t.Context(), ask("g", "again", 1))
+	for ctx := testutil.Context(t); ; { // it goes on by itself, at a new epoch
+		_, err := dead.Hold(ctx, ask("g", "again", 1))
 		if err == nil {
 			break
 		}
@@ -218,11 +220,11 @@ func TestARestartLosesAndDoublesNothing(t *testing.T) {
 		all.Go(func() { l.calls(t, w, rand.New(rand.NewPCG(seed, uint64(w)))) })
 	}
 	for _, mode := range []pgtest.Mode{pgtest.Immediate, pgtest.Fast, pgtest.Immediate} {
-		l.awaitMore(200)
+		l.awaitMore(t, 200)
 		server.Stop(t, mode)
 		server.Start(t)
 	}
-	l.awaitMore(200)
+	l.awaitMore(t, 200)
 	close(l.stop)
 	all.Wait()
 	var settled passport.Money
@@ -308,8 +310,9 @@ func (l *load) calls(t *testing.T, w int, rng *rand.Rand) {
 }
 
 // awaitMore returns when so many more calls have been made.
-func (l *load) awaitMore(n int) {
-	from := -1
+func (l *load) awaitMore(t *testing.T, n int) {
+	t.Helper()
+	ctx, from := testutil.Context(t), -1
 	for {
 		l.mu.Lock()
 		now := len(l.sent)
@@ -320,7 +323,10 @@ func (l *load) awaitMore(n int) {
 		if now >= from+n {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		if ctx.Err() != nil {
+			t.Fatalf("%d calls in a minute, want %d", now-from, n)
+		}
+		runtime.Gosched()
 	}
 }
 
@@ -347,4 +353,28 @@ func TestAStartLeavesLivePeersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, url, `SELECT count(*) = 2 FROM instance`) // nothing of it is open
+}
+
+// While the database was away all leases ran out, and their owners live: the first one back does not charge what the others hold.
+func TestNobodyIsTakenForDeadBecauseTheDatabaseWasAway(t *testing.T) {
+	server := pgtest.New(t)
+	url := server.Database(t)
+	way := lineTo(t, url)
+	const lease = 1500 * time.Millisecond
+	first, second := open(t, withLease(options(url), lease)), open(t, withLease(options(way.url), lease))
+	active(t, first, "g", 1, 10)
+	hold(t, second, ask("g", "r1", 100))
+	hold(t, first, ask("g", "r2", 100))
+	await(t, url, `SELECT min(lease_until) > clock_timestamp() + INTERVAL '0.7 s' FROM instance`)
+	way.set(true)
+	server.Stop(t, pgtest.Immediate)
+	<-time.After(lease) // the outage is longer than a lease: that is what the test is about
+	server.Start(t)
+	await(t, url, `SELECT count(*) = 1 FROM instance WHERE lease_until > clock_timestamp()`) // the first is back, and the second is late
+	way.set(false)
+	await(t, url, `SELECT count(*) = 2 FROM instance WHERE lease_until > clock_timestamp()`)
+	want := passport.Balance{Cap: passport.Cent, Held: 200, CallsCap: 10, Calls: 2}
+	if got := total(t, first, "g"); got != want {
+		t.Errorf("got %+v, want %+v: nothing charged", got, want)
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/devrelopers/aipassport/internal/testutil"
 )
 
 // line is the way from a store to its server, which a test can break: cut it is as if the process were dead to all others; deaf, what
@@ -136,13 +138,14 @@ func sqlOn(t *testing.T, url string, statements ...string) {
 // await asks until a query says true.
 func await(t *testing.T, url, query string) {
 	t.Helper()
-	c, err := pgx.Connect(t.Context(), url)
+	ctx := testutil.Context(t)
+	c, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close(t.Context())
+	defer c.Close(ctx)
 	for ok := false; !ok; {
-		if err := c.QueryRow(t.Context(), query).Scan(&ok); err != nil {
+		if err := c.QueryRow(ctx, query).Scan(&ok); err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
 	}
