@@ -77,11 +77,11 @@ func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
 	if c.BodyBytes < 0 || c.Parts < 0 || c.Choices < 1 || c.Searches < 0 || c.FileSearches < 0 || maxOutput < 0 {
 		return beyond
 	}
-	if !p.bounds(c) {
+	shares, ok := p.shares(c)
+	if !ok || !p.bounded(c) {
 		return beyond
 	}
 	rounds, window := int64(1), p.window()
-	shares, _ := p.shares(c)
 	if c.Searches > 0 {
 		rounds = searchRounds
 		shares.text = window // what is found can fill it
@@ -103,14 +103,19 @@ func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
 }
 
 // bounds says whether the tariff and the tables of vision.go bound what c can cost.
-func (p ModelPrice) bounds(c passport.Call) bool {
+func (p *ModelPrice) bounds(c passport.Call) bool {
 	_, counted := p.shares(c)
+	return counted && p.bounded(c)
+}
+
+// bounded is bounds without the input.
+func (p *ModelPrice) bounded(c passport.Call) bool {
 	_, fixed, tabled := p.fixedOutput()
-	return counted && (tabled || !fixed) && (c.Searches == 0 || p.Context > 0)
+	return (tabled || !fixed) && (c.Searches == 0 || p.Context > 0)
 }
 
 // window is the most input that one sampling can have.
-func (p ModelPrice) window() int64 {
+func (p *ModelPrice) window() int64 {
 	if p.Context > 0 {
 		return p.Context
 	}
@@ -124,7 +129,7 @@ func (s shares) sum() int64 { return plus(plus(s.text, s.image), s.audio) }
 
 // shares bounds the input: no token of text is shorter than a byte, images by the tables of vision.go, sound by its length, or by
 // the window where that is unknown. Not ok: it cannot be bounded.
-func (p ModelPrice) shares(c passport.Call) (shares, bool) {
+func (p *ModelPrice) shares(c passport.Call) (shares, bool) {
 	allowance := int64(templateBase)
 	if p.Provider == passport.Anthropic && c.Parts >= 2 {
 		allowance += anthropicTools
@@ -159,8 +164,11 @@ type rated struct {
 
 // dearestInput is what the shares cost at worst: each at the highest rate that can apply to it, and where a window cuts them, the
 // dearest are what is left. Which part of a prompt a provider reads from a cache or writes to one is not ours to know.
-func (p ModelPrice) dearestInput(s shares, window, rounds int64, t Tier) passport.Cost {
+func (p *ModelPrice) dearestInput(s shares, window, rounds int64, t Tier) passport.Cost {
 	text := max(t.Input, t.CacheRead, t.CacheWrite, t.CacheWrite1h)
+	if s.image == 0 && s.audio == 0 { // most calls
+		return passport.Cost{}.Add(times(min(s.text, window), rounds), text)
+	}
 	sorts := [...]rated{{s.text, text}, {s.image, max(text, p.InputImage, p.CacheImage)}, {s.audio, max(text, p.InputAudio, p.CacheAudio)}}
 	slices.SortFunc(sorts[:], func(a, b rated) int { return cmp.Compare(b.rate, a.rate) })
 	var cost passport.Cost
@@ -172,7 +180,7 @@ func (p ModelPrice) dearestInput(s shares, window, rounds int64, t Tier) passpor
 }
 
 // seconds bounds the sound of a call that is billed by its length; clipTokens has refused what has none.
-func (p ModelPrice) seconds(c passport.Call) (sum int64) {
+func (p *ModelPrice) seconds(c passport.Call) (sum int64) {
 	if p.AudioSecond == 0 {
 		return 0
 	}
@@ -255,6 +263,9 @@ func (p ModelPrice) wishedOutput() int64 {
 
 // outputFor is the largest output cap, at most wish, whose worst case amount covers. It is 0 if amount covers none.
 func (p ModelPrice) outputFor(c passport.Call, amount passport.Money, wish int64) int64 {
+	if p.WorstCase(c, wish) <= amount { // as a rule
+		return wish
+	}
 	over := sort.Search(int(wish), func(n int) bool { return p.WorstCase(c, int64(n)+1) > amount })
 	return int64(over)
 }

@@ -11,7 +11,7 @@ import (
 const MaxSide = 65_535
 
 // imageTokens is the most model tokens that an image can count for. Not ok: nothing bounds it.
-func (p ModelPrice) imageTokens(i passport.Image) (int64, bool) {
+func (p *ModelPrice) imageTokens(i passport.Image) (int64, bool) {
 	if i.Width < 1 || i.Height < 1 || i.Width > MaxSide || i.Height > MaxSide {
 		return 0, false
 	}
@@ -134,7 +134,7 @@ func openAITokens(model string, i passport.Image) int64 {
 
 // readsBase64 says whether the model was seen to count an image's base64 as text in chat completions
 // (community.openai.com/t/gpt-5-4-mini-66k-prompt-tokens-for-a-1920x1080-png/1380539).
-func (p ModelPrice) readsBase64() bool {
+func (p *ModelPrice) readsBase64() bool {
 	return strings.HasPrefix(p.Model, "gpt-5.4-mini") || strings.HasPrefix(p.Model, "gpt-5.4-nano")
 }
 
@@ -168,7 +168,7 @@ const (
 
 // clipTokens is the most model tokens that a piece of sound can count for: by its length, or the whole window where that is
 // unknown. Not ok: nothing bounds it.
-func (p ModelPrice) clipTokens(c passport.Clip) (int64, bool) {
+func (p *ModelPrice) clipTokens(c passport.Clip) (int64, bool) {
 	seconds, known := c.Seconds.Get()
 	switch {
 	case p.AudioSecond > 0:
@@ -186,7 +186,7 @@ func (p ModelPrice) clipTokens(c passport.Clip) (int64, bool) {
 
 // fixedOutput is the most that one answer of a model can have where a call cannot set a cap: OpenAI's models for other things
 // than chat. Not ok: nothing bounds it.
-func (p ModelPrice) fixedOutput() (tokens int64, fixed, ok bool) {
+func (p *ModelPrice) fixedOutput() (tokens int64, fixed, ok bool) {
 	switch {
 	case p.Kind == passport.KindEmbedding:
 		return 0, true, true
