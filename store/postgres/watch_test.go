@@ -121,6 +121,30 @@ func TestThreat09OthersHearWhatEnds(t *testing.T) {
 	e.hears(t, "stopped", time.Second)
 }
 
+// What is not in flight here is not polled for, so it can only have been notified: the quick way works too.
+func TestThreat09EndsAreNotified(t *testing.T) {
+	url := pgtest.Database(t)
+	a, b := open(t, options(url)), open(t, options(url))
+	e := watch(t, b)
+	for i := range 50 { // what is said before it listens is not heard
+		g := active(t, a, passport.GrantID(fmt.Sprint("g", i)), 100, 100)
+		change(t, a, g, passport.GrantRevoked)
+		timer := time.NewTimer(200 * time.Millisecond)
+		for waits := true; waits; {
+			ok, grew := e.has(string(g.ID) + " revoked")
+			if ok {
+				return
+			}
+			select {
+			case <-grew:
+			case <-timer.C:
+				waits = false
+			}
+		}
+	}
+	t.Error("nothing was notified")
+}
+
 // An instance whose listening connection is ended before and after each revoke hears of it within a second all the same.
 func TestThreat09ADeadListenerIsNoDeafness(t *testing.T) {
 	server := pgtest.New(t)
