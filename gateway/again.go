@@ -22,6 +22,9 @@ const maxKeeping = 64 << 20
 // stillRunning is what a caller is told to wait while an earlier call with its key runs, whose answer will be kept.
 const stillRunning = time.Second
 
+// changing are the headers that make a call another one.
+var changing = []string{HeaderClamp, "Anthropic-Version", "Anthropic-Beta"}
+
 // claim reads the Idempotency-Key of a request. The zero Claim: it has none.
 func (c *call) claim() (passport.Claim, error) {
 	keys := c.r.Header.Values("Idempotency-Key")
@@ -34,8 +37,11 @@ func (c *call) claim() (passport.Claim, error) {
 	}
 	q := c.r.URL.Query()
 	q.Del("key") // a credential
-	return c.g.Repeats.Claim(c.standing.Grant.ID, keys[0],
-		[]byte(c.r.Method), []byte(c.r.URL.EscapedPath()), []byte(q.Encode()), c.raw)
+	parts := [][]byte{[]byte(c.r.Method), []byte(c.r.URL.EscapedPath()), []byte(q.Encode()), c.raw}
+	for _, name := range changing {
+		parts = append(parts, []byte(c.r.Header.Get(name)))
+	}
+	return c.g.Repeats.Claim(c.standing.Grant.ID, keys[0], parts...)
 }
 
 // again answers a call whose key an earlier one has, and says whether it did. Nothing is held or sent for it: the caller gets the

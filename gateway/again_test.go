@@ -125,6 +125,21 @@ func TestAKeyIsForOneCall(t *testing.T) {
 			t.Errorf("%s: got %+v, want 422 and %s", c.path, r, c.say)
 		}
 	}
+	req, err := http.NewRequest("POST", d.srv.URL+chatPath, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{"Authorization": "Bearer x", "Content-Type": "application/json", "Idempotency-Key": "k", gateway.HeaderClamp: "true"} {
+		req.Header.Set(k, v)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 422 {
+		t.Errorf("a header that changes the call: got %d, want 422", res.StatusCode)
+	}
 	if r := d.send(t, chatPath, strings.Repeat("x", 256), body); r.status != 400 || !strings.Contains(r.body, `"param":"Idempotency-Key"`) {
 		t.Errorf("a long key: got %+v", r)
 	}

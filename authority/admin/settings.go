@@ -33,6 +33,7 @@ type settingsView struct {
 	Last    time.Time
 	About   string // what the last try was of
 	Result  badge
+	Why     string // it was not delivered
 	In      string // what stands in the field
 	Error   string
 }
@@ -64,7 +65,8 @@ func (a *Admin) showSettings(w http.ResponseWriter, r *http.Request, v web.Visit
 		}
 		d.About, d.Result = eventTitle(hook.LastKind), badge{"ok", "check", "Delivered"}
 		if hook.LastError != "" {
-			d.Result = badge{"err-b", "alert", "Not delivered: " + hook.LastError}
+			d.Result = badge{"err-b", "alert", "Not delivered"}
+			d.Why = strings.ToUpper(hook.LastError[:1]) + hook.LastError[1:] + "."
 		}
 	}
 	title, status := "Settings", http.StatusOK

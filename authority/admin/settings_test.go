@@ -74,7 +74,7 @@ func TestTheWebhookIsSetTestedAndRemoved(t *testing.T) {
 	w.hook.w.LastAt, w.hook.w.LastKind = w.now, passport.GrantNearCap
 	says(t, w.get("/settings").Body.String(), "80 % of its money is spent", "Delivered")
 	w.hook.w.LastError, w.hook.w.Waiting, w.hook.w.NextAt = "answered 500", 2, w.now.Add(time.Minute)
-	says(t, w.get("/settings").Body.String(), "Not delivered: answered 500", "2 events wait.", "Tried again")
+	says(t, w.get("/settings").Body.String(), "Not delivered", "Answered 500.", "2 events wait.", "Tried again")
 	says(t, w.after("/settings/webhook", url.Values{"do": {"remove"}}), "The webhook is removed", "Set the webhook")
 	if rec := w.post("/settings/webhook", url.Values{"do": {"test"}}); rec.Code != http.StatusNotFound {
 		t.Errorf("a test of nothing: got %d, want 404", rec.Code)
