@@ -41,6 +41,7 @@ func judge(err error) verdict {
 		strings.HasPrefix(e.Code, "53"), // disk full, too many connections
 		strings.HasPrefix(e.Code, "55"), // lock not available
 		strings.HasPrefix(e.Code, "58"), // the system's own errors
+		e.Code == "25P03",               // we stood still in a transaction, and it was ended
 		e.Code == "25006",               // read-only: it recovers, or is a standby that will be promoted
 		e.Code == "23505":               // what was sent before is being committed right now
 		return undone

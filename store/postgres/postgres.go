@@ -93,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	single := cfg.ConnConfig.Copy()
 	single.ConnectTimeout = connectTime
-	setParams(single.RuntimeParams, map[string]time.Duration{})
+	setParams(single.RuntimeParams, map[string]time.Duration{"idle_in_transaction_session_timeout": idleMax})
 	if err := migrate(ctx, single); err != nil {
 		return nil, err
 	}
