@@ -270,7 +270,8 @@ func (c *call) fail(ctx context.Context, err error) {
 		c.refuse(p)
 	case c.stream && p.Kind != problem.ClientGone:
 		http.NewResponseController(c.w).SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
-		c.w.Write(c.native.Cut(p))
+		// Empty lines first: of an event that was cut, a piece has gone out that would swallow ours.
+		c.w.Write(append([]byte("\n\n"), c.native.Cut(p)...))
 	default:
 		panic(http.ErrAbortHandler)
 	}

@@ -70,11 +70,12 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // setup is what differs between desks.
 type setup struct {
 	provider passport.Provider
-	idle     time.Duration // a provider may be silent for so long
-	stale    bool          // step 1 sees the grant as it is now, for good
-	fiveXX   bool          // errors of 500 and above cost the hold
-	cutHold  bool          // cut streams cost the hold
-	rates    meter.Rates   // nil: in memory
+	idle     time.Duration    // a provider may be silent for so long
+	stale    bool             // step 1 sees the grant as it is now, for good
+	fiveXX   bool             // errors of 500 and above cost the hold
+	cutHold  bool             // cut streams cost the hold
+	now      func() time.Time // the gateway's clock; nil: the true one
+	rates    meter.Rates      // nil: in memory
 }
 
 func open(t *testing.T, stale bool) *desk {
@@ -84,6 +85,9 @@ func open(t *testing.T, stale bool) *desk {
 
 func openWith(t *testing.T, s setup) *desk {
 	t.Helper()
+	if s.now == nil {
+		s.now = time.Now
+	}
 	ctx := context.Background()
 	d := &desk{store: storetest.NewMemory(), board: recall.New(time.Now), fake: fakeprovider.New(fakeprovider.Keys{OpenAI: providerKey})}
 	stop, err := d.fake.Start()
@@ -127,7 +131,7 @@ func openWith(t *testing.T, s setup) *desk {
 		}
 		tk.stale = &s
 	}
-	d.gw = gateway.New(gateway.Config{Tokens: tk, Grants: d.store, Meter: m, Tariff: tariff, Board: d.board, Vault: v, Upstream: up, Repeats: &repeat.Keeper{Store: d.store, Box: box, Now: time.Now}, Now: time.Now,
+	d.gw = gateway.New(gateway.Config{Tokens: tk, Grants: d.store, Meter: m, Tariff: tariff, Board: d.board, Vault: v, Upstream: up, Repeats: &repeat.Keeper{Store: d.store, Box: box, Now: time.Now}, Now: s.now,
 		OpenAI: openai.New(), Anthropic: anthropic.New(), Google: gemini.New(),
 		Charge5xx: s.fiveXX, MaxBody: 1 << 20, MaxBodies: 2 << 20, BodyTimeout: time.Minute, WriteTimeout: time.Minute})
 	mux := http.NewServeMux()
@@ -355,6 +359,47 @@ func TestPanicIsCharged(t *testing.T) {
 	}()
 	if b := d.balance(t); b.Held != 0 || b.Settled == 0 {
 		t.Errorf("balance %+v, want nothing held and the hold charged", b)
+	}
+}
+
+// faulty is a tap with a bug of ours that shows in mid-stream.
+type faulty struct{ dialect.Tap }
+
+func (faulty) Pass([]byte) ([]byte, error) { panic("our bug") }
+
+type badInside struct{ dialect.Dialect }
+
+func (b badInside) Read(in dialect.Input) (*dialect.Request, error) {
+	r, err := b.Dialect.Read(in)
+	if err == nil {
+		tap := r.Tap
+		r.Tap = func() dialect.Tap { return faulty{tap()} }
+	}
+	return r, err
+}
+
+// TestAPanicInMidStreamCostsTheHold: what a tap says that did not come to its end is not believed.
+func TestAPanicInMidStreamCostsTheHold(t *testing.T) {
+	d := open(t, false)
+	d.gw.OpenAI = badInside{d.gw.OpenAI}
+	mux := http.NewServeMux()
+	for _, rt := range d.gw.Routes() {
+		mux.HandleFunc(rt.Pattern, rt.Handler)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(strings.Replace(streamBody, "100", "5000", 1)))
+	r.Header.Set("Authorization", "Bearer x")
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		mux.ServeHTTP(w, r)
+	}()
+	left, _, _ := told(t, w.Header())
+	if b := d.balance(t); b.Held != 0 || b.Settled != b.Cap-passport.Money(left) || b.Settled < 3000 {
+		t.Errorf("balance %+v, told %d are left: want the hold charged", b, left)
 	}
 }
 
