@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,19 @@ func (d *desk) allow(t *testing.T, keep bool) {
 	g := s.Grant
 	g.Version++
 	g.KeepAnswers = keep
+	if err := d.store.ChangeGrant(context.Background(), g, passport.Event{ID: passport.EventID(newID()), At: time.Now(), Grant: g.ID}); err != nil {
+		t.Fatal(err)
+	}
+	d.grant = g
+}
+
+// useUp lowers the grant's calls to those that were made.
+func (d *desk) useUp(t *testing.T) {
+	t.Helper()
+	g := d.grant
+	g.Version++
+	g.Details = slices.Clone(g.Details)
+	g.Details[0].MaxRequests = passport.LimitOf(d.balance(t).Calls)
 	if err := d.store.ChangeGrant(context.Background(), g, passport.Event{ID: passport.EventID(newID()), At: time.Now(), Grant: g.ID}); err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +210,7 @@ func TestAKeptAnswerIsReplayed(t *testing.T) {
 			d.allow(t, true)
 			d.fake.Next(c.b)
 			first := d.send(t, chatPath, "k", c.body)
+			d.useUp(t)
 			spent := d.balance(t)
 			again := d.send(t, chatPath, "k", c.body)
 			if again.status != 200 || again.body != first.body || again.header.Get("Content-Type") != first.header.Get("Content-Type") {
