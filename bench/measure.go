@@ -117,12 +117,14 @@ func (b *bed) held() error {
 func (b *bed) hold(t *target) error {
 	ramp := max(2*time.Second, time.Duration(b.o.streams)*time.Second/1500)
 	const measured = 5 * time.Second
-	b.up.pace.Store(&pace{chunks: int((ramp+measured)/time.Second) + 3, pause: time.Second})
+	end := make(chan struct{})
+	b.up.pace.Store(&pace{chunks: 1 << 20, pause: time.Second, end: end})
 	defer b.up.pace.Store(&pace{chunks: chunks})
 	before := t.p.use()
 	var failed, open atomic.Int64
-	var mu sync.Mutex // guards first
+	var mu sync.Mutex // guards the two below
 	var first []time.Duration
+	var last struct{ err error }
 	var wg sync.WaitGroup
 	begin := time.Now()
 	for i := range b.o.streams {
@@ -133,9 +135,12 @@ func (b *bed) hold(t *target) error {
 			defer c.close()
 			var once sync.Once
 			c.in.onRead = func() { once.Do(func() { open.Add(1) }) }
-			err := c.do(t.tokens[i%len(t.tokens)], time.Minute)
+			err := c.do(t.tokens[i%len(t.tokens)], 5*time.Minute)
 			if err != nil {
 				failed.Add(1)
+				mu.Lock()
+				last.err = err
+				mu.Unlock()
 				return
 			}
 			mu.Lock()
@@ -143,7 +148,11 @@ func (b *bed) hold(t *target) error {
 			mu.Unlock()
 		})
 	}
-	time.Sleep(time.Until(begin.Add(ramp + time.Second)))
+	time.Sleep(time.Until(begin.Add(ramp)))
+	for open.Load()+failed.Load() < int64(b.o.streams) && time.Since(begin) < ramp+time.Minute {
+		time.Sleep(100 * time.Millisecond)
+	}
+	time.Sleep(time.Second)
 	from, all := t.p.use(), open.Load()
 	var held []float64
 	for range int(measured / (250 * time.Millisecond)) {
@@ -151,9 +160,10 @@ func (b *bed) hold(t *target) error {
 		held = append(held, float64(t.p.use().memory))
 	}
 	to := t.p.use()
+	close(end)
 	wg.Wait()
 	if all < int64(b.o.streams) {
-		return fmt.Errorf("%s: %d of %d streams were open when they should", t.name, all, b.o.streams)
+		return fmt.Errorf("%s: %d of %d streams could be opened, %d of them failed, the last: %w", t.name, all, b.o.streams, failed.Load(), last.err)
 	}
 	slices.Sort(first)
 	now := middle(held)

@@ -37,6 +37,7 @@ type mock struct {
 type pace struct {
 	chunks int
 	pause  time.Duration
+	end    <-chan struct{} // closed: no more chunks, however many are left
 }
 
 func startMock() (*mock, error) {
@@ -113,7 +114,12 @@ func (m *mock) stream(w io.Writer) error {
 		if i == 0 {
 			piece = m.first
 		} else if p.pause > 0 {
-			time.Sleep(p.pause)
+			select {
+			case <-time.After(p.pause):
+			case <-p.end:
+				_, err := w.Write(m.last)
+				return err
+			}
 		}
 		if _, err := w.Write(piece); err != nil {
 			return err
