@@ -8,10 +8,18 @@ import (
 	"time"
 )
 
-// deadlines notes the last write deadline.
+// deadlines notes the last write deadline, and what is written without one.
 type deadlines struct {
 	*httptest.ResponseRecorder
 	last time.Time
+	bare string
+}
+
+func (d *deadlines) Write(p []byte) (int, error) {
+	if d.last.IsZero() {
+		d.bare += string(p)
+	}
+	return d.ResponseRecorder.Write(p)
 }
 
 func (d *deadlines) SetWriteDeadline(t time.Time) error { d.last = t; return nil }
@@ -36,6 +44,9 @@ func TestWhatIsLeftHasADeadline(t *testing.T) {
 			r.Header.Set("Authorization", c.token)
 			r.Header.Set("Content-Type", "application/json")
 			mux.ServeHTTP(w, r)
+			if w.bare != "" && strings.HasPrefix(c.path, "/v1/") {
+				t.Errorf("written without a deadline: %s", w.bare)
+			}
 			if w.last.IsZero() {
 				t.Errorf("status %d went out without a deadline", w.Code)
 			}
