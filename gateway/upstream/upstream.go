@@ -49,7 +49,7 @@ func New(cfg Config) *Client {
 		DisableCompression:     true, // an encoded answer could be a bomb, and its usage unreadable
 		MaxResponseHeaderBytes: 64 << 10,
 		ReadBufferSize:         4 << 10,
-		WriteBufferSize:        4 << 10,
+		WriteBufferSize:        2 << 10, // kept by each connection for as long as its stream goes on
 	}}
 }
 
