@@ -166,6 +166,9 @@ func TestThreat09RevokeAtOneInstanceEndsStreamsAtAll(t *testing.T) {
 				t.Fatal(x)
 			}
 			acknowledged := time.Now()
+			if st := a.standing(g.id); st.ReservedMicroUsd != 0 {
+				t.Errorf("it is answered while %d micro-dollars are held for calls that may be on their way", st.ReservedMicroUsd)
+			}
 			sent := len(a.fake.Requests())
 			client, upstream := a.endTogether(streams, acknowledged)
 			t.Logf("answered after %s; clients were cut %s after it, upstream calls %s", acknowledged.Sub(asked), client, upstream)
