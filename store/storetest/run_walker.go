@@ -28,6 +28,7 @@ func testWalk(t *testing.T, b *bench) {
 		walks++
 		w := &walker{b: b, begins: time.Date(2030, time.Month(1+2*walks), 1, 0, 0, 0, 0, time.UTC),
 			p: paper{most: map[passport.CeilingID]passport.Money{}, earlier: map[monthKey]passport.Money{}}}
+		w.clear() // what the walk before has left, which may not have come to its end
 		for range 2 {
 			w.start(t)
 		}
@@ -45,16 +46,20 @@ func testWalk(t *testing.T, b *bench) {
 			"orphans": w.orphans,
 			"":        w.compare,
 		})
-		b.ok(b.s.Stop(ctx(), false, b.event(passport.AppsResumed, "")))
-		for _, id := range walkCeilings {
-			b.ok(b.s.RemoveCeiling(ctx(), id, b.event("", "")))
-		}
-		_, _, err := b.s.ChargeOrphans(ctx(), w.begins.AddDate(0, 1, 0))
-		b.ok(err)
 	})
 	b.sound()
 	b.reopen()
 	b.sound()
+}
+
+// clear ends what is in the way of a walk on a store that others have walked on.
+func (w *walker) clear() {
+	w.b.ok(w.b.s.Stop(ctx(), false, w.b.event(passport.AppsResumed, "")))
+	for _, id := range walkCeilings {
+		w.b.ok(w.b.s.RemoveCeiling(ctx(), id, w.b.event("", "")))
+	}
+	_, _, err := w.b.s.ChargeOrphans(ctx(), w.begins)
+	w.b.ok(err)
 }
 
 func (w *walker) start(t *rapid.T) {
