@@ -255,6 +255,7 @@ func TestThreat10UpstreamSeesOnlyTheBrokersHeaders(t *testing.T) {
 			if streaming {
 				path = s.streamPath
 			}
+			h.Set("Idempotency-Key", fmt.Sprintf("%s stream=%v", s.name, streaming)) // of another body it is refused
 			if a := b.send("POST", path, s.body(s.model, "x", 50, streaming), h); a.status != 200 {
 				t.Errorf("%s: %s", s.name, a)
 				continue
