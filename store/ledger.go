@@ -27,14 +27,6 @@ func NoDetail(h passport.Hold) error {
 	return problem.New(problem.Invalid, "grant %s has no detail %d", h.Grant, h.Detail)
 }
 
-// CheckPath says whether the budgets found are the hold's: the total, and the detail's own where the grant has several.
-func CheckPath(h passport.Hold, found int) error {
-	if found == 1 && h.Detail > 0 {
-		return NoDetail(h)
-	}
-	return nil
-}
-
 // Admit decides how much a hold gets of the budgets on its path, the grant's total first: the amount asked, or all that is
 // left if that is at least the least. Errors: CallsSpent, BudgetSpent; the detail names the budget that was too small.
 func Admit(h passport.Hold, path ...passport.Balance) (passport.Money, error) {

@@ -13,12 +13,8 @@ import (
 // The statements of every call, prepared once on the writer's connection. ?n is SQLite's own way to bind by number. None of
 // them has IN, OR or RETURNING: for these SQLite builds a table in memory each time, which costs more than a second statement.
 const (
-	sqlPath = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at,
-		EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling)
-		FROM budget WHERE grant_id = ?1 AND seq <= ?2 ORDER BY seq`
 	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING`
-	sqlMove  = `UPDATE budget SET held = held + ?3, settled = settled + ?4, calls = calls + ?5 WHERE grant_id = ?1 AND seq = ?2`
 	sqlEvent = `INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
 	sqlHeld  = `SELECT grant_id, detail, amount, person_month, key_month, provider FROM reservation WHERE id = ?1 AND state = 'held'`
 	sqlEnd   = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
@@ -36,20 +32,20 @@ const (
 )
 
 type hot struct {
-	raw                                                                   *sqlite3.Conn
-	begin, commit, path, reserve, move, event, held, end, reserved, state *sqlite3.Stmt
-	ceiling, take, shiftMonth                                             *sqlite3.Stmt
+	raw                                                       *sqlite3.Conn
+	begin, commit, reserve, event, held, end, reserved, state *sqlite3.Stmt
+	budgets, write, switchSt, ceiling, take, shiftMonth       *sqlite3.Stmt
+	sheet                                                     sheet
 }
 
 func prepareHot(raw *sqlite3.Conn) (*hot, error) {
-	h := &hot{raw: raw}
+	h := &hot{raw: raw, sheet: sheet{grants: map[string]*account{}}}
 	for _, p := range []struct {
 		into **sqlite3.Stmt
 		sql  string
 	}{
-		{&h.begin, `BEGIN IMMEDIATE`}, {&h.commit, `COMMIT`}, {&h.path, sqlPath}, {&h.reserve, sqlReserve}, {&h.move, sqlMove},
-		{&h.event, sqlEvent}, {&h.held, sqlHeld}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.state, sqlState},
-		{&h.ceiling, sqlCeiling}, {&h.take, sqlTake}, {&h.shiftMonth, sqlShift},
+		{&h.begin, `BEGIN IMMEDIATE`}, {&h.commit, `COMMIT`}, {&h.reserve, sqlReserve}, {&h.event, sqlEvent}, {&h.held, sqlHeld}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.state, sqlState},
+		{&h.budgets, sqlBudgets}, {&h.write, sqlWrite}, {&h.switchSt, sqlSwitch}, {&h.ceiling, sqlCeiling}, {&h.take, sqlTake}, {&h.shiftMonth, sqlShift},
 	} {
 		st, _, err := raw.PrepareFlags(p.sql, sqlite3.PREPARE_PERSISTENT)
 		if err != nil {
@@ -62,8 +58,8 @@ func prepareHot(raw *sqlite3.Conn) (*hot, error) {
 
 func (h *hot) close() error {
 	var errs []error
-	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.path, h.reserve, h.move, h.event, h.held, h.end, h.reserved, h.state,
-		h.ceiling, h.take, h.shiftMonth} {
+	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.reserve, h.event, h.held, h.end, h.reserved, h.state,
+		h.budgets, h.write, h.switchSt, h.ceiling, h.take, h.shiftMonth} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
@@ -73,7 +69,7 @@ func (h *hot) close() error {
 
 // hold checks, then writes. A refusal has written nothing.
 func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
-	path, ceilings, amount, err := h.admit(ask)
+	a, ceilings, amount, err := h.admit(ask)
 	if err != nil {
 		return passport.Held{}, nil, h.reason(ask, err)
 	}
@@ -86,10 +82,8 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 	if h.raw.Changes() == 0 {
 		return passport.Held{}, nil, store.Exists("reservation")
 	}
-	for i := range path {
-		if err := h.shift(string(ask.Grant), ask.Detail, i, int64(amount), 0, 1); err != nil {
-			return passport.Held{}, nil, err
-		}
+	if err := h.move(a, ask.Detail, amount, 0, 1); err != nil {
+		return passport.Held{}, nil, err
 	}
 	for _, c := range ceilings {
 		if err := bind(h.take).text(string(c.ID)).int(int64(c.Month)).int(int64(amount)).exec(); err != nil {
@@ -99,59 +93,44 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 	if err := h.tell(store.HeldEvent(ask, amount)); err != nil {
 		return passport.Held{}, nil, err
 	}
-	for i := range path {
-		path[i].Held += amount
-		path[i].Calls++
-	}
-	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, budgets: len(path), person: monthOf(ceilings, true), key: monthOf(ceilings, false),
-		provider: ask.Provider}
+	path := a.on(ask.Detail)
+	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, person: monthOf(ceilings, true), key: monthOf(ceilings, false), provider: ask.Provider}
 	return passport.Held{Amount: amount, Total: path[0], Detail: path[len(path)-1], Left: store.LeftOn(amount, path, ceilings)}, o, nil
 }
 
-// admit reads the budgets and ceilings of a hold and decides what it gets.
-func (h *hot) admit(ask passport.Hold) ([]passport.Balance, []passport.Ceiling, passport.Money, error) {
-	if err := bind(h.path).text(string(ask.Grant)).int(int64(ask.Detail) + 1).err; err != nil {
-		return nil, nil, 0, err
-	}
-	path := make([]passport.Balance, 0, 2)
-	var status passport.GrantState
-	var end int64
-	var stopped, capped bool
-	for h.path.Step() {
-		seq := h.path.ColumnInt64(5)
-		if seq == 0 {
-			status, end, stopped = stateOf(h.path.ColumnRawText(6)), h.path.ColumnInt64(7), h.path.ColumnInt64(8) != 0
-			capped = h.path.ColumnInt64(9) != 0
-		}
-		if seq == 0 || seq == int64(ask.Detail)+1 {
-			path = append(path, balanceAt(h.path, 0))
-		}
-	}
-	if err := h.path.Reset(); err != nil {
+// admit looks at the budgets and ceilings of a hold and decides what it gets.
+func (h *hot) admit(ask passport.Hold) (*account, []passport.Ceiling, passport.Money, error) {
+	stopped, capped, err := h.switches()
+	if err != nil {
 		return nil, nil, 0, err
 	}
 	if stopped {
 		return nil, nil, 0, store.Stopped()
 	}
-	if len(path) == 0 {
-		return nil, nil, 0, h.unopened(ask)
-	}
-	if status != passport.GrantActive || end <= store.Micros(ask.At) {
-		return nil, nil, 0, store.NotLive(status, end, ask)
-	}
-	if err := store.CheckPath(ask, len(path)); err != nil {
+	a, err := h.account(string(ask.Grant))
+	if err != nil {
 		return nil, nil, 0, err
 	}
+	if len(a.budgets) == 0 {
+		return nil, nil, 0, h.unopened(ask)
+	}
+	if a.status != passport.GrantActive || a.end <= store.Micros(ask.At) {
+		return nil, nil, 0, store.NotLive(a.status, a.end, ask)
+	}
+	if ask.Detail >= max(1, len(a.budgets)-1) {
+		return nil, nil, 0, store.NoDetail(ask)
+	}
+	path := a.on(ask.Detail)
 	amount, err := store.Admit(ask, path...)
 	if err != nil || !capped {
-		return path, nil, amount, err
+		return a, nil, amount, err
 	}
 	ceilings, err := h.ceilings(ask)
 	if err != nil {
 		return nil, nil, 0, err
 	}
 	amount, err = store.AdmitCeilings(ask, amount, path, ceilings)
-	return path, ceilings, amount, err
+	return a, ceilings, amount, err
 }
 
 // ceilings reads those that are set and on the path of a hold: the person's, then the key's.
@@ -245,7 +224,7 @@ func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
 		}
 	}
 	if o == nil {
-		return nil, store.SettleLate(context.Background(), w.queries, s)
+		return nil, w.settleLate(s)
 	}
 	u := s.Usage
 	if err := bind(h.end).text(string(s.ID)).int(int64(s.Actual)).int(store.Bit(s.Reached)).text(string(s.Why)).int(store.Bit(u.Known)).
@@ -255,13 +234,15 @@ func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
 		return nil, err
 	}
 	if h.raw.Changes() == 0 { // closed since, behind our back
-		return nil, store.SettleLate(context.Background(), w.queries, s)
+		return nil, w.settleLate(s)
 	}
 	moved = &move{passport.GrantID(o.grant), o.detail, -o.amount, s.Actual, store.Bit(s.Reached) - 1}
-	for i := range o.budgets {
-		if err := h.shift(o.grant, o.detail, i, int64(moved.held), int64(moved.settled), moved.calls); err != nil {
-			return nil, err
-		}
+	a, err := h.account(o.grant)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.move(a, o.detail, moved.held, moved.settled, moved.calls); err != nil {
+		return nil, err
 	}
 	if err := h.shiftCeiling(passport.PersonCeiling, o.person, o.amount, s.Actual); err != nil {
 		return nil, err
@@ -280,7 +261,23 @@ func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
 	if s.Actual <= o.amount {
 		return moved, nil
 	}
-	return nil, store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(o.grant), o.amount)
+	return nil, w.beside(func() error {
+		return store.FreezeGrant(context.Background(), w.queries, s, passport.GrantID(o.grant), o.amount)
+	})
+}
+
+// settleLate is a settlement of what is not held any more.
+func (w *writer) settleLate(s passport.Settlement) error {
+	return w.beside(func() error { return store.SettleLate(context.Background(), w.queries, s) })
+}
+
+// beside runs what reads or writes budgets by statements of its own: it finds what was moved before it, and what it leaves is read anew.
+func (w *writer) beside(step func() error) error {
+	if err := w.hot.flush(); err != nil {
+		return err
+	}
+	w.hot.sheet.forget()
+	return step()
 }
 
 // opened is a hold that is open, as its settlement needs it.
@@ -288,28 +285,22 @@ type opened struct {
 	grant       string
 	detail      int
 	amount      passport.Money
-	budgets     int   // on its path: the total, and the detail's where the grant has several
 	person, key int64 // months of the ceilings that it holds on; 0: none
 	provider    passport.Provider
 }
 
-// open reads a hold that is open; nil if there is none. A grant of one detail has no second budget: to move it changes nothing.
+// open reads a hold that is open; nil if there is none.
 func (h *hot) open(id passport.ReservationID) (*opened, error) {
 	if err := bind(h.held).text(string(id)).err; err != nil {
 		return nil, err
 	}
 	found := h.held.Step()
-	o := &opened{grant: h.held.ColumnText(0), detail: int(h.held.ColumnInt64(1)), amount: passport.Money(h.held.ColumnInt64(2)), budgets: 2,
+	o := &opened{grant: h.held.ColumnText(0), detail: int(h.held.ColumnInt64(1)), amount: passport.Money(h.held.ColumnInt64(2)),
 		person: h.held.ColumnInt64(3), key: h.held.ColumnInt64(4), provider: passport.Provider(h.held.ColumnText(5))}
 	if err := h.held.Reset(); err != nil || !found {
 		return nil, err
 	}
 	return o, nil
-}
-
-// shift moves money and calls on one budget of a path: the total's for 0, the detail's for 1.
-func (h *hot) shift(grant string, detail, i int, held, settled, calls int64) error {
-	return bind(h.move).text(grant).int(int64(i * (detail + 1))).int(held).int(settled).int(calls).exec()
 }
 
 // shiftCeiling replaces what a hold took from a month by what its call cost; month 0: it took nothing there.

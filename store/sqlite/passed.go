@@ -45,6 +45,9 @@ func (w *writer) passed(s passport.Settlement) error {
 	if _, on := w.watch.on[s.Grant]; !on {
 		return nil
 	}
+	if err := w.hot.flush(); err != nil {
+		return err
+	}
 	b, err := store.TellPassed(context.Background(), w.queries, s.ID, s.Grant, s.At)
 	if err == nil && (b.Held == 0 || !store.MayPass(b)) {
 		w.watch.off[s.Grant] = struct{}{}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -23,12 +24,12 @@ import (
 const (
 	queueSize   = 4096
 	batchSize   = 512
-	lateSize    = queueSize              // settlements that wait to be tried again
-	gatherTime  = 500 * time.Microsecond // for others in flight to join a commit that somebody waits for
-	settleTime  = 2 * time.Millisecond   // for somebody to wait for a commit of settlements alone
-	openSize    = 32_768                 // open holds that are remembered; settlements of others read them
-	retryTime   = time.Second            // between tries while nothing else is written
-	poisonTries = 3                      // of a settlement that fails alone
+	lateSize    = queueSize            // settlements that wait to be tried again
+	gatherTurns = 8                    // times that others in flight are let run, to join a commit that somebody waits for
+	settleTime  = 2 * time.Millisecond // for somebody to wait for a commit of settlements alone
+	openSize    = 32_768               // open holds that are remembered; settlements of others read them
+	retryTime   = time.Second          // between tries while nothing else is written
+	poisonTries = 3                    // of a settlement that fails alone
 )
 
 // job is one write. Exactly one of step, hold and settle is set.
@@ -176,9 +177,21 @@ func (w *writer) gather() batch {
 	}
 	// 2. With calls in flight others are about to come. Without, the caller is alone: don't keep it waiting.
 	if b.waited && w.open.Load() > 0 {
-		w.collect(&b, gatherTime, func() bool { return false })
+		w.letJoin(&b)
 	}
 	return b
+}
+
+// letJoin lets those run who are about to come, as long as some do. It does not wait by a clock: half a millisecond of nothing to do
+// costs more than a commit that is smaller.
+func (w *writer) letJoin(b *batch) {
+	for range gatherTurns {
+		n := len(b.jobs)
+		runtime.Gosched()
+		if w.drain(b); len(b.jobs) == n {
+			return
+		}
+	}
 }
 
 // drain takes what is there.
@@ -311,6 +324,7 @@ func (w *writer) attempt(jobs []*job, careful bool) (err error) {
 		return err
 	}
 	w.watch.begin()
+	w.hot.sheet.forget()
 	defer func() {
 		if err != nil && !w.raw.GetAutocommit() {
 			err = errors.Join(err, w.raw.Exec(`ROLLBACK`))
@@ -328,6 +342,9 @@ func (w *writer) attempt(jobs []*job, careful bool) (err error) {
 			return err
 		}
 	}
+	if err := w.hot.flush(); err != nil {
+		return errors.Join(errHalfDone, err)
+	}
 	failpoint.Here() // then nothing of it is in the file
 	if err := w.hot.commit.Exec(); err != nil {
 		return err
@@ -339,10 +356,16 @@ func (w *writer) attempt(jobs []*job, careful bool) (err error) {
 
 // guarded runs a job in a savepoint and undoes it alone if it fails. Error: the transaction is gone.
 func (w *writer) guarded(j *job) error {
+	if err := w.hot.flush(); err != nil { // of the jobs before it, outside its savepoint
+		return errors.Join(errHalfDone, err)
+	}
 	if err := w.raw.Exec(`SAVEPOINT job`); err != nil {
 		return err
 	}
-	j.err = w.apply(j)
+	if j.err = w.apply(j); j.err == nil {
+		j.err = w.hot.flush()
+	}
+	w.hot.sheet.forget()
 	if w.raw.GetAutocommit() {
 		return errors.Join(errors.New("the transaction is gone"), j.err)
 	}
@@ -365,8 +388,10 @@ func (w *writer) apply(j *job) (err error) {
 		if j.moved, err = w.settle(*j.settle); err != nil {
 			return err
 		}
-		if err := w.passed(*j.settle); err != nil {
-			return err
+		if j.moved != nil { // what changed nothing passes nothing; what did more than move has looked by itself
+			if err := w.passed(*j.settle); err != nil {
+				return err
+			}
 		}
 		return store.FreeClaim(context.Background(), w.queries, *j.settle)
 	default:

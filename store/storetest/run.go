@@ -63,6 +63,7 @@ func Run(t *testing.T, open Open) {
 		{"answers are kept where the owner allows it", testAnswers},
 		{"a mark that is passed is told once", testPassed},
 		{"calls that are used up are told", testPassedCalls},
+		{"a mark is not passed by nothing", testPassedByNothing},
 		{"a mark is passed by orphans and by a breach", testPassedUnseen},
 		{"a ceiling that is passed is told once a month", testPassedCeiling},
 		{"events wait for the webhook", testWebhook},

@@ -106,6 +106,18 @@ func testPassedCalls(_ *testing.T, b *bench) {
 	b.equal(b.marks(g.ID), kinds(passport.GrantNearCalls, passport.GrantCallsSpent))
 }
 
+// testPassedByNothing: a settlement that comes again changes nothing, so it tells nothing, whatever is in flight meanwhile.
+func testPassedByNothing(_ *testing.T, b *bench) {
+	g := b.active(Detail(1000, 2))
+	first := b.hold(g.ID, 1)
+	b.settle(settlement(first, 1))
+	second := b.hold(g.ID, 1)
+	b.settle(settlement(first, 1))
+	b.equal(b.marks(g.ID), kinds())
+	b.settle(settlement(second, 1))
+	b.equal(b.marks(g.ID), kinds(passport.GrantCallsSpent))
+}
+
 func testPassedUnseen(_ *testing.T, b *bench) {
 	breach := b.active(Detail(1, 1000))
 	b.spend(breach.ID, 10, 8000)

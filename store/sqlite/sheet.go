@@ -1,0 +1,128 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
+)
+
+const (
+	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at FROM budget WHERE grant_id = ?1 ORDER BY seq`
+	sqlWrite   = `UPDATE budget SET held = ?3, settled = ?4, calls = ?5 WHERE grant_id = ?1 AND seq = ?2`
+	sqlSwitch  = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling)`
+)
+
+// sheet is the budgets that the jobs of one transaction move: each is read once and written once, however many calls are on it. It
+// begins empty with every transaction. Whatever else reads or changes budgets in the transaction (a step of the control plane, a
+// late settlement, a freeze, a mark that is passed) comes after flush, and a step or an undone job after forget too.
+type sheet struct {
+	grants            map[string]*account
+	dirty             []*account // in the order of their first move
+	switched          bool       // the two below were read
+	stopped, ceilings bool       // all apps are stopped; some ceiling is set
+}
+
+// account is a grant's budgets, the total first.
+type account struct {
+	grant   string
+	status  passport.GrantState
+	end     int64
+	budgets []passport.Balance
+	moved   bool
+}
+
+func (s *sheet) forget() {
+	clear(s.grants)
+	s.dirty, s.switched = s.dirty[:0], false
+}
+
+// account reads a grant's budgets, unless this transaction has read them already. None: it was never approved, or is unknown.
+func (h *hot) account(grant string) (*account, error) {
+	if a := h.sheet.grants[grant]; a != nil {
+		return a, nil
+	}
+	a := &account{grant: grant, budgets: make([]passport.Balance, 0, 2)}
+	if err := bind(h.budgets).text(grant).err; err != nil {
+		return nil, err
+	}
+	for h.budgets.Step() {
+		if len(a.budgets) == 0 {
+			a.status, a.end = stateOf(h.budgets.ColumnRawText(6)), h.budgets.ColumnInt64(7)
+		}
+		a.budgets = append(a.budgets, balanceAt(h.budgets, 0))
+	}
+	if err := h.budgets.Reset(); err != nil {
+		return nil, err
+	}
+	h.sheet.grants[grant] = a
+	return a, nil
+}
+
+// switches reads what is set over all grants, once a transaction.
+func (h *hot) switches() (stopped, ceilings bool, err error) {
+	s := &h.sheet
+	if s.switched {
+		return s.stopped, s.ceilings, nil
+	}
+	if !h.switchSt.Step() {
+		return false, false, fmt.Errorf("read what is set over all grants: %w", h.switchSt.Err())
+	}
+	s.stopped, s.ceilings = h.switchSt.ColumnInt64(0) != 0, h.switchSt.ColumnInt64(1) != 0
+	if err := h.switchSt.Reset(); err != nil {
+		return false, false, err
+	}
+	s.switched = true
+	return s.stopped, s.ceilings, nil
+}
+
+// path is the places of the budgets of a detail: the total's, and the detail's own where the grant has several.
+func (a *account) path(detail int) []int {
+	if len(a.budgets) > 1 {
+		return []int{0, detail + 1}
+	}
+	return []int{0}
+}
+
+// on is the budgets of a detail, the total first.
+func (a *account) on(detail int) []passport.Balance {
+	path := a.path(detail)
+	out := make([]passport.Balance, len(path))
+	for i, at := range path {
+		out[i] = a.budgets[at]
+	}
+	return out
+}
+
+// move moves money and calls on the budgets of a detail. Error: the file is damaged. That no budget goes below nothing is the table's
+// CHECK, when it is written.
+func (h *hot) move(a *account, detail int, held, settled passport.Money, calls int64) error {
+	for _, i := range a.path(detail) {
+		if i >= len(a.budgets) { // none, where a grant lost its budgets
+			return fmt.Errorf("grant %s has no budget %d: %w", a.grant, i, sqlite3.CONSTRAINT)
+		}
+		b := &a.budgets[i]
+		b.Held, b.Settled, b.Calls = b.Held+held, b.Settled+settled, b.Calls+calls
+	}
+	if !a.moved {
+		a.moved = true
+		h.sheet.dirty = append(h.sheet.dirty, a)
+	}
+	return nil
+}
+
+// flush writes what was moved.
+func (h *hot) flush() error {
+	for _, a := range h.sheet.dirty {
+		for seq, b := range a.budgets {
+			if err := bind(h.write).text(a.grant).int(int64(seq)).int(int64(b.Held)).int(int64(b.Settled)).int(b.Calls).exec(); err != nil {
+				return err
+			}
+		}
+		a.moved = false
+	}
+	h.sheet.dirty = h.sheet.dirty[:0]
+	return nil
+}
