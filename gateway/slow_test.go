@@ -19,10 +19,10 @@ type slow struct {
 	past *atomic.Int64
 }
 
-const fiveSeconds = 5 * time.Second
+const perWrite = 5 * time.Second
 
 func (s slow) Write(p []byte) (int, error) {
-	s.past.Add(int64(fiveSeconds))
+	s.past.Add(int64(perWrite))
 	return s.ResponseWriter.Write(p)
 }
 

@@ -167,7 +167,7 @@ func unprivileged() (*syscall.Credential, error) {
 		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
 	}
-	return nil, errors.New("Postgres does not run as root, and there is no user postgres or nobody")
+	return nil, errors.New("no user postgres or nobody to run Postgres as: it refuses root")
 }
 
 func freePort() (int, error) {

@@ -150,7 +150,7 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig) error {
 		return fmt.Errorf("ask Postgres for its version: %w", err)
 	}
 	if version < leastVersion {
-		return fmt.Errorf("Postgres %d or later is needed, and this is %d", leastVersion, version)
+		return fmt.Errorf("needs Postgres %d or later, and this is %d", leastVersion, version)
 	}
 	steps, err := fs.Sub(migrations.Postgres, "postgres")
 	if err != nil {
