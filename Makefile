@@ -9,7 +9,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Packages whose tests run under -race in `make test`: those in which goroutines share something. e2e has a target of its own.
-RACE_PACKAGES := ./guard/... ./gateway/... ./authority/... ./server/... ./store/... ./internal/flood/... ./internal/fakeprovider/...
+RACE_PACKAGES := ./guard/... ./gateway ./gateway/upstream ./authority/... ./server/... ./store/... ./internal/flood/... ./internal/fakeprovider/...
 
 # Of e2e, what is concurrent, against a binary built with -race (make e2e RACE=1 runs all of it so).
 RACE_E2E := TestThreat01|TestThreat02Abort|TestThreat03KillLoses|TestThreat03APeer|TestThreat09Revoke|TestThreat09Client|TestDrain|TestStreams
