@@ -92,7 +92,7 @@ func fill(path, grant, token string, grants, tokens int) error {
 		return err
 	}
 	defer db.Close()
-	if err := db.Exec(`PRAGMA foreign_keys=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-262144; BEGIN`); err != nil {
+	if err := db.Exec(`PRAGMA foreign_keys=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; BEGIN`); err != nil {
 		return err
 	}
 	for _, t := range []struct {
