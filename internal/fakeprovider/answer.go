@@ -120,7 +120,7 @@ func (an answer) give(ctx context.Context) bool {
 		return an.raw()
 	}
 	rep := reply{model: an.ask.model, id: "fake" + strconv.Itoa(an.req.Number), text: pieces, choices: an.ask.choices, asked: an.ask.includeUsage,
-		finish: "stop", tokens: tokens, usage: an.b.RawUsage}
+		finish: "stop", tokens: tokens, usage: an.b.RawUsage, tools: an.b.Tools}
 	if an.b.NoUsage {
 		rep.usage = "-"
 	}

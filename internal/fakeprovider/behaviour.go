@@ -12,6 +12,7 @@ type Behaviour struct {
 	// What is said.
 	Chunks  int      // pieces of content in a stream; 0: DefaultChunks
 	Text    []string // the pieces themselves, in place of made ones
+	Tools   []Tool   // calls of tools, after the text
 	Split   int      // bytes of the stream written and flushed at a time; 0: an event at a time
 	Endless bool     // content goes on until the caller has gone
 
@@ -36,6 +37,12 @@ type Behaviour struct {
 	Drop     bool        // the connection is closed without an answer, once the request was read
 	Gzip     bool        // the answer is compressed though nobody asked
 	LongLine int         // bytes of one line, without an end, sent as the first piece of content
+}
+
+// Tool is a call of a tool that the model makes.
+type Tool struct {
+	Name  string
+	Input string // a JSON object
 }
 
 // Ahead is how many tokens a provider that Stops makes before it has noticed that its caller has gone.

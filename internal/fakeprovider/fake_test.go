@@ -374,3 +374,84 @@ func TestSandboxAnswersTheSameToEveryone(t *testing.T) {
 		}
 	}
 }
+
+// TestToolCallsAreWhole: what a stream's pieces of a tool's input are together is what the unary answer has.
+func TestToolCallsAreWhole(t *testing.T) {
+	const input = `{"city":"Zürich","days":3}`
+	for _, s := range speaks {
+		t.Run(s.name, func(t *testing.T) {
+			f := testutil.Provider(t, keys)
+			f.Always(fakeprovider.Behaviour{Text: []string{}, Tools: []fakeprovider.Tool{{Name: "weather", Input: input}, {Name: "time", Input: "{}"}}})
+			_, unary := answer(t, f.Origin+s.path, s.body, s.header)
+			_, stream := answer(t, f.Origin+s.streamPath, s.streamBody, s.header)
+			want := map[string]string{"openai": `"tool_calls"`, "anthropic": `"tool_use"`, "google": `"functionCall"`}[s.name]
+			for _, body := range []string{unary, stream} {
+				if !strings.Contains(body, want) || !strings.Contains(body, `"weather"`) || !strings.Contains(body, `"time"`) {
+					t.Errorf("no calls of tools: %s", body)
+				}
+			}
+			var got strings.Builder
+			for line := range strings.Lines(stream) {
+				data, ok := strings.CutPrefix(strings.TrimSpace(line), "data: ")
+				if !ok || data == "[DONE]" {
+					continue
+				}
+				got.WriteString(weatherIn(t, data))
+			}
+			if got.String() != input {
+				t.Errorf("the stream's input is %q, want %q", got.String(), input)
+			}
+		})
+	}
+}
+
+// weatherIn is what an event tells of the first tool's input.
+func weatherIn(t *testing.T, data string) string {
+	t.Helper()
+	var e struct {
+		Choices []struct {
+			Delta struct {
+				ToolCalls []struct {
+					Index    int `json:"index"`
+					Function struct {
+						Arguments string `json:"arguments"`
+					} `json:"function"`
+				} `json:"tool_calls"`
+			} `json:"delta"`
+		} `json:"choices"`
+		Index int `json:"index"`
+		Delta struct {
+			PartialJSON string `json:"partial_json"`
+		} `json:"delta"`
+		Candidates []struct {
+			Content struct {
+				Parts []struct {
+					FunctionCall struct {
+						Args json.RawMessage `json:"args"`
+					} `json:"functionCall"`
+				} `json:"parts"`
+			} `json:"content"`
+		} `json:"candidates"`
+	}
+	if err := json.Unmarshal([]byte(data), &e); err != nil {
+		t.Fatalf("%q: %v", data, err)
+	}
+	for _, c := range e.Choices {
+		for _, call := range c.Delta.ToolCalls {
+			if call.Index == 0 {
+				return call.Function.Arguments
+			}
+		}
+	}
+	for _, c := range e.Candidates {
+		for _, p := range c.Content.Parts {
+			if string(p.FunctionCall.Args) != "{}" {
+				return string(p.FunctionCall.Args)
+			}
+		}
+	}
+	if e.Index == 0 {
+		return e.Delta.PartialJSON
+	}
+	return ""
+}

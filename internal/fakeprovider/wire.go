@@ -43,7 +43,8 @@ type reply struct {
 	tokens  Tokens
 	usage   string // raw JSON in place of the usage object; "-" leaves it out; empty: from tokens
 	asked   bool   // OpenAI: stream_options.include_usage was set
-	finish  string // finish reason in OpenAI's words: stop or length
+	finish  string // finish reason in OpenAI's words: stop or length; tool calls have their own
+	tools   []Tool
 }
 
 func (r reply) usageOr(made string) string {
@@ -96,7 +97,8 @@ func (r reply) openAIUsage() string {
 func (r reply) openAIUnary(text string) []byte {
 	var choices []string
 	for i := range max(1, r.choices) {
-		choices = append(choices, fmt.Sprintf(`{"index":%d,"message":{"role":"assistant","content":%s,"refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"%s"}`, i, quote(text), r.finish))
+		choices = append(choices, fmt.Sprintf(`{"index":%d,"message":{"role":"assistant","content":%s%s,"refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"%s"}`,
+			i, r.openAIContent(text), r.openAITools(), r.finishReason()))
 	}
 	usage := `,"usage":` + r.openAIUsage()
 	if r.usage == "-" {
@@ -129,7 +131,11 @@ func (r reply) openAIStream() (string, []string, string) {
 	for _, t := range r.text {
 		pieces = append(pieces, each(`"delta":{"content":%s},"logprobs":null,"finish_reason":null`, quote(t)))
 	}
-	tail := each(`"delta":{},"logprobs":null,"finish_reason":"%s"`, r.finish)
+	tail := ""
+	for _, delta := range r.openAIToolDeltas() {
+		tail += each(`"delta":{"tool_calls":[%s]},"logprobs":null,"finish_reason":null`, delta)
+	}
+	tail += each(`"delta":{},"logprobs":null,"finish_reason":"%s"`, r.finishReason())
 	if r.asked && r.usage != "-" {
 		tail += chunk("", `,"usage":`+r.openAIUsage())
 	}
@@ -140,6 +146,9 @@ func (r reply) stopReason() string {
 	if r.finish == "length" {
 		return "max_tokens"
 	}
+	if len(r.tools) > 0 {
+		return "tool_use"
+	}
 	return "end_turn"
 }
 
@@ -148,8 +157,8 @@ func (r reply) anthropicUnary(text string) []byte {
 	if r.usage == "-" {
 		usage = ""
 	}
-	return fmt.Appendf(nil, `{"id":"msg_%s","type":"message","role":"assistant","model":%s,"content":[{"type":"text","text":%s}],"stop_reason":"%s","stop_sequence":null%s}`,
-		r.id, quote(r.model), quote(text), r.stopReason(), usage)
+	return fmt.Appendf(nil, `{"id":"msg_%s","type":"message","role":"assistant","model":%s,"content":[%s],"stop_reason":"%s","stop_sequence":null%s}`,
+		r.id, quote(r.model), strings.Join(r.anthropicContent(text), ","), r.stopReason(), usage)
 }
 
 // anthropicStream follows https://docs.anthropic.com/en/docs/build-with-claude/streaming: the output_tokens of message_delta are cumulative.
@@ -162,13 +171,18 @@ func (r reply) anthropicStream() (string, []string, string) {
 	if r.usage == "-" {
 		startUsage, endUsage = "", ""
 	}
-	head := ev("message_start", `,"message":{"id":"msg_%s","type":"message","role":"assistant","model":%s,"content":[],"stop_reason":null,"stop_sequence":null%s}`, r.id, quote(r.model), startUsage) +
-		ev("content_block_start", `,"index":0,"content_block":{"type":"text","text":""}`) + ev("ping", "")
+	head := ev("message_start", `,"message":{"id":"msg_%s","type":"message","role":"assistant","model":%s,"content":[],"stop_reason":null,"stop_sequence":null%s}`, r.id, quote(r.model), startUsage)
+	textEnd := ""
+	if r.hasText() {
+		head += ev("content_block_start", `,"index":0,"content_block":{"type":"text","text":""}`)
+		textEnd = ev("content_block_stop", `,"index":0`)
+	}
+	head += ev("ping", "")
 	var pieces []string
 	for _, t := range r.text {
 		pieces = append(pieces, ev("content_block_delta", `,"index":0,"delta":{"type":"text_delta","text":%s}`, quote(t)))
 	}
-	tail := ev("content_block_stop", `,"index":0`) +
+	tail := textEnd + r.anthropicToolBlocks(ev) +
 		ev("message_delta", `,"delta":{"stop_reason":"%s","stop_sequence":null}%s`, r.stopReason(), endUsage) + ev("message_stop", "")
 	return head, pieces, tail
 }
@@ -187,8 +201,8 @@ func (r reply) googleChunk(text string, last bool, output int64) string {
 	if r.usage == "-" {
 		usage = ""
 	}
-	return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%s}],"role":"model"}%s,"index":0}]%s,"modelVersion":%s,"responseId":"%s"}`,
-		quote(text), finish, usage, quote(r.model), r.id)
+	return fmt.Sprintf(`{"candidates":[{"content":{"parts":[%s],"role":"model"}%s,"index":0}]%s,"modelVersion":%s,"responseId":"%s"}`,
+		strings.Join(r.googleParts(text, last), ","), finish, usage, quote(r.model), r.id)
 }
 
 // googleStream is server-sent events with CRLF line ends for alt=sse, else one JSON array that grows.
