@@ -76,6 +76,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 	if o.Readers < 1 {
 		o.Readers = readers
 	}
+	o.VFS = inRuns(o.VFS)
 	s := &Store{live: make(chan *liveReader, o.Readers), known: newCommitted()}
 	defer func() {
 		if err != nil {
