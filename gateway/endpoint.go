@@ -7,6 +7,7 @@ import (
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/gateway/dialect/chat"
+	"github.com/devrelopers/aipassport/gateway/dialect/openai"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -35,6 +36,7 @@ func (g *Gateway) Routes() (list []Route) {
 		return endpoint{dialect: d, credential: cred, early: none, read: func(c *call) (*dialect.Request, error) { return c.readNative(d) }}
 	}
 	add("POST /v1/chat/completions", native(g.OpenAI, bearer))
+	add("POST /v1/embeddings", native(openai.NewEmbeddings(), bearer))
 	add("POST /anthropic/v1/messages", native(g.Anthropic, anthropicCredential))
 	add("POST /anthropic/messages", native(g.Anthropic, anthropicCredential)) // some clients leave the version out
 	add("POST /google/v1beta/models/{call}", native(g.Google, googleCredential))
@@ -77,7 +79,7 @@ func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) {
 		in.Model, in.Method = v[:i], v[i+1:]
 	}
 	req, err := d.Read(in)
-	if err == nil && d == c.g.OpenAI {
+	if err == nil && d.Provider() == passport.OpenAI {
 		req.Call.Provider = c.g.compatible(c.standing.Grant, req.Call.Model)
 	}
 	return req, err

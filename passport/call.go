@@ -22,7 +22,7 @@ type Call struct {
 	Uses         []Capability // what the grant must allow; never empty for a call that was read
 	Stream       bool
 	BodyBytes    int64   // bytes that go upstream without those of images and sound, before an output cap is spliced in, as long as normalizing can make them; each text token covers at least one
-	Parts        int64   // messages, tools and system parts: each costs a few template tokens
+	Parts        int64   // messages, tools and system parts: each costs a few template tokens; of embeddings the texts
 	Images       []Image // that are in the body
 	Clips        []Clip  // that are in the body
 	Searches     int64   // of the web, that the provider may make on its own; 0: none

@@ -81,7 +81,7 @@ func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
 	if !ok || !p.bounded(c) {
 		return beyond
 	}
-	rounds, window := int64(1), p.window()
+	rounds, window := int64(1), p.window(c)
 	if c.Searches > 0 {
 		rounds = searchRounds
 		shares.text = window // what is found can fill it
@@ -114,12 +114,17 @@ func (p *ModelPrice) bounded(c passport.Call) bool {
 	return (tabled || !fixed) && (c.Searches == 0 || p.Context > 0)
 }
 
-// window is the most input that one sampling can have.
-func (p *ModelPrice) window() int64 {
-	if p.Context > 0 {
+// window is the most input that one sampling can have, or that all texts of a call of embeddings can have: each has the model's
+// window to itself (API reference of OpenAI, embeddings, input; of Google, models.batchEmbedContents).
+func (p *ModelPrice) window(c passport.Call) int64 {
+	switch {
+	case p.Context <= 0:
+		return math.MaxInt64
+	case p.Kind == passport.KindEmbedding:
+		return times(p.Context, max(c.Parts, 1))
+	default:
 		return p.Context
 	}
-	return math.MaxInt64
 }
 
 // shares is the most model tokens that the provider can count as input, of each sort.

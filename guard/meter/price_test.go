@@ -249,10 +249,13 @@ func anyUsage(rt *rapid.T, p meter.ModelPrice, c passport.Call, maxOutput int64)
 	if c.Searches > 0 {
 		rounds, text = 11, p.Context
 	}
-	if p.Context > 0 {
-		text = min(text, p.Context)
-		image = min(image, p.Context-text)
-		audio = min(audio, p.Context-text-image)
+	if window := p.Context; window > 0 {
+		if p.Kind == passport.KindEmbedding { // each text has the window to itself
+			window *= max(1, c.Parts)
+		}
+		text = min(text, window)
+		image = min(image, window-text)
+		audio = min(audio, window-text-image)
 	}
 	u := passport.Usage{Known: true}
 	u.InputImage, u.InputAudio = image*rounds, audio*rounds

@@ -119,7 +119,7 @@ func (an answer) give(ctx context.Context) bool {
 	if an.b.Status != 0 || an.b.Body != "" {
 		return an.raw()
 	}
-	rep := reply{model: an.ask.model, id: "fake" + strconv.Itoa(an.req.Number), text: pieces, choices: an.ask.choices, asked: an.ask.includeUsage,
+	rep := reply{ask: an.ask, model: an.ask.model, id: "fake" + strconv.Itoa(an.req.Number), text: pieces, choices: an.ask.choices, asked: an.ask.includeUsage,
 		finish: "stop", tokens: tokens, usage: an.b.RawUsage, tools: an.b.Tools}
 	if an.b.NoUsage {
 		rep.usage = "-"

@@ -80,7 +80,10 @@ func (b Behaviour) tokens(a ask, bodyBytes int64, n int) Tokens {
 		return *b.Tokens
 	}
 	if b.Worst {
-		return Tokens{Input: bodyBytes, Output: a.maxOutput * a.choices}
+		return a.worst(bodyBytes)
+	}
+	if a.op == opEmbeddings {
+		return Tokens{Input: bodyBytes/4 + 1}
 	}
 	out := int64(n) * 2
 	if a.maxOutput > 0 {

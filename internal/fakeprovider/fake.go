@@ -27,11 +27,12 @@ type Price struct{ Input, Output int64 }
 
 // prices of the models that tests use: the list prices of November 2026. Any other model costs what gpt-4o does.
 var prices = map[string]Price{
-	"gpt-4o":            {2_500_000, 10_000_000},
-	"gpt-4o-mini":       {150_000, 600_000},
-	"claude-sonnet-4-5": {3_000_000, 15_000_000},
-	"claude-haiku-4-5":  {1_000_000, 5_000_000},
-	"gemini-2.5-flash":  {300_000, 2_500_000},
+	"gpt-4o":                 {2_500_000, 10_000_000},
+	"text-embedding-3-small": {20_000, 0},
+	"gpt-4o-mini":            {150_000, 600_000},
+	"claude-sonnet-4-5":      {3_000_000, 15_000_000},
+	"claude-haiku-4-5":       {1_000_000, 5_000_000},
+	"gemini-2.5-flash":       {300_000, 2_500_000},
 }
 
 // Cost is the bill for tokens of a model in whole micro-dollars, rounded up.

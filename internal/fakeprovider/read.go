@@ -2,6 +2,7 @@ package fakeprovider
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -16,6 +17,10 @@ type ask struct {
 	includeUsage bool
 	maxOutput    int64 // 0: not given
 	choices      int64
+
+	op     operation // of OpenAI
+	inputs int64     // of embeddings
+	base64 bool      // vectors
 }
 
 // route finds the dialect of a request by its path, and for the one path that two share by its headers. ok is false for what
@@ -24,6 +29,9 @@ func route(r *http.Request) (a ask, ok bool) {
 	path, post, get := r.URL.Path, r.Method == http.MethodPost, r.Method == http.MethodGet
 	if post && path == "/v1/chat/completions" {
 		return ask{dialect: openAI}, true
+	}
+	if op := operations[path]; post && op != opChat {
+		return ask{dialect: openAI, op: op}, true
 	}
 	if post && path == "/v1/messages" {
 		return ask{dialect: anthropic}, true
@@ -53,11 +61,13 @@ func route(r *http.Request) (a ask, ok bool) {
 // fill reads the members of a body that shape the answer.
 func (a *ask) fill(body []byte) error {
 	var b struct {
-		Model               string `json:"model"`
-		Stream              bool   `json:"stream"`
-		MaxTokens           int64  `json:"max_tokens"`
-		MaxCompletionTokens int64  `json:"max_completion_tokens"`
-		N                   int64  `json:"n"`
+		Model               string          `json:"model"`
+		Stream              bool            `json:"stream"`
+		MaxTokens           int64           `json:"max_tokens"`
+		MaxCompletionTokens int64           `json:"max_completion_tokens"`
+		N                   int64           `json:"n"`
+		Input               json.RawMessage `json:"input"`
+		EncodingFormat      string          `json:"encoding_format"`
 		StreamOptions       struct {
 			IncludeUsage bool `json:"include_usage"`
 		} `json:"stream_options"`
@@ -76,6 +86,13 @@ func (a *ask) fill(body []byte) error {
 	}
 	a.model, a.stream, a.sse = b.Model, b.Stream, true
 	a.maxOutput, a.choices = max(b.MaxTokens, b.MaxCompletionTokens), max(1, b.N)
+	if a.op == opEmbeddings {
+		a.base64, a.maxOutput = b.EncodingFormat == "base64", 0
+		var wrong string
+		if a.inputs, wrong = embedInput(b.Input); wrong != "" {
+			return errors.New(wrong)
+		}
+	}
 	return nil
 }
 

@@ -75,7 +75,7 @@ func (o Options) reply(a ask, bodyBytes int64) reply {
 	if a.maxOutput > 0 && int64(len(words)) > a.maxOutput {
 		words, finish = words[:a.maxOutput], "length"
 	}
-	return reply{model: a.model, id: "sandbox", text: words, choices: a.choices, asked: a.includeUsage, finish: finish,
+	return reply{ask: a, model: a.model, id: "sandbox", text: words, choices: a.choices, asked: a.includeUsage, finish: finish,
 		tokens: Tokens{Input: bodyBytes/4 + 1, Output: int64(len(words)) * a.choices}}
 }
 

@@ -36,6 +36,7 @@ const created = 1_700_000_000
 
 // reply is one answer before it is put in a dialect's words.
 type reply struct {
+	ask     ask
 	model   string
 	id      string
 	text    []string // the pieces a stream sends; joined in a unary answer
@@ -65,6 +66,9 @@ func quote(s string) string {
 // unary is the whole answer in one body.
 func (r reply) unary(d dialect) []byte {
 	text := strings.Join(r.text, "")
+	if r.ask.op == opEmbeddings {
+		return r.embeddings()
+	}
 	switch d {
 	case openAI:
 		return r.openAIUnary(text)

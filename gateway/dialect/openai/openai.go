@@ -20,7 +20,6 @@ import (
 	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 	"github.com/devrelopers/aipassport/gateway/dialect/tap"
-	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
 
@@ -37,7 +36,7 @@ func (chat) Provider() passport.Provider { return passport.OpenAI }
 // Read checks a chat completion strictly. Errors: Invalid with the field at fault.
 func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 	if len(in.Query) > 0 {
-		return nil, problem.New(problem.Invalid, "this endpoint takes no query parameters")
+		return nil, errQuery
 	}
 	r := &request{choices: 1}
 	if err := strict.Read(in.Body, r.read); err != nil {

@@ -1,0 +1,140 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/devrelopers/aipassport/internal/fakeprovider"
+)
+
+// operation is one of OpenAI's routes besides chat completions, with a call that it takes.
+type operation struct {
+	name, path, model, capability string
+	body                          func(text string) string
+	typ                           string // Content-Type of the body; empty: JSON
+	wrong, field                  string // a body that is refused, and the field that is named
+	dearest                       int    // more cents than one call is held at
+	wants                         string // in the answer
+}
+
+var operations = []operation{
+	{name: "embeddings", path: "/v1/embeddings", model: "text-embedding-3-small", capability: "embeddings",
+		body: func(text string) string {
+			return fmt.Sprintf(`{"model":"text-embedding-3-small","input":["%s","b"]}`, text)
+		},
+		wrong: `{"model":"text-embedding-3-small","input":"x","priority":1}`, field: "priority", dearest: 1, wants: `"embedding":[`},
+}
+
+func (o operation) scope(cents, calls int) string {
+	return strings.Replace(scope("openai", o.model, cents, calls), `["chat"]`, fmt.Sprintf("[%q]", o.capability), 1)
+}
+
+func (o operation) header(token string) http.Header {
+	h := bearer(token)
+	if o.typ != "" {
+		h.Set("Content-Type", o.typ)
+	}
+	return h
+}
+
+func (b *broker) operate(o operation, token, text string) answer {
+	b.t.Helper()
+	return b.send("POST", o.path, o.body(text), o.header(token))
+}
+
+// TestOperationsSettle: each route answers, is charged to the micro-dollar what the provider bills, and never less than at worst.
+func TestOperationsSettle(t *testing.T) {
+	b := start(t, nil)
+	for _, o := range operations {
+		t.Run(o.name, func(t *testing.T) {
+			for name, how := range map[string]fakeprovider.Behaviour{"usual": {}, "worst": {Worst: true}, "no usage": {NoUsage: true, Worst: true}} {
+				g, before := b.give(o.scope(500, 20)), b.fake.Billed()
+				b.fake.Next(how)
+				a := b.operate(o, g.token, canaryPrompt)
+				if a.status != 200 || !strings.Contains(string(a.body), o.wants) {
+					t.Fatalf("%s: %s", name, a)
+				}
+				st, billed := b.settled(g.id), b.fake.Billed()-before
+				if st.SettledMicroUsd < billed || !how.NoUsage && st.SettledMicroUsd != billed || billed == 0 || st.Status != "approved" {
+					t.Errorf("%s: settled %d, billed %d, %s", name, st.SettledMicroUsd, billed, st.Status)
+				}
+				if calls := a.header.Get("AIPassport-Calls-Remaining"); calls != "19" {
+					t.Errorf("%s: %s calls are left", name, calls)
+				}
+			}
+		})
+	}
+	for _, w := range b.fake.Wrong() {
+		t.Error(w)
+	}
+}
+
+// TestOperationsAreCapped: a call whose worst case is not covered does not leave; one that is refused for its body costs nothing, and
+// neither does one that the grant does not allow.
+func TestOperationsAreCapped(t *testing.T) {
+	b := start(t, nil)
+	for _, o := range operations {
+		t.Run(o.name, func(t *testing.T) {
+			sent := len(b.fake.Requests())
+			none := b.give(o.scope(0, 20))
+			if a := b.operate(o, none.token, "x"); a.status != 429 || a.str("error.code") != "insufficient_quota" {
+				t.Errorf("without money: %s", a)
+			}
+			g := b.give(o.scope(o.dearest, 20))
+			a := b.send("POST", o.path, o.wrong, o.header(g.token))
+			if a.status != 400 || a.str("error.param") != o.field {
+				t.Errorf("a bad body: %s, want %s named", a, o.field)
+			}
+			if a := b.send("POST", o.path+"?x=1", o.body("x"), o.header(g.token)); a.status != 400 {
+				t.Errorf("a query: %s", a)
+			}
+			chat := b.give(scope("openai", o.model, 500, 20))
+			if o.capability != "chat" {
+				if a := b.operate(o, chat.token, "x"); a.status != 403 || a.str("error.code") != "capability_not_granted" {
+					t.Errorf("another capability: %s", a)
+				}
+			}
+			other := b.give(strings.Replace(o.scope(500, 20), o.model, "gpt-4o", 1))
+			if a := b.operate(o, other.token, "x"); a.status != 403 || a.str("error.code") != "model_not_granted" {
+				t.Errorf("another model: %s", a)
+			}
+			if a := b.operate(o, "", "x"); a.status != 401 {
+				t.Errorf("no token: %s", a)
+			}
+			if n := len(b.fake.Requests()) - sent; n != 0 {
+				t.Fatalf("%d refused calls went upstream", n)
+			}
+			if a := b.operate(o, g.token, "x"); a.status != 200 {
+				t.Errorf("with %d cents: %s", o.dearest, a)
+			}
+		})
+	}
+}
+
+// TestOperationsPassErrorsOn: the provider's own status, in OpenAI's envelope, for nothing.
+func TestOperationsPassErrorsOn(t *testing.T) {
+	b := start(t, nil)
+	for _, o := range operations {
+		g := b.give(o.scope(500, 20))
+		for _, status := range []int{400, 429, 500} {
+			b.fake.Next(fakeprovider.Behaviour{Status: status})
+			a := b.operate(o, g.token, "x")
+			if a.status != status {
+				t.Errorf("%s: %d became %s", o.name, status, a)
+			}
+			envelope(t, native[0], a)
+		}
+		if st := b.settled(g.id); st.SettledMicroUsd != 0 || st.UsageCount != 3 {
+			t.Errorf("%s: errors cost %d in %d calls", o.name, st.SettledMicroUsd, st.UsageCount)
+		}
+		b.fake.Next(fakeprovider.Behaviour{Drop: true})
+		if a := b.operate(o, g.token, "x"); a.status != 502 {
+			t.Errorf("%s: a dropped connection: %s", o.name, a)
+		}
+		if st := b.settled(g.id); st.SettledMicroUsd == 0 {
+			t.Errorf("%s: a call whose outcome is unknown cost nothing", o.name)
+		}
+	}
+}

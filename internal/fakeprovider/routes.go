@@ -1,0 +1,69 @@
+package fakeprovider
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// operation is a route of OpenAI besides chat completions.
+type operation string
+
+const (
+	opChat       operation = "" // and whatever else the dialects have in common
+	opEmbeddings operation = "/v1/embeddings"
+)
+
+// operations are the paths that are an operation of their own.
+var operations = map[string]operation{
+	string(opEmbeddings): opEmbeddings,
+}
+
+// window is how much of one text an embedding model takes, in model tokens.
+const window = 8192
+
+// embedInput counts what is to be embedded.
+func embedInput(raw json.RawMessage) (inputs int64, wrong string) {
+	var one string
+	var many []json.RawMessage
+	switch {
+	case json.Unmarshal(raw, &one) == nil:
+		return 1, ""
+	case json.Unmarshal(raw, &many) != nil || len(many) == 0:
+		return 1, "no input"
+	case many[0][0] >= '0' && many[0][0] <= '9':
+		return 1, ""
+	default:
+		return int64(len(many)), ""
+	}
+}
+
+// worst is the most that a provider can count for a request: a token a byte of input, all the output allowed.
+func (a ask) worst(bodyBytes int64) Tokens {
+	if a.op == opEmbeddings {
+		return Tokens{Input: min(bodyBytes, window*a.inputs)}
+	}
+	return Tokens{Input: bodyBytes, Output: a.maxOutput * a.choices}
+}
+
+// embeddings is CreateEmbeddingResponse of the API reference.
+func (r reply) embeddings() []byte {
+	vector := `[0.0023064255,-0.009327292,-0.0028842222]`
+	if r.ask.base64 {
+		vector = `"AAAAPwAAAD8AAAA/"`
+	}
+	data := make([]string, r.ask.inputs)
+	for i := range data {
+		data[i] = fmt.Sprintf(`{"object":"embedding","index":%d,"embedding":%s}`, i, vector)
+	}
+	return fmt.Appendf(nil, `{"object":"list","data":[%s],"model":%s%s}`, strings.Join(data, ","), quote(r.model),
+		r.usageMember(fmt.Sprintf(`{"prompt_tokens":%d,"total_tokens":%d}`, r.tokens.Input, r.tokens.Input)))
+}
+
+// usageMember is the usage as the last member of an object.
+func (r reply) usageMember(made string) string {
+	if r.usage == "-" {
+		return ""
+	}
+	return `,"usage":` + r.usageOr(made)
+}
