@@ -32,15 +32,16 @@ var mayImport = map[string][]string{
 	"guard/vault":  {"internal/problem", "internal/seal", "internal/secret", "passport"},
 
 	// The two planes never import each other: they meet in guard and on disk.
-	"gateway":                {"gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport"},
-	"gateway/dialect":        {"internal/problem", "internal/respond", "passport"}, // respond: the one table of statuses
-	"gateway/dialect/*":      {"gateway/dialect", "gateway/dialect/media", "gateway/dialect/strict", "gateway/dialect/tap", "internal/problem", "passport"},
-	"gateway/dialect/chat":   {"gateway/dialect", "gateway/dialect/*", "internal/fields", "internal/problem", "passport"},
-	"gateway/dialect/media":  {"gateway/dialect/strict", "passport"},
-	"gateway/dialect/strict": {"internal/problem", "passport"},
-	"gateway/upstream":       {"internal/problem", "internal/secret", "passport"},
-	"authority":              {"guard/*", "internal/*", "passport", "web"},
-	"authority/*":            {"authority", "guard/*", "internal/*", "passport", "web"}, // and not each other
+	"gateway":                     {"gateway/*", "gateway/dialect/*", "gateway/dialect/bridge/back", "guard/*", "internal/*", "passport"},
+	"gateway/dialect":             {"internal/problem", "internal/respond", "passport"}, // respond: the one table of statuses
+	"gateway/dialect/*":           {"gateway/dialect", "gateway/dialect/media", "gateway/dialect/strict", "gateway/dialect/tap", "internal/problem", "passport"},
+	"gateway/dialect/bridge/back": {"gateway/dialect", "internal/problem", "passport"},
+	"gateway/dialect/chat":        {"gateway/dialect", "gateway/dialect/*", "internal/fields", "internal/problem", "passport"},
+	"gateway/dialect/media":       {"gateway/dialect/strict", "passport"},
+	"gateway/dialect/strict":      {"internal/problem", "passport"},
+	"gateway/upstream":            {"internal/problem", "internal/secret", "passport"},
+	"authority":                   {"guard/*", "internal/*", "passport", "web"},
+	"authority/*":                 {"authority", "guard/*", "internal/*", "passport", "web"}, // and not each other
 
 	"store":            {"internal/problem", "passport", "store/query"},
 	"store/migrations": {},
