@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -268,24 +269,29 @@ func TestThreat03APeerChargesTheKilled(t *testing.T) {
 }
 
 // TestThreat03AStoppedInstanceSettlesLate: one of two brokers stands still (SIGSTOP) with calls at the provider until its peer has
-// charged them in full. When it goes on it settles them late: each charge is lowered to what was used, once.
+// charged them in full. When it goes on it settles them late: each charge is lowered to what was used, once, and a bill above its hold is
+// recorded whole and freezes its grant.
 func TestThreat03AStoppedInstanceSettlesLate(t *testing.T) {
 	a, b := two(t, pgtest.Database(t), nil)
 	g := a.give(native[0].scope(5000, 1000))
+	dear := a.give(native[0].scope(5000, 1000))
 	const calls = 8
 	release := make(chan struct{})
 	a.fake.When("late", fakeprovider.Behaviour{BeforeHeaders: release})
-	statuses := make(chan int, calls)
-	for range calls {
-		go func() {
-			got, err := b.try("POST", native[0].path, openAIBody("gpt-4o-mini", "late", 500, false), bearer(g.token))
-			if err != nil {
-				t.Error(err)
-			}
-			statuses <- got.status
-		}()
+	a.fake.When("dear", fakeprovider.Behaviour{BeforeHeaders: release, RawUsage: `{"prompt_tokens":10,"completion_tokens":1000000,"total_tokens":1000010}`})
+	statuses := make(chan int, calls+1)
+	send := func(token, word string) {
+		got, err := b.try("POST", native[0].path, openAIBody("gpt-4o-mini", word, 500, false), bearer(token))
+		if err != nil {
+			t.Error(err)
+		}
+		statuses <- got.status
 	}
-	if err := a.fake.AwaitCalls(testutil.Context(t), calls); err != nil {
+	for range calls {
+		go send(g.token, "late")
+	}
+	go send(dear.token, "dear")
+	if err := a.fake.AwaitCalls(testutil.Context(t), calls+1); err != nil {
 		t.Fatal(err)
 	}
 	held := a.standing(g.id).ReservedMicroUsd
@@ -298,12 +304,17 @@ func TestThreat03AStoppedInstanceSettlesLate(t *testing.T) {
 	}
 	close(release)
 	b.cmd.Process.Signal(syscall.SIGCONT)
-	for range calls {
+	for range calls + 1 {
 		if got := <-statuses; got != 200 {
 			t.Errorf("a call that was on its way: %d", got)
 		}
 	}
-	billed := a.fake.Billed()
+	billed := int64(0)
+	for _, r := range a.fake.Requests() {
+		if bytes.Contains(r.Body, []byte("late")) {
+			billed += r.Billed()
+		}
+	}
 	for ctx := testutil.Context(t); ; {
 		if st = a.standing(g.id); st.SettledMicroUsd == billed {
 			break
@@ -315,9 +326,35 @@ func TestThreat03AStoppedInstanceSettlesLate(t *testing.T) {
 	if st.UsageCount != calls || billed >= held {
 		t.Errorf("%+v, billed %d, held %d", st, billed, held)
 	}
+	a.frozenLate(b, dear, 600_002) // 10 tokens in, a million out
 	a.verify()
 	if x := b.call(native[0], g.token, "again"); x.status != 200 {
 		t.Errorf("the one that stood still: %s", x)
+	}
+}
+
+// frozenLate waits until a bill above its hold, told late by another broker, is recorded; then the grant must be paused and the owner told.
+func (b *broker) frozenLate(by *broker, g grant, bill int64) {
+	b.t.Helper()
+	st := b.standing(g.id)
+	for ctx := testutil.Context(b.t); st.SettledMicroUsd != bill; st = b.standing(g.id) {
+		if ctx.Err() != nil {
+			b.t.Fatalf("a late bill of %d: %+v", bill, st)
+		}
+	}
+	if st.Status != "paused" || st.UsageCount != 1 {
+		b.t.Errorf("after a late bill above its hold: %+v, want it paused", st)
+	}
+	if x := b.call(native[0], g.token, "again"); x.status != 403 {
+		b.t.Errorf("it goes on: %.300s", x)
+	}
+	if !strings.Contains(by.log.tail(1<<20), "a provider billed above the worst case of a call") {
+		b.t.Error("the log does not tell")
+	}
+	p := b.setUp()
+	p.open("/")
+	if !strings.Contains(p.text(), "A provider billed more than was held") {
+		b.t.Errorf("the owner is not told: %s", p.text())
 	}
 }
 

@@ -30,7 +30,8 @@ func FreezeGrant(ctx context.Context, q *query.Queries, s passport.Settlement, g
 	return err
 }
 
-// SettleLate is a settlement of what is not held any more: it lowers a charge of recovery, once, or changes nothing.
+// SettleLate is a settlement of what is not held any more: it corrects a charge of recovery, once, or changes nothing. A bill above the
+// hold freezes the grant here too.
 func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) error {
 	row, err := q.Reservation(ctx, string(s.ID))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -58,7 +59,13 @@ func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) er
 	if err := moveCeilings(ctx, q, row, 0, int64(s.Actual)-row.Actual); err != nil {
 		return err
 	}
-	return AddEvent(ctx, q, AdjustedEvent(s, r.Grant, r.Amount))
+	if err := AddEvent(ctx, q, AdjustedEvent(s, r.Grant, r.Amount)); err != nil || s.Actual < r.Amount {
+		return err
+	}
+	if err := TellPassedCeilings(ctx, q, s.ID, r.Provider, row.PersonMonth, row.KeyMonth, s.At); err != nil {
+		return err
+	}
+	return FreezeGrant(ctx, q, s, r.Grant, r.Amount)
 }
 
 // ChargeOrphans is the step of meter.Ledger.

@@ -103,10 +103,14 @@ func SettledEvent(s passport.Settlement, g passport.GrantID, amount passport.Mon
 		Grant: g, Note: "settled " + s.Actual.String() + " of " + amount.String() + " held, " + string(s.Why)}
 }
 
-// AdjustedEvent tells that a call which recovery had charged in full turned out cheaper.
+// AdjustedEvent tells that a call which recovery had charged in full turned out cheaper, or dearer.
 func AdjustedEvent(s passport.Settlement, g passport.GrantID, amount passport.Money) passport.Event {
+	way := "lowered"
+	if s.Actual > amount {
+		way = "raised"
+	}
 	return passport.Event{ID: passport.EventID(s.ID + ":adjusted"), Kind: passport.CallSettled, At: s.At, Actor: "broker",
-		Grant: g, Note: "lowered to " + s.Actual.String() + " from " + amount.String() + " charged, " + string(s.Why)}
+		Grant: g, Note: way + " to " + s.Actual.String() + " from " + amount.String() + " charged, " + string(s.Why)}
 }
 
 // FrozenEvent tells a bill above its hold.
@@ -121,7 +125,8 @@ func ChargedEvent(r passport.Reservation) passport.Event {
 		Grant: r.Grant, Note: clip("charged " + r.Amount.String() + ", outcome unknown, for " + r.Model)}
 }
 
-// AdjustSwept says whether a settlement that comes after recovery charged its hold may still lower the charge.
+// AdjustSwept says whether a settlement that comes after recovery charged its hold corrects the charge: once, to less, or to a bill above
+// the hold, which freezes as one in time does.
 func AdjustSwept(r passport.Reservation, s passport.Settlement) bool {
-	return r.State == passport.ReservationSwept && s.Actual < r.Amount
+	return r.State == passport.ReservationSwept && s.Actual != r.Amount
 }

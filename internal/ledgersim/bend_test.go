@@ -21,6 +21,7 @@ func TestEveryBrokenLedgerIsFound(t *testing.T) {
 		"a settle is forgotten now and then":           {ledger: func(w *world, l meter.Ledger) meter.Ledger { return forgetful{l, w} }},
 		"a settle stands before its hold":              {ledger: func(_ *world, l meter.Ledger) meter.Ledger { return swapped{l} }},
 		"a charge of recovery is taken back":           {ledger: func(_ *world, l meter.Ledger) meter.Ledger { return lenient{l} }},
+		"a late bill above its hold is dropped":        {ledger: func(w *world, l meter.Ledger) meter.Ledger { return capping{l, w} }},
 		"the log is not synced (synchronous=NORMAL)":   {noSync: []string{"-wal"}},
 		"nothing is synced (synchronous=OFF)":          {noSync: []string{"-wal", ".db"}},
 		"callers do not wait for their hold":           {dials: true},
@@ -100,6 +101,20 @@ func (l swapped) Hold(ctx context.Context, h passport.Hold) (passport.Held, erro
 		err = l.Ledger.Settle(ctx, passport.Settlement{ID: h.ID, Grant: h.Grant, Reached: true, Why: passport.Finished, At: h.At})
 	}
 	return held, err
+}
+
+type capping struct {
+	meter.Ledger
+	w *world
+}
+
+func (l capping) Settle(ctx context.Context, s passport.Settlement) error {
+	for _, c := range l.w.calls {
+		if s.Why == passport.Finished && c.life < l.w.life && c.final.ID == s.ID && s.Actual > c.rsv.Amount {
+			return nil
+		}
+	}
+	return l.Ledger.Settle(ctx, s)
 }
 
 type lenient struct{ meter.Ledger }

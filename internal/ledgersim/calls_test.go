@@ -33,6 +33,7 @@ type call struct {
 	owed   passport.Money // what the provider bills: all of it from the moment the call is sent
 	ended  bool
 	final  passport.Settlement // what its end told the ledger
+	toldIn int                 // the life in which it did; 0: not, or it was refused
 	looked bool                // its reservation was final at the last look; actual is what it cost
 	actual passport.Money
 }
@@ -177,13 +178,19 @@ func (w *world) billed(c *call) bill {
 		return bill{why: why}
 	}
 	if why == passport.Finished && w.chance(0.06) {
-		u.Output = 3*c.rsv.MaxOutput*c.ask.Choices + 100
-		return bill{usage: u, cost: price.Cost(u), why: why}
+		return w.above(c)
 	}
 	if cost := price.Cost(u); cost > c.rsv.Amount {
 		w.fail("call %d: a usage within its bounds (%+v) costs %s, %s are held", c.n, u, cost, c.rsv.Amount)
 	}
 	return bill{usage: u, cost: price.Cost(u), why: why}
+}
+
+// above is a bill above the hold.
+func (w *world) above(c *call) bill {
+	price, _ := tariff().Price(c.ask.Provider, c.ask.Model)
+	u := passport.Usage{Known: true, Input: c.ask.BodyBytes, Output: 3*c.rsv.MaxOutput*c.ask.Choices + 100}
+	return bill{usage: u, cost: price.Cost(u), why: passport.Finished}
 }
 
 // finish ends a call that was sent, as its bill says.
@@ -219,20 +226,26 @@ func (w *world) settle(ctx context.Context, c *call, why passport.Outcome) {
 	c.ended = true
 	charged := c.rsv.Settle(ctx, why, u)
 	c.final = passport.Settlement{ID: c.rsv.ID, Grant: c.a.grant, Actual: charged, Reached: why != passport.NotSent, Usage: u, Why: why, At: w.now()}
+	c.toldIn = w.life
 	w.say("call %d ends, %s: charged %s", c.n, why, charged)
 	if charged < min(c.owed, c.rsv.Amount) || why == passport.Finished && charged != c.owed {
 		w.fail("call %d is charged %s, the provider bills %s", c.n, charged, c.owed)
 	}
 	if charged > c.rsv.Amount {
 		c.a.excess += charged - c.rsv.Amount
-		for _, t := range c.a.terms { // the ledger freezes the grant, if this gets to the disk
-			if t.state == passport.GrantActive {
-				t.state = passport.GrantPaused
-				c.a.terms.add(t)
-			}
-		}
+		c.a.mayFreeze()
 	}
 	synctest.Wait()
+}
+
+// mayFreeze: the ledger freezes the grant of a bill above its hold, if that gets to the disk.
+func (a *account) mayFreeze() {
+	for _, t := range a.terms {
+		if t.state == passport.GrantActive {
+			t.state = passport.GrantPaused
+			a.terms.add(t)
+		}
+	}
 }
 
 // again tells the ledger of a call's end once more: the same, or, once it is known to be final, that it was free.
@@ -246,24 +259,39 @@ func (w *world) again(ctx context.Context) {
 		s.Actual, s.Reached, s.Why = 0, false, passport.NotSent
 	}
 	w.say("call %d: its end comes again, %s", c.n, s.Actual)
-	w.late(ctx, s)
+	w.late(ctx, c, s)
 }
 
-// afterTheFact is a settle that comes when recovery has charged its hold already: it may lower the charge to what it was.
+// afterTheFact is a settle that comes when recovery has charged its hold already: it corrects the charge to what it was, a bill above the
+// hold among them.
 func (w *world) afterTheFact(ctx context.Context) {
 	c := w.pick(func(c *call) bool { return c.rsv != nil && c.sent && !c.ended && c.life < w.life && c.bill.why != "" })
 	if c == nil {
 		return
 	}
 	c.ended = true
+	if w.chance(0.5) {
+		c.bill = w.above(c)
+		c.owed = c.bill.cost
+	}
 	c.final = passport.Settlement{ID: c.rsv.ID, Grant: c.a.grant, Actual: c.owed, Reached: true, Why: passport.Finished, Usage: c.bill.usage, At: w.now()}
 	w.say("call %d: its end comes after the crash, %s", c.n, c.owed)
-	w.late(ctx, c.final)
+	if c.owed > c.rsv.Amount {
+		c.a.excess += c.owed - c.rsv.Amount
+	}
+	w.late(ctx, c, c.final)
 }
 
-func (w *world) late(ctx context.Context, s passport.Settlement) {
-	if err := w.ledger.Settle(ctx, s); err != nil && problem.KindOf(err) != problem.Unavailable {
+func (w *world) late(ctx context.Context, c *call, s passport.Settlement) {
+	if s.Actual > c.rsv.Amount {
+		c.a.mayFreeze()
+	}
+	err := w.ledger.Settle(ctx, s)
+	if err != nil && problem.KindOf(err) != problem.Unavailable {
 		w.fail("settle %s: %w", s.ID, err)
+	}
+	if err == nil && s == c.final {
+		c.toldIn = w.life
 	}
 	synctest.Wait()
 }

@@ -145,6 +145,30 @@ func (w *world) audit(ctx context.Context) {
 		if err != nil || !slices.Equal(path(s), path(live.Standing)) {
 			w.fail("grant %s: calls are told %+v, the owner %+v, %w", a.grant, path(live.Standing), path(s), err)
 		}
+		w.recorded(ctx, a)
+	}
+}
+
+// recorded checks what calls cost whose end was told to a broker that wrote all it had before it stopped: the whole bill, above the hold too,
+// and late too. Of one above its hold there is the event that its grant was frozen.
+func (w *world) recorded(ctx context.Context, a *account) {
+	all, err := w.store.Reservations(ctx, a.grant, "", 1000)
+	events, err2 := w.store.EventsOf(ctx, a.grant, 1000)
+	if err != nil || err2 != nil {
+		w.fail("list the calls of grant %s on a good disk: %w, %w", a.grant, err, err2)
+	}
+	for _, c := range w.calls {
+		if c.a != a || c.toldIn != w.stopsIn || c.toldIn == 0 {
+			continue
+		}
+		i := slices.IndexFunc(all, func(r passport.Reservation) bool { return r.ID == c.final.ID })
+		if i < 0 || all[i].Actual != c.final.Actual && !c.looked {
+			w.fail("I4: call %d was told to cost %s, and does not", c.n, c.final.Actual)
+		}
+		frozen := passport.EventID(c.final.ID + ":frozen")
+		if w.wrong == nil && all[i].Actual > all[i].Amount && !slices.ContainsFunc(events, func(ev passport.Event) bool { return ev.ID == frozen }) {
+			w.fail("I4: call %d cost %s of %s held, and nobody was told", c.n, all[i].Actual, all[i].Amount)
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type world struct {
 	skew     time.Duration // of the broker's clock
 	ids      int
 	charged  time.Time // when the last start charged its orphans
+	stopsIn  int       // the last life that ended as SIGTERM ends it, with all that was queued written
 	accounts []*account
 	calls    []*call
 	stopped  maybe[bool]
@@ -215,8 +216,12 @@ func (w *world) restart(ctx context.Context) {
 		return
 	}
 	w.say("stop")
-	if err := w.store.Close(); err != nil && !w.disk.isDead() {
+	err := w.store.Close()
+	if err != nil && !w.disk.isDead() {
 		w.fail("close: %w", err)
+	}
+	if err == nil && !w.disk.isDead() {
+		w.stopsIn = w.life
 	}
 	w.drop()
 	w.boot(ctx, w.disk.after(w.loss()))

@@ -121,11 +121,16 @@ func (m *Memory) settle(c *call, s passport.Settlement) {
 	m.shift(c, -c.Amount, s.Actual)
 	c.end(s)
 	m.note(store.SettledEvent(s, c.Grant, c.Amount))
-	defer m.passed(c, s.At)
+	m.freeze(c, s)
+	m.passed(c, s.At)
+}
+
+// freeze pauses the grant of a bill above its hold.
+func (m *Memory) freeze(c *call, s passport.Settlement) {
 	if s.Actual <= c.Amount {
 		return
 	}
-	if a.grant.State == passport.GrantActive {
+	if a := m.accounts[c.Grant]; a.grant.State == passport.GrantActive {
 		a.grant.State = passport.GrantPaused
 		a.grant.Version++
 	}
@@ -142,6 +147,10 @@ func (m *Memory) adjust(c *call, s passport.Settlement) {
 	m.shift(c, 0, s.Actual-c.Actual)
 	c.end(s)
 	m.note(store.AdjustedEvent(s, c.Grant, c.Amount))
+	if s.Actual > c.Amount {
+		m.freeze(c, s)
+		m.passed(c, s.At)
+	}
 }
 
 func (c *call) end(s passport.Settlement) {

@@ -55,6 +55,7 @@ func Run(t *testing.T, open Open) {
 		{"recovery charges the months that its holds took", testCeilingOrphans},
 		{"orphans are charged in full", testOrphans},
 		{"a late settlement lowers a charge once", testLate},
+		{"a late bill above its hold is recorded and freezes", testLateBreach},
 		{"a key is taken with its hold", testClaim},
 		{"a key has one of many holds", testClaimRace},
 		{"a call that cost nothing frees its key", testClaimFreed},

@@ -165,9 +165,10 @@ func testLate(_ *testing.T, b *bench) {
 	h1, h2, h3 := b.hold(g.ID, 100), b.hold(g.ID, 200), b.hold(g.ID, 300)
 	_, _, err := b.s.ChargeOrphans(ctx(), Epoch().Add(time.Hour))
 	b.ok(err)
-	b.settle(settlement(h1, 30)) // lower
-	b.settle(settlement(h1, 10)) // once
-	b.settle(settlement(h2, 900))
+	b.settle(settlement(h1, 30))  // lower
+	b.settle(settlement(h1, 10))  // once
+	b.settle(settlement(h1, 700)) // and no more than once
+	b.settle(settlement(h2, 200)) // what it was charged already
 	unsent := settlement(h3, 0)
 	unsent.Reached, unsent.Why = false, passport.NotSent
 	b.settle(unsent)
@@ -180,6 +181,55 @@ func testLate(_ *testing.T, b *bench) {
 		states = append(states, r.State)
 	}
 	b.equal(states, []passport.ReservationState{passport.ReservationSettled, passport.ReservationSwept, passport.ReservationSettled})
+	b.sound()
+}
+
+// testLateBreach: a bill above its hold that comes when recovery has charged the hold is recorded whole, on the whole path, and freezes
+// the grant.
+func testLateBreach(_ *testing.T, b *bench) {
+	b.ok(b.s.SetCeiling(ctx(), passport.PersonCeiling, passport.Cent, b.event(passport.CeilingSet, "")))
+	google := Detail(1, 5)
+	google.Provider = passport.Google
+	g := b.active(Detail(1, 10), google)
+	h, next := b.hold(g.ID, 1000), b.hold(g.ID, 300)
+	_, _, err := b.s.ChargeOrphans(ctx(), Epoch().Add(time.Hour))
+	b.ok(err)
+	open := b.hold(g.ID, 50)
+	bill := settlement(h, 9000)
+	b.settle(bill)
+	b.settle(bill) // once
+	b.settle(settlement(h, 10))
+	b.total(g.ID, passport.Balance{Cap: 2 * passport.Cent, Settled: 9300, Held: 50, CallsCap: 15, Calls: 3})
+	b.equal(b.standing(g.ID).Details[0], passport.Balance{Cap: passport.Cent, Settled: 9300, Held: 50, CallsCap: 10, Calls: 3})
+	frozen := b.standing(g.ID).Grant
+	b.equal([]any{frozen.State, frozen.Version}, []any{passport.GrantPaused, g.Version + 1})
+	_, err = b.s.Hold(ctx(), b.ask(g.ID, 1))
+	b.is(err, problem.GrantPaused)
+	months, err := b.s.Ceilings(ctx(), passport.MonthOf(h.At))
+	b.ok(err)
+	b.equal([]any{months[0].Settled, months[0].Held}, []any{passport.Money(9300), passport.Money(50)})
+	b.equal(b.marks(""), kinds(passport.CeilingNear))
+	notes := map[passport.EventKind][]string{}
+	for _, ev := range b.events() {
+		notes[ev.Kind] = append(notes[ev.Kind], ev.Note)
+	}
+	b.equal(notes[passport.GrantFrozen], []string{"the provider billed $0.009 for a call that held $0.001"})
+	b.equal(notes[passport.CallSettled], []string{"raised to $0.009 from $0.001 charged, finished"})
+
+	// A second one adds up and freezes what is frozen no second time; one of a grant that has ended leaves it so.
+	b.settle(settlement(next, 301))
+	b.equal([]any{b.standing(g.ID).Grant.Version, b.standing(g.ID).Total.Settled}, []any{g.Version + 1, passport.Money(9301)})
+	b.settle(settlement(open, 50))
+	b.ok(b.s.RemoveCeiling(ctx(), passport.PersonCeiling, b.event(passport.CeilingRemoved, "")))
+	ended := b.active(Detail(1, 10))
+	h = b.hold(ended.ID, 8000)
+	ended = b.change(ended, func(g *passport.Grant) { g.State, g.RevokedAt = passport.GrantRevoked, Epoch() })
+	_, _, err = b.s.ChargeOrphans(ctx(), Epoch().Add(2*time.Hour))
+	b.ok(err)
+	b.settle(settlement(h, passport.MaxMoney*5))
+	b.equal([]any{b.standing(ended.ID).Grant, b.standing(ended.ID).Total.Settled}, []any{ended, passport.MaxMoney + 1})
+	b.equal(b.marks(ended.ID), kinds(passport.GrantNearCap, passport.GrantSpent))
+	b.sound()
 }
 
 func testHistory(_ *testing.T, b *bench) {

@@ -130,12 +130,13 @@ func (p *paper) hold(g *paperGrant, detail int, m passport.Month, amount, least 
 
 func (p *paper) settle(c *paperCall, actual passport.Money, reached bool) {
 	switch {
-	case c.state == passport.ReservationHeld && actual > c.amount && c.grant.state == passport.GrantActive:
-		c.grant.state = passport.GrantPaused
 	case c.state == passport.ReservationHeld:
-	case c.state == passport.ReservationSwept && actual < c.amount:
+	case c.state == passport.ReservationSwept && actual != c.amount:
 	default:
 		return
+	}
+	if actual > c.amount && c.grant.state == passport.GrantActive {
+		c.grant.state = passport.GrantPaused
 	}
 	c.state, c.actual, c.given = passport.ReservationSettled, actual, !reached
 }

@@ -130,7 +130,7 @@ func (w *walker) settle(t *rapid.T) {
 		s.Reached = false
 	case 1:
 		s.Actual = c.amount + 1
-		c.grant.breach = c.grant.breach || c.state == passport.ReservationHeld
+		c.grant.breach = c.grant.breach || c.state != passport.ReservationSettled
 	default:
 		s.Actual = passport.Money(rapid.Int64Range(0, int64(c.amount)).Draw(t, "actual"))
 	}
