@@ -20,6 +20,9 @@ type operation struct {
 }
 
 var operations = []operation{
+	{name: "responses", path: "/v1/responses", model: "gpt-4o-mini", capability: "chat",
+		body:  func(text string) string { return fmt.Sprintf(`{"model":"gpt-4o-mini","input":"%s"}`, text) },
+		wrong: `{"model":"gpt-4o-mini","input":"x","previous_response_id":"resp_1"}`, field: "previous_response_id", dearest: 2, wants: `"piece-0 piece-1 piece-2 "`},
 	{name: "embeddings", path: "/v1/embeddings", model: "text-embedding-3-small", capability: "embeddings",
 		body: func(text string) string {
 			return fmt.Sprintf(`{"model":"text-embedding-3-small","input":["%s","b"]}`, text)

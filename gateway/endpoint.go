@@ -36,6 +36,7 @@ func (g *Gateway) Routes() (list []Route) {
 		return endpoint{dialect: d, credential: cred, early: none, read: func(c *call) (*dialect.Request, error) { return c.readNative(d) }}
 	}
 	add("POST /v1/chat/completions", native(g.OpenAI, bearer))
+	add("POST /v1/responses", native(openai.NewResponses(), bearer))
 	add("POST /v1/embeddings", native(openai.NewEmbeddings(), bearer))
 	add("POST /anthropic/v1/messages", native(g.Anthropic, anthropicCredential))
 	add("POST /anthropic/messages", native(g.Anthropic, anthropicCredential)) // some clients leave the version out

@@ -25,6 +25,7 @@ type Call struct {
 	Parts        int64   // messages, tools and system parts: each costs a few template tokens; of embeddings the texts
 	Images       []Image // that are in the body
 	Clips        []Clip  // that are in the body
+	Hidden       bool    // more may be read than the body's bytes show, up to the model's window: earlier reasoning, encrypted
 	Searches     int64   // of the web, that the provider may make on its own; 0: none
 	FileSearches int64   // of stored files; 0: none
 	MaxOutput    Limit   // model tokens of output that the caller allows for one answer; absent: the meter chooses

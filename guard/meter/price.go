@@ -84,7 +84,9 @@ func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
 	rounds, window := int64(1), p.window(c)
 	if c.Searches > 0 {
 		rounds = searchRounds
-		shares.text = window // what is found can fill it
+	}
+	if c.Searches > 0 || c.Hidden {
+		shares.text = window // what is found can fill it, or what is hidden
 	}
 	worst := p.base()
 	for _, t := range p.Tiers {
@@ -111,7 +113,7 @@ func (p *ModelPrice) bounds(c passport.Call) bool {
 // bounded is bounds without the input.
 func (p *ModelPrice) bounded(c passport.Call) bool {
 	_, fixed, tabled := p.fixedOutput()
-	return (tabled || !fixed) && (c.Searches == 0 || p.Context > 0)
+	return (tabled || !fixed) && (c.Searches == 0 && !c.Hidden || p.Context > 0)
 }
 
 // window is the most input that one sampling can have, or that all texts of a call of embeddings can have: each has the model's

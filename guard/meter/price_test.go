@@ -223,6 +223,7 @@ func anyCall(rt *rapid.T) passport.Call {
 			return clip
 		}), 0, 2).Draw(rt, "clips")
 		c.Searches = rapid.SampledFrom([]int64{0, 0, 1, 5}).Draw(rt, "searches")
+		c.Hidden = rapid.Bool().Draw(rt, "hidden")
 		c.FileSearches = rapid.SampledFrom([]int64{0, 0, 3}).Draw(rt, "file searches")
 	}
 	return c
@@ -248,6 +249,9 @@ func anyUsage(rt *rapid.T, p meter.ModelPrice, c passport.Call, maxOutput int64)
 	text, rounds := c.BodyBytes+16*c.Parts+64, int64(1)
 	if c.Searches > 0 {
 		rounds, text = 11, p.Context
+	}
+	if c.Hidden {
+		text = p.Context
 	}
 	if window := p.Context; window > 0 {
 		if p.Kind == passport.KindEmbedding { // each text has the window to itself
@@ -315,7 +319,7 @@ func TestEveryListedModelIsBounded(t *testing.T) {
 				c.Clips[i].Seconds = passport.LimitOf(c.Clips[i].Seconds.Or(7))
 			}
 			if p.Context == 0 {
-				c.Searches = 0
+				c.Searches, c.Hidden = 0, false
 			}
 			worst := p.WorstCase(c, 1000)
 			if worst > passport.MaxMoney {

@@ -104,6 +104,7 @@ func TestWhatHasNoPriceIsRefused(t *testing.T) {
 		"a search, no window": func(c *passport.Call) {
 			c.Model, c.Uses, c.Searches = "gpt-5.4", []passport.Capability{passport.Chat, passport.Search}, 1
 		},
+		"hidden input, no window": func(c *passport.Call) { c.Model, c.Hidden = "soundless", true },
 		"sound, no window": func(c *passport.Call) {
 			c.Model, c.Uses, c.Clips = "soundless", []passport.Capability{passport.Chat, passport.Audio}, []passport.Clip{{}}
 		},

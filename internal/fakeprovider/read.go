@@ -2,7 +2,6 @@ package fakeprovider
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 )
@@ -61,13 +60,11 @@ func route(r *http.Request) (a ask, ok bool) {
 // fill reads the members of a body that shape the answer.
 func (a *ask) fill(body []byte) error {
 	var b struct {
-		Model               string          `json:"model"`
-		Stream              bool            `json:"stream"`
-		MaxTokens           int64           `json:"max_tokens"`
-		MaxCompletionTokens int64           `json:"max_completion_tokens"`
-		N                   int64           `json:"n"`
-		Input               json.RawMessage `json:"input"`
-		EncodingFormat      string          `json:"encoding_format"`
+		Model               string `json:"model"`
+		Stream              bool   `json:"stream"`
+		MaxTokens           int64  `json:"max_tokens"`
+		MaxCompletionTokens int64  `json:"max_completion_tokens"`
+		N                   int64  `json:"n"`
 		StreamOptions       struct {
 			IncludeUsage bool `json:"include_usage"`
 		} `json:"stream_options"`
@@ -86,12 +83,8 @@ func (a *ask) fill(body []byte) error {
 	}
 	a.model, a.stream, a.sse = b.Model, b.Stream, true
 	a.maxOutput, a.choices = max(b.MaxTokens, b.MaxCompletionTokens), max(1, b.N)
-	if a.op == opEmbeddings {
-		a.base64, a.maxOutput = b.EncodingFormat == "base64", 0
-		var wrong string
-		if a.inputs, wrong = embedInput(b.Input); wrong != "" {
-			return errors.New(wrong)
-		}
+	if a.op != opChat {
+		return a.fillOperation(body)
 	}
 	return nil
 }

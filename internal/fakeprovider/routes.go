@@ -2,6 +2,7 @@ package fakeprovider
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -12,30 +13,64 @@ type operation string
 const (
 	opChat       operation = "" // and whatever else the dialects have in common
 	opEmbeddings operation = "/v1/embeddings"
+	opResponses  operation = "/v1/responses"
 )
 
 // operations are the paths that are an operation of their own.
 var operations = map[string]operation{
 	string(opEmbeddings): opEmbeddings,
+	string(opResponses):  opResponses,
 }
 
 // window is how much of one text an embedding model takes, in model tokens.
 const window = 8192
 
 // embedInput counts what is to be embedded.
-func embedInput(raw json.RawMessage) (inputs int64, wrong string) {
+func embedInput(raw json.RawMessage) (inputs int64, wrong error) {
 	var one string
 	var many []json.RawMessage
 	switch {
 	case json.Unmarshal(raw, &one) == nil:
-		return 1, ""
+		return 1, nil
 	case json.Unmarshal(raw, &many) != nil || len(many) == 0:
-		return 1, "no input"
+		return 1, errors.New("no input")
 	case many[0][0] >= '0' && many[0][0] <= '9':
-		return 1, ""
+		return 1, nil
 	default:
-		return int64(len(many)), ""
+		return int64(len(many)), nil
 	}
+}
+
+// fillOperation reads the members that shape the answer of an operation, and says what a provider would refuse.
+func (a *ask) fillOperation(body []byte) (wrong error) {
+	var b struct {
+		Input           json.RawMessage `json:"input"`
+		EncodingFormat  string          `json:"encoding_format"`
+		MaxOutputTokens int64           `json:"max_output_tokens"`
+		Store           *bool           `json:"store"`
+		ServiceTier     string          `json:"service_tier"`
+		MaxTokens       *int64          `json:"max_tokens"`
+	}
+	if err := json.Unmarshal(body, &b); err != nil {
+		return err
+	}
+	a.maxOutput, a.choices = b.MaxOutputTokens, 1
+	switch {
+	case a.op == opEmbeddings:
+		a.base64, a.maxOutput = b.EncodingFormat == "base64", 0
+		a.inputs, wrong = embedInput(b.Input)
+	case len(b.Input) == 0:
+		return errors.New("no input")
+	case b.MaxTokens != nil:
+		return errors.New("max_tokens is not a parameter of responses")
+	case b.MaxOutputTokens < 16:
+		return errors.New("max_output_tokens must be at least 16")
+	case b.Store == nil || *b.Store:
+		return errors.New("the response would be stored")
+	case b.ServiceTier != "default":
+		return errors.New("the tier is the project's to say")
+	}
+	return wrong
 }
 
 // worst is the most that a provider can count for a request: a token a byte of input, all the output allowed.

@@ -66,8 +66,11 @@ func quote(s string) string {
 // unary is the whole answer in one body.
 func (r reply) unary(d dialect) []byte {
 	text := strings.Join(r.text, "")
-	if r.ask.op == opEmbeddings {
+	switch r.ask.op {
+	case opEmbeddings:
 		return r.embeddings()
+	case opResponses:
+		return []byte(r.response(r.ended()))
 	}
 	switch d {
 	case openAI:
@@ -81,6 +84,9 @@ func (r reply) unary(d dialect) []byte {
 
 // stream is the answer in pieces: head goes out at once, then one element for each piece of text, then the tail.
 func (r reply) stream(d dialect, sse bool) (head string, pieces []string, tail string) {
+	if r.ask.op == opResponses {
+		return r.responseStream()
+	}
 	switch d {
 	case openAI:
 		return r.openAIStream()

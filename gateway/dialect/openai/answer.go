@@ -95,7 +95,7 @@ func (c *chunk) read(b *strict.Reader) error {
 			return b.Any()
 		}
 	})
-	c.use.dear = c.use.dear || c.tier == "priority" || c.tier == "fast" || c.tier == "scale"
+	c.use.dear = c.use.dear || dearTier(c.tier)
 	return err
 }
 

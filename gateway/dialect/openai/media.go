@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 
+	"github.com/devrelopers/aipassport/gateway/dialect/media"
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -89,12 +90,17 @@ func (r *request) image(b *strict.Reader) error {
 	if err != nil {
 		return err
 	}
+	return seen(b, &r.found, "url", raw, at, detail)
+}
+
+// seen notes an image that was written as a data URL in a member.
+func seen(b *strict.Reader, found *media.Found, name string, raw []byte, at int, detail passport.Detailed) error {
 	mime, n := dataURL(raw)
 	if n == 0 {
-		return b.RefuseAt("url", "only images in the body itself are allowed (data:image/png;base64,...): how large one at an address is is not known before it was billed")
+		return b.RefuseAt(name, "only images in the body itself are allowed (data:image/png;base64,...): how large one at an address is is not known before it was billed")
 	}
-	if err := r.found.Image(raw[n:], at+n, mime, detail, imageFormats...); err != nil {
-		return b.RefuseAt("url", "%v", err)
+	if err := found.Image(raw[n:], at+n, mime, detail, imageFormats...); err != nil {
+		return b.RefuseAt(name, "%v", err)
 	}
 	return nil
 }

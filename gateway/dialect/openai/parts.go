@@ -125,30 +125,30 @@ func tool(b *strict.Reader) error {
 }
 
 func function(b *strict.Reader) error {
-	return b.Object(func(name string) (err error) {
-		switch name {
-		case "name":
-			return b.Text()
-		case "description":
-			if b.Null() {
-				return nil
-			}
-			return b.Text()
-		case "parameters":
-			if b.Null() {
-				return nil
-			}
-			return b.AnyObject()
-		case "strict":
-			if b.Null() {
-				return nil
-			}
-			_, err = b.Bool()
-			return err
-		default:
-			return b.Unknown()
+	return b.Object(func(name string) error { return ofFunction(b, name) })
+}
+
+// ofFunction reads one member of a function.
+func ofFunction(b *strict.Reader, name string) error {
+	switch name {
+	case "name":
+		return b.Text()
+	case "description", "parameters", "strict":
+		if b.Null() {
+			return nil
 		}
-	})
+	}
+	switch name {
+	case "description":
+		return b.Text()
+	case "parameters":
+		return b.AnyObject()
+	case "strict":
+		_, err := b.Bool()
+		return err
+	default:
+		return b.Unknown()
+	}
 }
 
 func custom(b *strict.Reader) error {

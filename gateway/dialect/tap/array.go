@@ -39,7 +39,7 @@ func (e *elements) push(p []byte, each func(element []byte)) error {
 			e.broken = e.broken || e.depth < 0
 			if e.depth == 1 && from >= 0 {
 				if len(e.buf)+i+1-from > dialect.MaxEvent {
-					return tooLong()
+					return tooLong(dialect.MaxEvent)
 				}
 				e.buf = append(e.buf, p[from:i+1]...)
 				each(e.buf)
@@ -56,7 +56,7 @@ func (e *elements) push(p []byte, each func(element []byte)) error {
 	}
 	e.buf = append(e.buf, p[from:]...)
 	if len(e.buf) > dialect.MaxEvent {
-		return tooLong()
+		return tooLong(dialect.MaxEvent)
 	}
 	return nil
 }

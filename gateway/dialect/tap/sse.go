@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
 )
@@ -12,12 +13,15 @@ const bom = "\ufeff"
 // splitter cuts a stream into events: lines that end in LF, CR or CRLF, an empty line after each event (WHATWG HTML §9.2.5). It
 // keeps the bytes of the one event that is not whole yet, and no more.
 type splitter struct {
+	most    int    // bytes of one event; 0: dialect.MaxEvent
 	buf     []byte // of the event that is not whole
 	line    int    // where its current line begins
 	at      int    // up to where it was looked at
 	started bool   // the first event has passed
 	joined  []byte // of an event with several data lines
 }
+
+func (s *splitter) limit() int { return cmp.Or(s.most, dialect.MaxEvent) }
 
 // push takes bytes and calls each for every event that is whole, with its bytes as they came and its data; data is nil for what
 // has none (comments). The result is the same however the stream is cut into pushes.
@@ -37,14 +41,14 @@ func (s *splitter) push(p []byte, each func(raw, data []byte)) error {
 			s.line, s.at = next, next
 			continue
 		}
-		if next-start > dialect.MaxEvent {
-			return tooLong()
+		if next-start > s.limit() {
+			return tooLong(s.limit())
 		}
 		s.emit(work[start:next], each)
 		start, s.line, s.at = next, next, next
 	}
-	if len(work)-start > dialect.MaxEvent {
-		return tooLong()
+	if len(work)-start > s.limit() {
+		return tooLong(s.limit())
 	}
 	s.line, s.at = s.line-start, s.at-start
 	if cap(s.buf) > keep && len(work)-start <= keep {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -61,6 +60,12 @@ type Tap struct {
 
 // New makes a tap. If hides is false, every byte passes at once and what Event answers is ignored.
 func New(r Reader, hides bool) *Tap { return &Tap{r: r, hides: hides} }
+
+// MaxLong bounds one event of a stream whose last event repeats all of the answer, in bytes.
+const MaxLong = 8 << 20
+
+// NewLong is New for such streams. No event is hidden.
+func NewLong(r Reader) *Tap { return &Tap{r: r, sse: splitter{most: MaxLong}} }
 
 // Pass takes bytes from the provider and returns those that go on now.
 func (t *Tap) Pass(p []byte) ([]byte, error) {
@@ -201,6 +206,6 @@ func sniff(p []byte) (form, error) {
 	}
 }
 
-func tooLong() error {
-	return problem.New(problem.UpstreamFailed, "the provider sent an event longer than %d bytes", dialect.MaxEvent)
+func tooLong(most int) error {
+	return problem.New(problem.UpstreamFailed, "the provider sent an event longer than %d bytes", most)
 }
