@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/tap"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -44,7 +45,8 @@ type call struct {
 
 	seed   []byte          // body of /proxy/chat
 	model  string          // that it names
-	native dialect.Dialect // of /proxy/chat, once the grant is known
+	native dialect.Dialect // that the provider speaks: the caller's own, until the grant and the model say another
+	turned *tap.Turned     // the answer's, if it goes on in another dialect than it came in
 	raw    []byte          // the body, once read
 	pool   *allowance      // that the body counts against
 	taken  int64           // of it
@@ -271,7 +273,7 @@ func (c *call) fail(ctx context.Context, err error) {
 	case c.stream && p.Kind != problem.ClientGone:
 		http.NewResponseController(c.w).SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
 		// Empty lines first: of an event that was cut, a piece has gone out that would swallow ours.
-		c.w.Write(append([]byte("\n\n"), c.native.Cut(p)...))
+		c.w.Write(append([]byte("\n\n"), c.speaks().Cut(p)...))
 	default:
 		panic(http.ErrAbortHandler)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/bridge"
 	"github.com/devrelopers/aipassport/gateway/dialect/chat"
 	"github.com/devrelopers/aipassport/gateway/dialect/openai"
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -80,21 +81,10 @@ func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) {
 		in.Model, in.Method = v[:i], v[i+1:]
 	}
 	req, err := d.Read(in)
-	if err == nil && d.Provider() == passport.OpenAI {
-		req.Call.Provider = c.g.compatible(c.standing.Grant, req.Call.Model)
+	if err != nil || d.Provider() == passport.Google { // whose models are named in the path
+		return req, err
 	}
-	return req, err
-}
-
-// compatible is which of the providers that speak OpenAI's dialect a call is for: OpenAI, unless the grant says another.
-func (g *Gateway) compatible(grant passport.Grant, model string) passport.Provider {
-	if len(g.Compatible) == 0 {
-		return passport.OpenAI
-	}
-	if p := g.providerFor(grant, model); slices.Contains(g.Compatible, p) {
-		return p
-	}
-	return passport.OpenAI
+	return c.route(d, in, req)
 }
 
 // readSeed reads /proxy/chat as far as it goes without knowing the grant. A missing body and one of another type are seen as {}, as in
@@ -118,8 +108,11 @@ func (c *call) readSeed() error {
 
 // translateSeed turns it into the native body of the grant's provider and reads that as any other.
 func (c *call) translateSeed() (*dialect.Request, error) {
-	p := c.g.providerFor(c.standing.Grant, c.model)
+	p, name := c.g.resolve(c.standing.Grant, "", c.model)
 	c.native = c.g.native(p)
+	if name != c.model {
+		c.seed, c.model = bridge.Rename(c.seed, name), name
+	}
 	if c.native == nil {
 		return nil, problem.New(problem.ModelNotGranted, "this grant covers no provider")
 	}
@@ -141,24 +134,7 @@ func (c *call) translateSeed() (*dialect.Request, error) {
 	return req, err
 }
 
-// providerFor is the grant's provider; of several, the one whose detail names the model, else the one that has a price for it.
-func (g *Gateway) providerFor(grant passport.Grant, model string) passport.Provider {
-	for _, d := range grant.Details {
-		if slices.Contains(d.Models, model) {
-			return d.Provider
-		}
-	}
-	for _, d := range grant.Details {
-		if _, ok := g.Tariff.Price(d.Provider, model); ok && len(d.Models) == 0 {
-			return d.Provider
-		}
-	}
-	if len(grant.Details) == 0 {
-		return ""
-	}
-	return grant.Details[0].Provider
-}
-
+// native is the dialect that a provider speaks; nil: the broker does not know it.
 func (g *Gateway) native(p passport.Provider) dialect.Dialect {
 	switch p {
 	case passport.OpenAI:

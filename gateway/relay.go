@@ -79,7 +79,7 @@ func (c *call) refusedUpstream(ans *upstream.Answer) error {
 	}
 	c.started = true
 	c.rec.Err = problem.New(problem.UpstreamFailed, "provider error %d %s %s", up.Status, up.Type, up.Code)
-	c.write(c.native.UpstreamError(up, c.rec.ID))
+	c.write(c.upstreamError(up))
 	return nil
 }
 
@@ -107,6 +107,9 @@ func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialec
 	if !c.charged {
 		c.finish(usage)
 		c.settle()
+	}
+	if err := c.unturned(); err != nil {
+		return err
 	}
 	c.keep(rest)
 	c.store(ctx)
@@ -140,6 +143,9 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 		}
 		c.finish(usage)
 		c.settle()
+		if err := c.unturned(); err != nil {
+			return err
+		}
 		c.keep(rest)
 		c.store(ctx)
 		return c.send(rest)
@@ -152,6 +158,9 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	out = append(out, rest...)
 	c.finish(usage)
 	c.settle() // queued before the client can ask what it has left
+	if err := c.unturned(); err != nil {
+		return err
+	}
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 	c.keep(out)
 	c.store(ctx)

@@ -118,46 +118,49 @@ type field struct{ bodies, more, at, find string }
 
 // TestEveryFieldOfChat: carried or refused by name, never lost.
 func TestEveryFieldOfChat(t *testing.T) {
-	const schema = `{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","description":"own"}`
-	for _, c := range []field{
-		{claude, `"temperature":1`, "", `"temperature":1`}, {claude, `"temperature":1.1`, "temperature", ""}, {flash, `"temperature":1.1`, "", `"temperature":1.1`},
-		{claude, `"top_p":0.1`, "", `"top_p":0.1`}, {flash, `"top_p":0.1`, "", `"topP":0.1`},
-		{claude, `"seed":1`, "seed", ""}, {flash, `"seed":1`, "", `"seed":1`},
-		{claude, `"presence_penalty":0.1`, "presence_penalty", ""}, {flash, `"presence_penalty":0.1`, "", `"presencePenalty":0.1`}, {claude, `"presence_penalty":0`, "", ""},
-		{claude, `"frequency_penalty":1`, "frequency_penalty", ""}, {flash, `"frequency_penalty":1`, "", `"frequencyPenalty":1`}, {claude, `"frequency_penalty":0.0`, "", ""},
-		{claude + flash, `"n":2`, "n", ""}, {claude + flash, `"n":1`, "", ""},
-		{claude + flash, `"logprobs":true`, "logprobs", ""}, {claude + flash, `"logprobs":false`, "", ""}, {claude + flash, `"top_logprobs":2`, "top_logprobs", ""},
-		{claude + flash, `"logit_bias":{"1":2}`, "logit_bias", ""}, {claude + flash, `"logit_bias":{}`, "", ""},
-		{claude + flash, `"prediction":{}`, "prediction", ""}, {claude + flash, `"verbosity":"low"`, "verbosity", ""}, {claude + flash, `"audio":{}`, "audio", ""},
-		{claude + flash, `"modalities":["text","audio"]`, "modalities[1]", ""}, {claude + flash, `"modalities":["text"]`, "", ""},
-		{claude + flash, `"web_search_options":{}`, "web_search_options", ""}, {claude + flash, `"functions":[]`, "functions", ""}, {claude + flash, `"function_call":"auto"`, "function_call", ""},
-		{claude + flash, `"store":true`, "store", ""}, {claude + flash, `"service_tier":"flex"`, "service_tier", ""}, {claude + flash, `"nonsense":null`, "nonsense", ""},
-		{claude + flash, `"max_tokens":1,"max_completion_tokens":1`, "max_completion_tokens", ""}, {claude + flash, `"max_tokens":0`, "max_tokens", ""},
-		{claude, `"max_tokens":9`, "", `"max_tokens":9`}, {flash, `"max_completion_tokens":9`, "", `"maxOutputTokens":9`},
-		{claude, `"stop":"x"`, "", `"stop_sequences":["x"]`}, {flash, `"stop":["x","y"]`, "", `"stopSequences":["x","y"]`},
-		{claude, `"user":"u"`, "", `"metadata":{"user_id":"u"}`}, {claude, `"safety_identifier":"u"`, "", `"metadata":{"user_id":"u"}`},
-		{claude + flash, `"response_format":{"type":"text"}`, "", ""}, {claude, `"response_format":{"type":"json_object"}`, "response_format", ""},
-		{flash, `"response_format":{"type":"json_object"}`, "", `"responseMimeType":"application/json"`},
-		{claude + flash, `"response_format":{"type":"json_schema","json_schema":{"name":"n"}}`, "response_format.json_schema.schema", ""},
-		{claude, `"response_format":` + schema + `}}`, "", `"format":{"schema":{"type":"object","description":"own"},"type":"json_schema"}`},
-		{claude + flash, `"response_format":` + schema + `,"description":"other"}}`, "response_format.json_schema.description", ""},
-		{claude + flash, `"tools":[{"type":"custom","custom":{"name":"c"}}]`, "tools[0].type", ""}, {claude + flash, `"tools":[{"type":"function","function":{}}]`, "tools[0].function.name", ""},
-		{claude, `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required"`, "", `"tool_choice":{"type":"any"}`},
-		{claude, `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none"`, "", `"tool_choice":{"type":"none"}`}, {claude, `"tool_choice":"none"`, "", ""},
-		{flash, `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required"`, "", `"mode":"ANY"`}, {flash, `"tool_choice":"none"`, "", `"mode":"NONE"`},
-		{claude + flash, `"tool_choice":{"type":"allowed_tools","allowed_tools":{}}`, "tool_choice.type", ""}, {claude + flash, `"tool_choice":{}`, "tool_choice", ""},
-		{claude, `"tools":[{"type":"function","function":{"name":"f"}}],"parallel_tool_calls":false`, "", `"tool_choice":{"disable_parallel_tool_use":true,"type":"auto"}`},
-		{flash, `"parallel_tool_calls":false`, "parallel_tool_calls", ""}, {flash + claude, `"parallel_tool_calls":true`, "", ""},
-		{claude, `"reasoning_effort":"low"`, "", `"thinking":{"budget_tokens":1024,"type":"enabled"}`}, {claude + opus, `"reasoning_effort":"none"`, "", ""},
-		{claude, `"reasoning_effort":"low","max_tokens":1279`, "max_tokens", ""}, {claude, `"reasoning_effort":"high","max_tokens":1280`, "", `"budget_tokens":1024`},
-		{opus, `"reasoning_effort":"minimal"`, "", `"output_config":{"effort":"low"},"thinking":{"type":"adaptive"}`}, {opus, `"reasoning_effort":"max"`, "", `"effort":"max"`},
-		{flash, `"reasoning_effort":"none"`, "", `"thinkingBudget":0`}, {flash, `"reasoning_effort":"medium"`, "", `"thinkingBudget":8192`}, {flash, `"reasoning_effort":"medium","max_tokens":1000`, "", `"thinkingBudget":744`},
-		{flash, `"reasoning_effort":"medium","max_completion_tokens":256`, "max_completion_tokens", ""},
-		{gemini3, `"reasoning_effort":"minimal"`, "", `"thinkingLevel":"minimal"`}, {gemini3, `"reasoning_effort":"none"`, "reasoning_effort", ""}, {gemini3, `"reasoning_effort":"xhigh"`, "reasoning_effort", ""},
-		{claude + flash, `"reasoning_effort":"hard"`, "reasoning_effort", ""}, {claude + flash, `"stream_options":{"x":1}`, "stream_options.x", ""},
-	} {
+	for _, c := range chatFields {
 		c.check(t, passport.OpenAI)
 	}
+}
+
+const ownSchema = `{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","description":"own"}`
+
+var chatFields = []field{
+	{claude, `"temperature":1`, "", `"temperature":1`}, {claude, `"temperature":1.1`, "temperature", ""}, {flash, `"temperature":1.1`, "", `"temperature":1.1`},
+	{claude, `"top_p":0.1`, "", `"top_p":0.1`}, {flash, `"top_p":0.1`, "", `"topP":0.1`},
+	{claude, `"seed":1`, "seed", ""}, {flash, `"seed":1`, "", `"seed":1`},
+	{claude, `"presence_penalty":0.1`, "presence_penalty", ""}, {flash, `"presence_penalty":0.1`, "", `"presencePenalty":0.1`}, {claude, `"presence_penalty":0`, "", ""},
+	{claude, `"frequency_penalty":1`, "frequency_penalty", ""}, {flash, `"frequency_penalty":1`, "", `"frequencyPenalty":1`}, {claude, `"frequency_penalty":0.0`, "", ""},
+	{claude + flash, `"n":2`, "n", ""}, {claude + flash, `"n":1`, "", ""},
+	{claude + flash, `"logprobs":true`, "logprobs", ""}, {claude + flash, `"logprobs":false`, "", ""}, {claude + flash, `"top_logprobs":2`, "top_logprobs", ""},
+	{claude + flash, `"logit_bias":{"1":2}`, "logit_bias", ""}, {claude + flash, `"logit_bias":{}`, "", ""},
+	{claude + flash, `"prediction":{}`, "prediction", ""}, {claude + flash, `"verbosity":"low"`, "verbosity", ""}, {claude + flash, `"audio":{}`, "audio", ""},
+	{claude + flash, `"modalities":["text","audio"]`, "modalities[1]", ""}, {claude + flash, `"modalities":["text"]`, "", ""},
+	{claude + flash, `"web_search_options":{}`, "web_search_options", ""}, {claude + flash, `"functions":[]`, "functions", ""}, {claude + flash, `"function_call":"auto"`, "function_call", ""},
+	{claude + flash, `"store":true`, "store", ""}, {claude + flash, `"service_tier":"flex"`, "service_tier", ""}, {claude + flash, `"nonsense":null`, "nonsense", ""},
+	{claude + flash, `"max_tokens":1,"max_completion_tokens":1`, "max_completion_tokens", ""}, {claude + flash, `"max_tokens":0`, "max_tokens", ""},
+	{claude, `"max_tokens":9`, "", `"max_tokens":9`}, {flash, `"max_completion_tokens":9`, "", `"maxOutputTokens":9`},
+	{claude, `"stop":"x"`, "", `"stop_sequences":["x"]`}, {flash, `"stop":["x","y"]`, "", `"stopSequences":["x","y"]`},
+	{claude, `"user":"u"`, "", `"metadata":{"user_id":"u"}`}, {claude, `"safety_identifier":"u"`, "", `"metadata":{"user_id":"u"}`},
+	{claude + flash, `"response_format":{"type":"text"}`, "", ""}, {claude, `"response_format":{"type":"json_object"}`, "response_format", ""},
+	{flash, `"response_format":{"type":"json_object"}`, "", `"responseMimeType":"application/json"`},
+	{claude + flash, `"response_format":{"type":"json_schema","json_schema":{"name":"n"}}`, "response_format.json_schema.schema", ""},
+	{claude, `"response_format":` + ownSchema + `}}`, "", `"format":{"schema":{"type":"object","description":"own"},"type":"json_schema"}`},
+	{claude + flash, `"response_format":` + ownSchema + `,"description":"other"}}`, "response_format.json_schema.description", ""},
+	{claude + flash, `"tools":[{"type":"custom","custom":{"name":"c"}}]`, "tools[0].type", ""}, {claude + flash, `"tools":[{"type":"function","function":{}}]`, "tools[0].function.name", ""},
+	{claude, `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required"`, "", `"tool_choice":{"type":"any"}`},
+	{claude, `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none"`, "", `"tool_choice":{"type":"none"}`}, {claude, `"tool_choice":"none"`, "", ""},
+	{flash, `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required"`, "", `"mode":"ANY"`}, {flash, `"tool_choice":"none"`, "", `"mode":"NONE"`},
+	{claude + flash, `"tool_choice":{"type":"allowed_tools","allowed_tools":{}}`, "tool_choice.type", ""}, {claude + flash, `"tool_choice":{}`, "tool_choice", ""},
+	{claude, `"tools":[{"type":"function","function":{"name":"f"}}],"parallel_tool_calls":false`, "", `"tool_choice":{"disable_parallel_tool_use":true,"type":"auto"}`},
+	{flash, `"parallel_tool_calls":false`, "parallel_tool_calls", ""}, {flash + claude, `"parallel_tool_calls":true`, "", ""},
+	{claude, `"reasoning_effort":"low"`, "", `"thinking":{"budget_tokens":1024,"type":"enabled"}`}, {claude + opus, `"reasoning_effort":"none"`, "", ""},
+	{claude, `"reasoning_effort":"low","max_tokens":1279`, "max_tokens", ""}, {claude, `"reasoning_effort":"high","max_tokens":1280`, "", `"budget_tokens":1024`},
+	{opus, `"reasoning_effort":"minimal"`, "", `"output_config":{"effort":"low"},"thinking":{"type":"adaptive"}`}, {opus, `"reasoning_effort":"max"`, "", `"effort":"max"`},
+	{flash, `"reasoning_effort":"none"`, "", `"thinkingBudget":0`}, {flash, `"reasoning_effort":"medium"`, "", `"thinkingBudget":8192`}, {flash, `"reasoning_effort":"medium","max_tokens":1000`, "", `"thinkingBudget":744`},
+	{flash, `"reasoning_effort":"medium","max_completion_tokens":256`, "max_completion_tokens", ""},
+	{gemini3, `"reasoning_effort":"minimal"`, "", `"thinkingLevel":"minimal"`}, {gemini3, `"reasoning_effort":"none"`, "reasoning_effort", ""}, {gemini3, `"reasoning_effort":"xhigh"`, "reasoning_effort", ""},
+	{claude + flash, `"reasoning_effort":"hard"`, "reasoning_effort", ""}, {claude + flash, `"stream_options":{"x":1}`, "stream_options.x", ""},
 }
 
 // check turns each of the bodies with the members put in. What is not refused must be found, and be gone without the member.
@@ -191,27 +194,30 @@ func (c field) check(t *testing.T, from passport.Provider) {
 
 // TestEveryFieldOfMessages: carried or refused by name, never lost.
 func TestEveryFieldOfMessages(t *testing.T) {
-	const tools = `"tools":[{"name":"f","input_schema":{"type":"object"}}]`
-	for _, c := range []field{
-		{gpt, `"temperature":0.1`, "", `"temperature":0.1`}, {pro, `"top_p":0.1`, "", `"topP":0.1`}, {gpt, `"top_k":5`, "top_k", ""}, {pro, `"top_k":5`, "", `"topK":5`},
-		{gpt, `"stop_sequences":["a"]`, "", `"stop":["a"]`}, {pro, `"stop_sequences":["a"]`, "", `"stopSequences":["a"]`}, {gpt, `"metadata":{"user_id":"u"}`, "", `"user":"u"`},
-		{gpt + pro, `"container":"c"`, "container", ""}, {gpt + pro, `"mcp_servers":[]`, "mcp_servers", ""}, {gpt + pro, `"context_management":{}`, "context_management", ""}, {gpt + pro, `"thread":{}`, "thread", ""},
-		{gpt + pro, `"inference_geo":"global"`, "inference_geo", ""}, {gpt + pro, `"speed":"fast"`, "speed", ""}, {gpt + pro, `"speed":"standard"`, "", ""}, {gpt + pro, `"service_tier":"auto"`, "service_tier", ""}, {gpt + pro, `"service_tier":"standard_only"`, "", ""},
-		{gpt + pro, `"nonsense":1`, "nonsense", ""}, {gpt, `"cache_control":{"type":"ephemeral"}`, "", ""}, {gpt, `"system":"s"`, "", `{"content":"s","role":"system"}`}, {pro, `"system":"s"`, "", `"systemInstruction":{"parts":[{"text":"s"}]}`},
-		{gpt + pro, `"tools":[{"type":"web_search_20250305","name":"web_search"}]`, "tools[0].type", ""}, {gpt + pro, `"tools":[{"name":"f","input_schema":{},"input_examples":[]}]`, "tools[0].input_examples", ""},
-		{gpt + pro, `"tools":[{"name":"f","input_schema":{},"defer_loading":true}]`, "tools[0].defer_loading", ""},
-		{gpt, tools + `,"tool_choice":{"type":"any"}`, "", `"tool_choice":"required"`}, {gpt, tools + `,"tool_choice":{"type":"none"}`, "", `"tool_choice":"none"`}, {pro, tools + `,"tool_choice":{"type":"tool","name":"f"}`, "", `"allowedFunctionNames":["f"],"mode":"ANY"`},
-		{gpt, tools + `,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}`, "", `"parallel_tool_calls":false`}, {pro, tools + `,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}`, "tool_choice.disable_parallel_tool_use", ""},
-		{gpt + pro, `"tool_choice":{"type":"tool"}`, "tool_choice.name", ""}, {gpt + pro, `"tool_choice":{"name":"f"}`, "tool_choice.type", ""},
-		{gpt, `"thinking":{"type":"enabled","budget_tokens":1024}`, "", `"reasoning_effort":"low"`}, {gpt, `"thinking":{"type":"enabled","budget_tokens":24576}`, "", `"reasoning_effort":"high"`}, {gpt, `"thinking":{"type":"adaptive"}`, "", ""}, {gpt + pro, `"thinking":{"type":"disabled"}`, "", ""},
-		{gpt + pro, `"thinking":{"type":"enabled"}`, "thinking.budget_tokens", ""}, {gpt + pro, `"thinking":{"type":"adaptive","budget_tokens":1}`, "thinking.budget_tokens", ""},
-		{pro, `"thinking":{"type":"enabled","budget_tokens":1024}`, "", `"thinkingConfig":{"includeThoughts":true,"thinkingBudget":1024}`}, {pro, `"thinking":{"type":"adaptive","display":"omitted"}`, "", `"thinkingConfig":{"thinkingBudget":-1}`},
-		{pro3, `"thinking":{"type":"adaptive"}`, "", `"thinkingConfig":{"includeThoughts":true}`}, {pro3, `"thinking":{"type":"enabled","budget_tokens":9000}`, "", `"thinkingLevel":"medium"`}, {pro3, `"output_config":{"effort":"max"}`, "output_config.effort", ""},
-		{gpt, `"output_config":{"effort":"max"}`, "", `"reasoning_effort":"max"`}, {pro, `"output_config":{"effort":"low"}`, "", `"thinkingBudget":1024`},
-		{gpt + pro, `"output_config":{"format":{"type":"json_schema"}}`, "output_config.format", ""}, {gpt, `"output_format":{"type":"json_schema","schema":{"type":"object"}}`, "", `"response_format":{"json_schema":{"name":"answer","schema":{"type":"object"},"strict":true},"type":"json_schema"}`},
-	} {
+	for _, c := range messagesFields {
 		c.check(t, passport.Anthropic)
 	}
+}
+
+const oneTool = `"tools":[{"name":"f","input_schema":{"type":"object"}}]`
+
+var messagesFields = []field{
+	{gpt, `"temperature":0.1`, "", `"temperature":0.1`}, {pro, `"top_p":0.1`, "", `"topP":0.1`}, {gpt, `"top_k":5`, "top_k", ""}, {pro, `"top_k":5`, "", `"topK":5`},
+	{gpt, `"stop_sequences":["a"]`, "", `"stop":["a"]`}, {pro, `"stop_sequences":["a"]`, "", `"stopSequences":["a"]`}, {gpt, `"metadata":{"user_id":"u"}`, "", `"user":"u"`},
+	{gpt + pro, `"container":"c"`, "container", ""}, {gpt + pro, `"mcp_servers":[]`, "mcp_servers", ""}, {gpt + pro, `"context_management":{}`, "context_management", ""}, {gpt + pro, `"thread":{}`, "thread", ""},
+	{gpt + pro, `"inference_geo":"global"`, "inference_geo", ""}, {gpt + pro, `"speed":"fast"`, "speed", ""}, {gpt + pro, `"speed":"standard"`, "", ""}, {gpt + pro, `"service_tier":"auto"`, "service_tier", ""}, {gpt + pro, `"service_tier":"standard_only"`, "", ""},
+	{gpt + pro, `"nonsense":1`, "nonsense", ""}, {gpt, `"cache_control":{"type":"ephemeral"}`, "", ""}, {gpt, `"system":"s"`, "", `{"content":"s","role":"system"}`}, {pro, `"system":"s"`, "", `"systemInstruction":{"parts":[{"text":"s"}]}`},
+	{gpt + pro, `"tools":[{"type":"web_search_20250305","name":"web_search"}]`, "tools[0].type", ""}, {gpt + pro, `"tools":[{"name":"f","input_schema":{},"input_examples":[]}]`, "tools[0].input_examples", ""},
+	{gpt + pro, `"tools":[{"name":"f","input_schema":{},"defer_loading":true}]`, "tools[0].defer_loading", ""},
+	{gpt, oneTool + `,"tool_choice":{"type":"any"}`, "", `"tool_choice":"required"`}, {gpt, oneTool + `,"tool_choice":{"type":"none"}`, "", `"tool_choice":"none"`}, {pro, oneTool + `,"tool_choice":{"type":"tool","name":"f"}`, "", `"allowedFunctionNames":["f"],"mode":"ANY"`},
+	{gpt, oneTool + `,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}`, "", `"parallel_tool_calls":false`}, {pro, oneTool + `,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}`, "tool_choice.disable_parallel_tool_use", ""},
+	{gpt + pro, `"tool_choice":{"type":"tool"}`, "tool_choice.name", ""}, {gpt + pro, `"tool_choice":{"name":"f"}`, "tool_choice.type", ""},
+	{gpt, `"thinking":{"type":"enabled","budget_tokens":1024}`, "", `"reasoning_effort":"low"`}, {gpt, `"thinking":{"type":"enabled","budget_tokens":24576}`, "", `"reasoning_effort":"high"`}, {gpt, `"thinking":{"type":"adaptive"}`, "", ""}, {gpt + pro, `"thinking":{"type":"disabled"}`, "", ""},
+	{gpt + pro, `"thinking":{"type":"enabled"}`, "thinking.budget_tokens", ""}, {gpt + pro, `"thinking":{"type":"adaptive","budget_tokens":1}`, "thinking.budget_tokens", ""},
+	{pro, `"thinking":{"type":"enabled","budget_tokens":1024}`, "", `"thinkingConfig":{"includeThoughts":true,"thinkingBudget":1024}`}, {pro, `"thinking":{"type":"adaptive","display":"omitted"}`, "", `"thinkingConfig":{"thinkingBudget":-1}`},
+	{pro3, `"thinking":{"type":"adaptive"}`, "", `"thinkingConfig":{"includeThoughts":true}`}, {pro3, `"thinking":{"type":"enabled","budget_tokens":9000}`, "", `"thinkingLevel":"medium"`}, {pro3, `"output_config":{"effort":"max"}`, "output_config.effort", ""},
+	{gpt, `"output_config":{"effort":"max"}`, "", `"reasoning_effort":"max"`}, {pro, `"output_config":{"effort":"low"}`, "", `"thinkingBudget":1024`},
+	{gpt + pro, `"output_config":{"format":{"type":"json_schema"}}`, "output_config.format", ""}, {gpt, `"output_format":{"type":"json_schema","schema":{"type":"object"}}`, "", `"response_format":{"json_schema":{"name":"answer","schema":{"type":"object"},"strict":true},"type":"json_schema"}`},
 }
 
 // TestMessagesThatCannotBeCarried, by the place at fault.
