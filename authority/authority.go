@@ -21,14 +21,16 @@ import (
 type Recall interface {
 	End(g passport.GrantID, cause error) int
 	EndAll(cause error) int
+	EndKey(key passport.TokenID, cause error) int
 	// Quiet waits until the calls that were ended are over, or ctx ends. No grant means all.
 	Quiet(ctx context.Context, g passport.GrantID)
 }
 
-// Control changes grants. All fields but Elsewhere are required.
+// Control changes grants. All fields but Elsewhere and Heard are required.
 type Control struct {
 	Store      Store
 	Ceilings   Ceilings
+	SDKKeys    SDKKeys
 	Recall     Recall
 	Now        func() time.Time
 	NewID      func() string
@@ -37,6 +39,9 @@ type Control struct {
 
 	// Elsewhere waits until no other instance has an open call of a grant, or ctx ends. No grant means all. nil: there are no others.
 	Elsewhere func(ctx context.Context, g passport.GrantID)
+
+	// Heard waits until all other instances have heard what was committed, or ctx ends. nil: there are no others.
+	Heard func(ctx context.Context)
 }
 
 // SecretPrefix begins every grant secret, so that scanners of leaked secrets can find one.

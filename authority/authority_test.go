@@ -38,6 +38,10 @@ func (b *board) Quiet(_ context.Context, g passport.GrantID) {
 
 func (b *board) EndAll(error) int { return b.End("all", nil) }
 
+func (b *board) EndKey(k passport.TokenID, _ error) int {
+	return b.End("key:"+passport.GrantID(k), nil)
+}
+
 type desk struct {
 	*authority.Control
 	store *storetest.Memory
@@ -50,7 +54,7 @@ func newDesk() *desk {
 	var mu sync.Mutex
 	n := 0
 	d.Control = &authority.Control{
-		Store: d.store, Ceilings: d.store, Recall: d.board, Now: func() time.Time { return d.now }, PendingTTL: time.Hour,
+		Store: d.store, Ceilings: d.store, SDKKeys: d.store, Recall: d.board, Now: func() time.Time { return d.now }, PendingTTL: time.Hour,
 		NewID: func() string {
 			mu.Lock()
 			defer mu.Unlock()

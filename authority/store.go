@@ -45,3 +45,11 @@ type Ceilings interface {
 	// Ceilings lists those that are set, by id, with what a month has on them.
 	Ceilings(ctx context.Context, m passport.Month) ([]passport.Ceiling, error)
 }
+
+// SDKKeys are the keys of grants that have been made; guard/token makes them. Each method is one atomic step, durable on nil.
+type SDKKeys interface {
+	// SDKKeys lists the keys of a grant, newest first, at most limit.
+	SDKKeys(ctx context.Context, g passport.GrantID, limit int) ([]passport.SDKKey, error)
+	// RevokeSDKKey ends a key of a grant for good, at the time of ev and with it; one that is revoked stays as it is. Error: NotFound.
+	RevokeSDKKey(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error
+}

@@ -40,8 +40,10 @@ type call struct {
 
 	asked    bool // who it is; the three below are the answer
 	pass     token.Passport
+	key      passport.TokenID // the SDK key; empty: a token
 	standing passport.Standing
-	stranger error // no good token
+	stranger error  // no good token
+	revoked  uint64 // recall.Board.KeysRevoked before it was asked
 
 	seed   []byte          // body of /proxy/chat
 	model  string          // that it names
@@ -86,12 +88,30 @@ func (c *call) identify() (token.Passport, passport.Standing, error) {
 	c.asked = true
 	access, err := c.e.credential(c.r)
 	if err == nil {
+		c.revoked = c.g.Board.KeysRevoked()
 		c.pass, c.standing, err = c.g.Tokens.Identify(c.r.Context(), access)
 	}
 	if c.stranger = err; err == nil {
 		c.known(c.standing)
 	}
+	if err == nil && c.pass.Key {
+		c.key, c.rec.Key = c.pass.Token, c.pass.Token
+	}
 	return c.pass, c.standing, err
+}
+
+// watch puts the call on the board. If an SDK key was revoked since identify, nobody could end the call then, and the hold looks at the
+// grant only: so it asks again whether its own lives. Almost always that costs nothing.
+func (c *call) watch(p token.Passport, g passport.Grant) (ctx context.Context, release func(), err error) {
+	ctx, release = c.g.Board.WatchKey(c.r.Context(), p.Grant, c.key, earlier(p.ExpiresAt, g.ExpiresAt))
+	if c.key == "" || c.g.Board.KeysRevoked() == c.revoked {
+		return ctx, release, nil
+	}
+	access, err := c.e.credential(c.r)
+	if err == nil {
+		_, _, err = c.g.Tokens.Identify(c.r.Context(), access)
+	}
+	return ctx, release, err
 }
 
 // counted takes bytes of the allowance as they arrive: who announces much and sends nothing keeps nobody out.

@@ -109,8 +109,12 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	}
 
 	// 4 watch: from here on a revoke, a pause or the end of grant or token cuts whatever we do.
-	ctx, release := g.Board.Watch(r.Context(), pass.Grant, earlier(pass.ExpiresAt, standing.Grant.ExpiresAt))
+	ctx, release, err := c.watch(pass, standing.Grant)
 	defer release()
+	if err != nil {
+		c.refuse(err)
+		return
+	}
 
 	// 5 reserve: the worst case, durable before a byte leaves. The same statement requires an active grant, so a revoke that
 	// came before is seen there, and one that comes after finds us on the board.

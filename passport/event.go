@@ -21,6 +21,8 @@ const (
 	AnswersKept      EventKind = "grant.answers_kept" // from now on, for a day each
 	AnswersNotKept   EventKind = "grant.answers_not_kept"
 	TokenIssued      EventKind = "token.issued"
+	SDKKeyMade       EventKind = "sdk_key.created"
+	SDKKeyRevoked    EventKind = "sdk_key.revoked"
 	CallHeld         EventKind = "call.held"
 	CallSettled      EventKind = "call.settled"
 	CallCharged      EventKind = "call.charged" // recovery charged a hold whose outcome is unknown

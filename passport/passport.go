@@ -99,6 +99,28 @@ type Token struct {
 	RevokedAt time.Time // zero: not revoked
 }
 
+// MaxSDKKeys bounds the SDK keys of one grant that work at one time; MaxSDKKeyName what one is called, in bytes.
+const (
+	MaxSDKKeys    = 20
+	MaxSDKKeyName = 100
+)
+
+// SDKKey is what is kept of a key for the providers' SDKs, besides its SHA-256: never the key itself. It stands for a token of its
+// grant, whose id it has.
+type SDKKey struct {
+	ID        TokenID
+	Grant     GrantID
+	Name      string // of the owner's choice, or the app's
+	Start     string // how the key begins, to tell it from others
+	CreatedAt time.Time
+	ExpiresAt time.Time // with its grant at the latest
+	RevokedAt time.Time // zero: not revoked
+	UsedAt    time.Time // to the minute, and a minute behind; zero: never
+}
+
+// Works says whether a key can be used at a time, as far as it is up to the key.
+func (k SDKKey) Works(now time.Time) bool { return k.RevokedAt.IsZero() && now.Before(k.ExpiresAt) }
+
 // Credential is a provider key that the owner put in, sealed. Nobody but guard/vault can open Sealed.
 type Credential struct {
 	ID        CredentialID

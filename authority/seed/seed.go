@@ -25,6 +25,8 @@ import (
 // Tokens issues and identifies access tokens; guard/token does.
 type Tokens interface {
 	Issue(ctx context.Context, g passport.Grant, actor string) (string, passport.Token, error)
+	// NewKey makes an SDK key that ends with the grant, or sooner (zero: it does not).
+	NewKey(ctx context.Context, g passport.Grant, name string, ends time.Time, actor string) (string, passport.SDKKey, error)
 	Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error)
 }
 
@@ -160,8 +162,13 @@ func (a *API) Deny(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Revoke answers POST /grants/{id}/revoke, from any state, as often as one likes. For the owner.
+// Revoke answers POST /grants/{id}/revoke, from any state, as often as one likes. For the owner, and for the app that holds the grant's
+// secret: whoever needs access no longer can give it back.
 func (a *API) Revoke(w http.ResponseWriter, r *http.Request) {
+	if secret := bearer(r); strings.HasPrefix(secret, authority.SecretPrefix) {
+		a.giveBack(w, r, secret)
+		return
+	}
 	a.decide(w, r, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (passport.Grant, error) {
 		g, _, err := a.Control.Revoke(ctx, id, owner(who))
 		return g, err

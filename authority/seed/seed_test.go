@@ -46,6 +46,8 @@ type quiet struct{}
 func (quiet) End(passport.GrantID, error) int { return 0 }
 func (quiet) EndAll(error) int                { return 0 }
 
+func (quiet) EndKey(passport.TokenID, error) int { return 0 }
+
 func (quiet) Quiet(context.Context, passport.GrantID) {}
 
 type owner struct{}
@@ -63,7 +65,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, store: storetest.NewMemory(), now: time.Date(2026, 11, 23, 12, 0, 0, 7_000_000, time.UTC)}
 	clock := func() time.Time { return d.now }
-	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, Recall: quiet{}, Now: clock, NewID: d.newID, PendingTTL: time.Hour,
+	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Recall: quiet{}, Now: clock, NewID: d.newID, PendingTTL: time.Hour,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(10_000), RateLimit: passport.LimitOf(600)}}
 	d.tokens, d.from = d.service(d.store), "192.0.2.1"
 	d.flood = &flood.Limit{PerMinute: 1 << 20, Now: clock}
@@ -77,6 +79,7 @@ func newDesk(t *testing.T) *desk {
 		"POST /grant-requests": api.CreateRequest, "GET /grants": api.List, "GET /grants/{id}": api.Read,
 		"POST /grants/{id}/approve": api.Approve, "POST /grants/{id}/deny": api.Deny, "POST /grants/{id}/revoke": api.Revoke,
 		"POST /grants/{id}/pause": api.Pause, "POST /grants/{id}/resume": api.Resume,
+		"GET /grants/{id}/keys": api.ListKeys, "POST /grants/{id}/keys": api.MakeKey, "POST /grants/{id}/keys/{key}/revoke": api.RevokeKey,
 		"POST /tokens": api.IssueToken, "GET /tokens/{token}/inspect": api.Inspect,
 	} {
 		d.mux.HandleFunc(pattern, h)

@@ -78,15 +78,20 @@ func (b *broker) serve(ctx context.Context) error {
 	return nil
 }
 
-// housekeeping rotates signing keys when they are due, and forgets old Idempotency-Keys and answers.
+// housekeeping rotates signing keys when they are due, forgets old Idempotency-Keys and answers, and each minute, and at the end, notes
+// which SDK keys were used.
 func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-minute.C:
+			b.writeUses(ctx)
 		case <-tick.C:
 			if err := b.tokens.RotateIfDue(ctx); err != nil {
 				b.log.Error("rotate signing keys", "error", err.Error())
@@ -95,6 +100,12 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 				b.log.Error("forget old idempotency keys", "error", err.Error())
 			}
 		}
+	}
+}
+
+func (b *broker) writeUses(ctx context.Context) {
+	if err := b.tokens.WriteUses(ctx); err != nil {
+		b.log.Warn("note which SDK keys were used", "error", err.Error())
 	}
 }
 

@@ -32,6 +32,7 @@ func (s settings) parseStores() (database, counter secret.Text, err error) {
 // shared is a store that several instances may have open at one time.
 type shared interface {
 	Elsewhere(ctx context.Context, g passport.GrantID)
+	Heard(ctx context.Context)
 }
 
 // openRates says who counts the calls of a minute: Valkey where the owner named one, else the database if others share it. Nil is
@@ -61,6 +62,14 @@ func (b *broker) elsewhere() func(context.Context, passport.GrantID) {
 	return nil
 }
 
+// heard waits until other instances have heard; nil where there are none.
+func (b *broker) heard() func(context.Context) {
+	if s, ok := b.store.(shared); ok {
+		return s.Heard
+	}
+	return nil
+}
+
 // watch begins to hear what other instances end. Before listening: a call is on the board before its hold, and from here on what
 // ends is looked for there.
 func (b *broker) watch(ctx context.Context) error {
@@ -72,6 +81,10 @@ func (b *broker) watch(ctx context.Context) error {
 		Live:    b.board.Grants,
 		Ended:   func(g passport.GrantID, s passport.GrantState) { b.board.End(g, causeOf(s)) },
 		Stopped: func() { b.board.EndAll(problem.New(problem.GrantPaused, "all apps were stopped by the owner")) },
+		SDKKeys: b.board.Keys,
+		KeyGone: func(id passport.TokenID) {
+			b.board.EndKey(id, problem.New(problem.GrantEnded, "the SDK key was revoked"))
+		},
 		Keys: func(ctx context.Context) error {
 			return errors.Join(b.vault.Reload(ctx), b.tokens.Reload(ctx))
 		},

@@ -29,6 +29,7 @@ type storage interface {
 	authority.Store
 	authority.History
 	authority.Ceilings
+	authority.SDKKeys
 	identity.Store
 	webhook.Store
 	io.Closer

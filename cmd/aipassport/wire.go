@@ -206,8 +206,8 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 		MaxBody:   cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})
 	b.control = &authority.Control{
-		Store: b.store, Ceilings: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults,
-		Elsewhere: b.elsewhere()}
+		Store: b.store, Ceilings: b.store, SDKKeys: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults,
+		Elsewhere: b.elsewhere(), Heard: b.heard()}
 	b.pages, err = web.New(web.Options{
 		PublicURL: b.public.String(), Log: b.log,
 		RequestID: func(r *http.Request) string { return record.From(r.Context()).ID },
@@ -245,6 +245,11 @@ func (b *broker) seedAPI() *seed.API {
 func (b *broker) close() {
 	if b.listener != nil {
 		b.listener.Close()
+	}
+	if b.tokens != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		b.writeUses(ctx)
 	}
 	if b.meter != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -22,12 +22,14 @@ type Board struct {
 	mu    sync.Mutex                   // guards the fields below
 	calls map[passport.GrantID]*flight // the first of each grant; the others hang on it
 	total int
+	keys  uint64        // how often an SDK key was revoked
 	fewer chan struct{} // not nil: somebody waits for a release; then it is closed
 }
 
 // flight is one call in flight.
 type flight struct {
 	grant      passport.GrantID
+	key        passport.TokenID // the SDK key that it came with; empty: a token
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
 	timer      *time.Timer // ends the call when its time comes
@@ -45,7 +47,14 @@ func New(now func() time.Time) *Board {
 // GrantEnded when until comes, and as ctx does when ctx ends. An until that has come already, or is zero, ends it at once.
 // It starts no goroutine for a ctx of the standard library.
 func (b *Board) Watch(ctx context.Context, g passport.GrantID, until time.Time) (watched context.Context, release func()) {
-	f := &flight{grant: g}
+	return b.WatchKey(ctx, g, "", until)
+}
+
+// WatchKey is Watch for a call that came with an SDK key, if key is not empty: EndKey ends it too. A call must look at KeysRevoked
+// before it asks whether its key lives, and again after WatchKey; if it has changed in between, an EndKey may have missed the call, and
+// it must ask again.
+func (b *Board) WatchKey(ctx context.Context, g passport.GrantID, key passport.TokenID, until time.Time) (watched context.Context, release func()) {
+	f := &flight{grant: g, key: key}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	left := until.Sub(b.now())
 	b.mu.Lock()
@@ -108,6 +117,46 @@ func (b *Board) End(g passport.GrantID, cause error) (n int) {
 	}
 	b.mu.Unlock()
 	return end(ending, cause)
+}
+
+// EndKey ends all calls that came with an SDK key, and says how many it ended. Who revokes a key commits that before. No key ends
+// nothing by itself: some key was revoked, elsewhere, and calls that are not on the board yet must ask again.
+func (b *Board) EndKey(key passport.TokenID, cause error) (n int) {
+	var ending []*flight
+	b.mu.Lock()
+	b.keys++
+	for _, first := range b.calls {
+		for f := first; f != nil; f = f.next {
+			if key != "" && f.key == key {
+				ending = append(ending, f)
+			}
+		}
+	}
+	b.mu.Unlock()
+	return end(ending, cause)
+}
+
+// KeysRevoked changes whenever an SDK key is revoked.
+func (b *Board) KeysRevoked() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.keys
+}
+
+// Keys lists the SDK keys that have calls on the board, in no order.
+func (b *Board) Keys() (list []passport.TokenID) {
+	seen := map[passport.TokenID]bool{"": true}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, first := range b.calls {
+		for f := first; f != nil; f = f.next {
+			if !seen[f.key] {
+				seen[f.key] = true
+				list = append(list, f.key)
+			}
+		}
+	}
+	return list
 }
 
 // EndAll ends all calls of all grants with a cause and says how many it ended.

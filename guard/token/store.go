@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -18,4 +19,12 @@ type Store interface {
 	// Liveness reads a token with its grant and balances, and whether the owner has stopped all apps, in one snapshot, never cached.
 	// Errors: NotFound with Field "token" or "grant".
 	Liveness(ctx context.Context, id passport.TokenID) (passport.Liveness, error)
+
+	// AddSDKKey records a key that is about to be shown, with its SHA-256, as a token of its grant. Errors: as AddToken, and Conflict
+	// if passport.MaxSDKKeys of the grant work already.
+	AddSDKKey(ctx context.Context, k passport.SDKKey, hash [32]byte, ev passport.Event) error
+	// TokenOfSDKKey reads the token that a key stands for, revoked or not. Of that only what never changes may be kept. Error: NotFound.
+	TokenOfSDKKey(ctx context.Context, hash [32]byte) (passport.Token, error)
+	// UsedSDKKeys notes when keys were used last. It moves forward only, and passes over keys that are not there.
+	UsedSDKKeys(ctx context.Context, used map[passport.TokenID]time.Time) error
 }

@@ -1,10 +1,11 @@
-// Package token is the sole owner of the signing keys: nothing else signs or verifies an access token. It may not touch provider
+// Package token is the sole owner of the signing keys: nothing else signs or verifies an access token, or makes or finds an SDK key. It may not touch provider
 // keys, money or HTTP.
 package token
 
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,14 +48,20 @@ type Service struct {
 	rotating sync.Mutex           // held while keys are read and changed; guards looked
 	looked   time.Time            // when keys were last read because a token's was unknown
 	ring     atomic.Pointer[ring] // the keys in force
+
+	lookups chan struct{} // has one for each SDK key that is being looked up
+
+	using sync.Mutex                     // guards uses
+	uses  map[passport.TokenID]time.Time // of SDK keys, not written yet
 }
 
-// Passport is a verified access token.
+// Passport is a verified access token, or an SDK key that was found.
 type Passport struct {
 	Token     passport.TokenID
 	Grant     passport.GrantID
-	Subject   string // the person who owns the grant; with HS256 the grant, as in the seed
+	Subject   string // of a token: the person who owns the grant; with HS256 the grant, as in the seed
 	ExpiresAt time.Time
+	Key       bool // it is an SDK key: it can be revoked by itself
 }
 
 // New reads the signing keys and makes the first two where there are none. Errors: Invalid if the configuration cannot be,
@@ -72,7 +79,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = DefaultCacheSize
 	}
-	s := &Service{cfg: cfg, cache: newCache(cfg.CacheSize)}
+	s := &Service{cfg: cfg, cache: newCache(cfg.CacheSize), lookups: make(chan struct{}, maxKeyLookups), uses: map[passport.TokenID]time.Time{}}
 	if !cfg.HMACSecret.Empty() {
 		r, err := hmacRing(cfg.HMACSecret)
 		if err != nil {
@@ -89,14 +96,11 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	return s, s.load(ctx)
 }
 
-// Identify verifies a token and asks the store whether it and its grant still live; nothing of that is cached. The details of
-// its errors are the seed's reasons, in the seed's order. Errors: Unauthenticated for the token; GrantEnded or GrantPaused for
-// its grant; GrantPaused too while all apps are stopped.
+// Identify verifies a token, or finds an SDK key, and asks the store whether it and its grant still live; nothing of that is cached. The
+// details of its errors are the seed's reasons, in the seed's order. Errors: Unauthenticated for the token; GrantEnded or GrantPaused
+// for its grant; GrantPaused too while all apps are stopped; Busy while too many unknown SDK keys are looked up.
 func (s *Service) Identify(ctx context.Context, access string) (Passport, passport.Standing, error) {
-	p, err := s.Verify(access)
-	if errors.Is(err, errUnknownKey) {
-		p, err = s.verifyAnew(ctx, access, err)
-	}
+	p, err := s.either(ctx, access)
 	if err != nil {
 		return Passport{}, passport.Standing{}, err
 	}
@@ -112,7 +116,22 @@ func (s *Service) Identify(ctx context.Context, access string) (Passport, passpo
 	if err != nil {
 		return Passport{}, passport.Standing{}, err
 	}
+	if p.Key {
+		s.used(p.Token)
+	}
 	return p, l.Standing, nil
+}
+
+// either tells an SDK key from a token by how it begins: no token begins so, which is base64url of "{".
+func (s *Service) either(ctx context.Context, access string) (Passport, error) {
+	if strings.HasPrefix(access, KeyPrefix) {
+		return s.verifyKey(ctx, access)
+	}
+	p, err := s.Verify(access)
+	if errors.Is(err, errUnknownKey) {
+		return s.verifyAnew(ctx, access, err)
+	}
+	return p, err
 }
 
 // verifyAnew reads the keys again and verifies once more, because another instance may have made the key of this token. Tokens
@@ -152,6 +171,8 @@ func alive(l passport.Liveness, p Passport, now time.Time) error {
 		return problem.New(problem.Unauthenticated, "Token not found")
 	case !l.Token.RevokedAt.IsZero():
 		return problem.New(problem.Unauthenticated, "Token has been revoked")
+	case !now.Before(l.Token.ExpiresAt) && p.Key:
+		return problem.New(problem.Unauthenticated, "SDK key has expired")
 	case !now.Before(l.Token.ExpiresAt):
 		return problem.New(problem.Unauthenticated, "Invalid or expired JWT")
 	}

@@ -22,6 +22,7 @@ type Record struct {
 	Bytes    int64
 	Start    time.Time
 	Grant    passport.GrantID
+	Key      passport.TokenID // id of the SDK key; empty: a token
 	Call     passport.ReservationID
 	Provider passport.Provider
 	Model    string
@@ -58,7 +59,7 @@ func (r *Record) Attrs(now time.Time) []slog.Attr {
 		slog.Int("status", r.Status), slog.Int64("bytes", r.Bytes), slog.Int64("us", now.Sub(r.Start).Microseconds()),
 	}
 	for _, s := range []struct{ k, v string }{
-		{"client", r.Client}, {"grant", string(r.Grant)}, {"call", string(r.Call)}, {"provider", string(r.Provider)},
+		{"client", r.Client}, {"grant", string(r.Grant)}, {"key", string(r.Key)}, {"call", string(r.Call)}, {"provider", string(r.Provider)},
 		{"model", r.Model}, {"why", string(r.Why)}, {"upstream_id", r.Upstream},
 	} {
 		if s.v != "" {

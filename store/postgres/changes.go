@@ -38,6 +38,14 @@ func grant(g passport.GrantID) func(context.Context, *sql.Tx) error {
 	}
 }
 
+// grantAlone keeps a grant as it is, and others who want that out.
+func grantAlone(g passport.GrantID) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `SELECT 1 FROM grants WHERE id = $1 FOR NO KEY UPDATE`, string(g))
+		return err
+	}
+}
+
 // AddGrant implements authority.Store. Alone, so that the bound on requests is kept exactly.
 func (s *Store) AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
 	return s.change(ctx, only("requests"), func(ctx context.Context, q *query.Queries) error { return store.AddGrant(ctx, q, g, ev) })

@@ -26,6 +26,19 @@ func (s *Store) Elsewhere(ctx context.Context, g passport.GrantID) {
 	}
 }
 
+// sqlOthers looks for instances whose lease runs.
+const sqlOthers = `SELECT EXISTS (SELECT 1 FROM instance WHERE id <> $1 AND lease_until > clock_timestamp())`
+
+// Heard waits until all other instances have heard of what was committed before: each looks within pollEvery, and one that could not
+// look for blindAfter has no calls. If there are no others it returns at once; else when that time is over, or ctx ends.
+func (s *Store) Heard(ctx context.Context) {
+	others := true
+	if err := s.pool.QueryRow(ctx, sqlOthers, s.lease.id).Scan(&others); err == nil && !others {
+		return
+	}
+	pause(ctx, blindAfter+pollMost)
+}
+
 // Watch begins to hear what other instances end. From then on this instance holds money only while it hears.
 func (s *Store) Watch(ctx context.Context, to Watched, log *slog.Logger) error {
 	w, err := startWatch(ctx, s.single, to, s.now, log)

@@ -27,7 +27,7 @@ const (
 	hearLast   = 500 * time.Millisecond
 )
 
-// channel is where migrations/postgres/00004 notifies: "grant ID STATE", "stopped" or "keys".
+// channel is where migrations/postgres/00004 and 00010 notify: "grant ID STATE", "stopped", "keys" or "sdk key".
 const channel = "aipassport"
 
 // Watched is what a watch asks and tells. Its functions may be called by several goroutines at once.
@@ -35,6 +35,8 @@ type Watched struct {
 	Live    func() []passport.GrantID                       // grants with calls in flight here
 	Ended   func(g passport.GrantID, s passport.GrantState) // a grant is in a state in which it has no calls
 	Stopped func()                                          // all apps are stopped
+	SDKKeys func() []passport.TokenID                       // SDK keys with calls in flight here; called after KeyGone with no id
+	KeyGone func(id passport.TokenID)                       // an SDK key is revoked; no id: some key is, and which is about to be asked
 	Keys    func(ctx context.Context) error                 // signing keys or provider keys may have changed; called again after an error
 	Blind   func()                                          // nothing was heard for blindAfter: whatever runs may have ended
 }
@@ -58,6 +60,7 @@ type Watch struct {
 
 	// Of the polls' goroutine.
 	keys  string // what the last good poll saw of them
+	gone  string // and of the SDK keys that were revoked
 	blind bool   // Blind was told, and no poll was good since
 }
 
@@ -143,10 +146,15 @@ func (w *Watch) tellBlind(err error) {
 	w.to.Blind()
 }
 
-// sqlKeys tells whether apps are stopped, and a text that changes when a key is made, moves on or goes. Both tables are small.
+// sqlKeys tells whether apps are stopped, a text that changes when a key is made, moves on or goes, and one that changes with each SDK
+// key that is revoked. The tables are small.
 const sqlKeys = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'),
 	md5(coalesce((SELECT string_agg(id || ' ' || state, ',' ORDER BY id) FROM signing_key), '') || '/' ||
-		coalesce((SELECT string_agg(id, ',' ORDER BY id) FROM credential), ''))`
+		coalesce((SELECT string_agg(id, ',' ORDER BY id) FROM credential), '')),
+	coalesce((SELECT value FROM setting WHERE name = '` + store.SDKKeySetting + `'), '')`
+
+// sqlGone tells which of the SDK keys in flight are revoked.
+const sqlGone = `SELECT id FROM token WHERE id = ANY ($1) AND revoked_at <> 0`
 
 // sqlOver tells which of the grants in flight may have no calls any more.
 const sqlOver = `SELECT grant_id, status FROM budget WHERE seq = 0 AND grant_id = ANY ($1) AND status <> 'active'`
@@ -156,7 +164,7 @@ func (w *Watch) look(ctx context.Context, most time.Duration) error {
 	sent := w.now().Sub(w.start)
 	ended := map[passport.GrantID]passport.GrantState{}
 	var stopped bool
-	var keys string
+	var keys, gone string
 	live := w.to.Live()
 	err := w.poll.do(ctx, most, func(ctx context.Context, c *pgx.Conn) error {
 		var b pgx.Batch
@@ -168,12 +176,16 @@ func (w *Watch) look(ctx context.Context, most time.Duration) error {
 			})
 			return err
 		})
-		b.Queue(sqlKeys).QueryRow(func(row pgx.Row) error { return row.Scan(&stopped, &keys) })
+		b.Queue(sqlKeys).QueryRow(func(row pgx.Row) error { return row.Scan(&stopped, &keys, &gone) })
 		return c.SendBatch(ctx, &b).Close()
 	})
+	if err == nil && gone != w.gone {
+		err = w.lookAtKeys(ctx, most)
+	}
 	if err != nil {
 		return err
 	}
+	w.gone = gone
 	for g, s := range ended {
 		w.to.Ended(g, s)
 	}
@@ -192,7 +204,27 @@ func (w *Watch) look(ctx context.Context, most time.Duration) error {
 	return nil
 }
 
-func textsOf(ids []passport.GrantID) []string {
+// lookAtKeys asks which of the SDK keys in flight are revoked. Calls that come on the board meanwhile know that they must ask themselves.
+func (w *Watch) lookAtKeys(ctx context.Context, most time.Duration) error {
+	w.to.KeyGone("")
+	live := w.to.SDKKeys()
+	if len(live) == 0 {
+		return nil
+	}
+	return w.poll.do(ctx, most, func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, sqlGone, textsOf(live))
+		if err != nil {
+			return err
+		}
+		gone, err := collectTexts(rows)
+		for _, id := range gone {
+			w.to.KeyGone(passport.TokenID(id))
+		}
+		return err
+	})
+}
+
+func textsOf[T ~string](ids []T) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
 		out[i] = string(id)

@@ -74,6 +74,8 @@ func watch(t *testing.T, s *postgres.Store, live ...passport.GrantID) *ear {
 		},
 		Ended:   func(g passport.GrantID, s passport.GrantState) { e.note("%s %s", g, s) },
 		Stopped: func() { e.note("stopped") },
+		SDKKeys: func() []passport.TokenID { return []passport.TokenID{"k1", "k2"} },
+		KeyGone: func(id passport.TokenID) { e.note("key %s", id) },
 		Keys:    func(context.Context) error { e.note("keys"); return nil },
 		Blind:   func() { e.note("blind") },
 	}, slog.New(slog.DiscardHandler))
@@ -115,6 +117,23 @@ func TestThreat09OthersHearWhatEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.hears(t, "keys", time.Second)
+	g := active(t, a, "with keys", 100, 100)
+	for i, id := range []passport.TokenID{"k1", "k2", "k9"} {
+		k := passport.SDKKey{ID: id, Grant: g.ID, Name: "n", Start: "aip_012345", CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt}
+		if err := a.AddSDKKey(t.Context(), k, [32]byte{byte(i)}, passport.Event{Kind: passport.SDKKeyMade}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []passport.TokenID{"k9", "k2"} {
+		if err := a.RevokeSDKKey(t.Context(), g.ID, id, passport.Event{ID: "ev " + passport.EventID(id), Kind: passport.SDKKeyRevoked, At: g.CreatedAt.Add(time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.hears(t, "key ", time.Second) // one was revoked; calls that are not in flight yet must ask
+	e.hears(t, "key k2", time.Second)
+	if ok, _ := e.has("key k1"); ok {
+		t.Error("a key that works is said to be gone")
+	}
 	if err := a.Stop(t.Context(), true, passport.Event{Kind: passport.AppsStopped}); err != nil {
 		t.Fatal(err)
 	}

@@ -155,6 +155,18 @@ CREATE TABLE token (
 );
 CREATE INDEX token_grant ON token (grant_id);
 
+-- An SDK key stands for a token that its holder never sees: that row has its grant, its end and whether it is revoked. hash is the
+-- SHA-256 of the key; start is the beginning of it that is shown.
+CREATE TABLE sdk_key (
+  id       TEXT PRIMARY KEY REFERENCES token (id),
+  grant_id TEXT NOT NULL REFERENCES grants (id),
+  hash     BYTEA NOT NULL UNIQUE,
+  name     TEXT NOT NULL,
+  start    TEXT NOT NULL,
+  used_at  BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX sdk_key_grant ON sdk_key (grant_id, id);
+
 -- Which call has an Idempotency-Key of a grant. Written in the transaction of the call's hold, so that no crash can leave one
 -- without the other. Hashes are keyed: neither key nor body can be guessed from them.
 CREATE TABLE claim (

@@ -435,6 +435,20 @@ func (q *Queries) OpenBudget(ctx context.Context, arg OpenBudgetParams) error {
 	return err
 }
 
+const putSetting = `-- name: PutSetting :exec
+INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+`
+
+type PutSettingParams struct {
+	Name  string
+	Value string
+}
+
+func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
+	_, err := q.db.ExecContext(ctx, putSetting, arg.Name, arg.Value)
+	return err
+}
+
 const removeSetting = `-- name: RemoveSetting :exec
 DELETE FROM setting WHERE name = $1
 `

@@ -145,6 +145,15 @@ type Reservation struct {
 	KeyMonth     int64
 }
 
+type SdkKey struct {
+	ID      string
+	GrantID string
+	Hash    []byte
+	Name    string
+	Start   string
+	UsedAt  int64
+}
+
 type Session struct {
 	Hash      []byte
 	PersonID  string

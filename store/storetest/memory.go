@@ -28,6 +28,7 @@ type Memory struct {
 	accounts map[passport.GrantID]*account
 	calls    map[passport.ReservationID]*call
 	tokens   map[passport.TokenID]passport.Token
+	sdkKeys  map[passport.TokenID]sdkKey
 	creds    map[passport.CredentialID]passport.Credential
 	keys     map[string]passport.SigningKey
 	people   []passport.Person
@@ -74,6 +75,7 @@ func NewMemory() *Memory {
 		accounts: map[passport.GrantID]*account{},
 		calls:    map[passport.ReservationID]*call{},
 		tokens:   map[passport.TokenID]passport.Token{},
+		sdkKeys:  map[passport.TokenID]sdkKey{},
 		creds:    map[passport.CredentialID]passport.Credential{},
 		keys:     map[string]passport.SigningKey{},
 		setups:   map[[32]byte]time.Time{},

@@ -59,17 +59,7 @@ func (m *Memory) RotateSigningKeys(_ context.Context, add *passport.SigningKey, 
 // AddToken implements token.Store.
 func (m *Memory) AddToken(_ context.Context, t passport.Token, ev passport.Event) error {
 	return m.do("AddToken", func() error {
-		a := m.accounts[t.Grant]
-		if a == nil {
-			return store.NotFound("grant")
-		}
-		if m.stopped {
-			return store.Stopped()
-		}
-		if err := a.grant.Live(stored(t.IssuedAt)); err != nil {
-			return err
-		}
-		if err := mustBeFree(m.tokens, t.ID, "token"); err != nil {
+		if err := m.mayHaveToken(t); err != nil {
 			return err
 		}
 		t.IssuedAt, t.ExpiresAt, t.RevokedAt = stored(t.IssuedAt), stored(t.ExpiresAt), stored(t.RevokedAt)
@@ -77,6 +67,21 @@ func (m *Memory) AddToken(_ context.Context, t passport.Token, ev passport.Event
 		m.note(ev)
 		return nil
 	})
+}
+
+// mayHaveToken says why a grant cannot have a token now.
+func (m *Memory) mayHaveToken(t passport.Token) error {
+	a := m.accounts[t.Grant]
+	if a == nil {
+		return store.NotFound("grant")
+	}
+	if m.stopped {
+		return store.Stopped()
+	}
+	if err := a.grant.Live(stored(t.IssuedAt)); err != nil {
+		return err
+	}
+	return mustBeFree(m.tokens, t.ID, "token")
 }
 
 // Liveness implements token.Store.

@@ -29,6 +29,8 @@ func Run(t *testing.T, open Open) {
 		{"grants are listed newest first", testStandings},
 		{"budgets open with approval and follow", testBudgets},
 		{"tokens and liveness", testTokens},
+		{"SDK keys", testSDKKeys},
+		{"SDK keys are bounded under race", testSDKKeysRace},
 		{"signing keys", testSigningKeys},
 		{"credentials", testCredentials},
 		{"the owner", testOwner},

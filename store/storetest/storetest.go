@@ -24,6 +24,7 @@ type Store interface {
 	authority.Store
 	authority.History
 	authority.Ceilings
+	authority.SDKKeys
 	identity.Store
 	webhook.Store
 

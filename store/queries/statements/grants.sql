@@ -47,6 +47,9 @@ SELECT value FROM setting WHERE name = $1;
 -- name: AddSetting :exec
 INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING;
 
+-- name: PutSetting :exec
+INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
 -- name: RemoveSetting :exec
 DELETE FROM setting WHERE name = $1;
 

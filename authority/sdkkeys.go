@@ -1,0 +1,51 @@
+package authority
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// maxSDKKeysListed bounds a list of keys; those that ended count.
+const maxSDKKeysListed = 100
+
+// KeysOf lists the SDK keys of a grant, newest first. Error: NotFound.
+func (c *Control) KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SDKKey, error) {
+	if _, err := c.Store.Standing(ctx, g); err != nil {
+		return nil, err
+	}
+	return c.SDKKeys.SDKKeys(ctx, g, maxSDKKeysListed)
+}
+
+// RevokeKey ends one SDK key of a grant for good, and then its calls in flight; it says how many. Once it returns, nothing new goes
+// upstream for this key. The grant, its tokens and its other keys go on. Error: NotFound.
+func (c *Control) RevokeKey(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error) {
+	err := c.SDKKeys.RevokeSDKKey(ctx, g, id, c.event(passport.SDKKeyRevoked, actor, g, "key "+string(id)))
+	if refused(err) {
+		return 0, err
+	}
+	// Durable first. Where nobody knows whether the revoke is on disk, the calls are ended all the same.
+	n := c.Recall.EndKey(id, problem.New(problem.GrantEnded, "the SDK key was revoked"))
+	c.quietKey(ctx, g)
+	if err != nil {
+		return n, fmt.Errorf("revoke an SDK key: %w", err)
+	}
+	return n, nil
+}
+
+// quietKey gives the calls that were ended a moment to be over, here, and other instances the time to hear of it: a hold looks at the
+// grant, which goes on, so the ledger does not refuse what they have not heard of.
+func (c *Control) quietKey(ctx context.Context, g passport.GrantID) {
+	ctx = context.WithoutCancel(ctx)
+	here, cancel := context.WithTimeout(ctx, quietTime)
+	defer cancel()
+	c.Recall.Quiet(here, g)
+	if c.Heard == nil {
+		return
+	}
+	there, cancel := context.WithTimeout(ctx, elsewhereTime)
+	defer cancel()
+	c.Heard(there)
+}
