@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -21,6 +22,62 @@ func (b *broker) again(s speaker, token, key, prompt string) answer {
 	h := s.auth(token)
 	h.Set("Idempotency-Key", key)
 	return b.send("POST", s.path, s.body(s.model, prompt, 50, false), h)
+}
+
+// atOnce makes n unary calls with one Idempotency-Key. The broker has all of them but for their last byte before one of them gets that: so
+// they all find the key free when they look, and only the hold can tell them apart.
+func (b *broker) atOnce(s speaker, token, key, prompt string, n int) (out []answer) {
+	b.t.Helper()
+	body := s.body(s.model, prompt, 50, false)
+	last, release := &sync.WaitGroup{}, make(chan struct{})
+	last.Add(n)
+	answers := make(chan answer, n)
+	for range n {
+		go func() {
+			req, err := http.NewRequestWithContext(testutil.Context(b.t), "POST", b.url+s.path, &held{Reader: strings.NewReader(body), free: len(body) - 1, last: last, release: release})
+			if err != nil {
+				panic(err)
+			}
+			req.ContentLength, req.Header = int64(len(body)), s.auth(token)
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("Idempotency-Key", key)
+			a := answer{}
+			if res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req); err == nil {
+				a.status, a.header = res.StatusCode, res.Header
+				a.body, _ = io.ReadAll(res.Body)
+				res.Body.Close()
+			}
+			answers <- a
+		}()
+	}
+	last.Wait()
+	close(release)
+	for range n {
+		out = append(out, <-answers)
+		b.received(out[len(out)-1].body)
+	}
+	return out
+}
+
+// held is a body whose last byte waits.
+type held struct {
+	io.Reader
+	free    int // bytes that do not wait
+	last    *sync.WaitGroup
+	release <-chan struct{}
+}
+
+func (h *held) Read(p []byte) (int, error) {
+	if h.free == 0 {
+		h.last.Done()
+		<-h.release
+		h.free = -1
+	}
+	if h.free > 0 {
+		p = p[:min(len(p), h.free)]
+		h.free -= len(p)
+	}
+	return h.Reader.Read(p)
 }
 
 // onDisk says whether a text is in a file of the broker's data.
@@ -67,15 +124,8 @@ func TestThreat28AKeyIsChargedOnce(t *testing.T) {
 		if !strings.Contains(p.text(), "Answers of this app are kept for a day") {
 			t.Errorf("the page does not say that answers are kept: %s", p.text())
 		}
-		answers := make(chan answer, 40)
-		var all sync.WaitGroup
-		for range 40 {
-			all.Go(func() { answers <- b.again(s, g.token, "many", "many") })
-		}
-		all.Wait()
-		close(answers)
 		var whole string
-		for a := range answers {
+		for _, a := range b.atOnce(s, g.token, "many", "many", 40) {
 			switch a.status {
 			case 200:
 				if whole == "" {

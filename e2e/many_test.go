@@ -229,6 +229,45 @@ func TestThreat09NothingLeavesAfterTheAnswer(t *testing.T) {
 	t.Logf("the slowest revoke was answered after %s", slowest)
 }
 
+// TestThreat09TheAnswerWaitsForOtherInstances: one of two brokers stands still (SIGSTOP) with live streams while the grant is revoked at the
+// other. The answer does not come before the streams are over: not while the one with the streams cannot end them.
+func TestThreat09TheAnswerWaitsForOtherInstances(t *testing.T) {
+	a, b := two(t, pgtest.Database(t), nil)
+	g := a.give(native[0].scope(100_000, 100_000))
+	streams := b.live(native[0], g, 3)
+	b.cmd.Process.Signal(syscall.SIGSTOP)
+	began := time.Now()
+	type told struct {
+		answer
+		err  error
+		held int64
+	}
+	done := make(chan told, 1)
+	go func() {
+		x, err := a.try("POST", "/grants/"+g.id+"/revoke", "", bearer(ownerToken))
+		done <- told{x, err, a.standing(g.id).ReservedMicroUsd}
+	}()
+	for a.standing(g.id).Status != "revoked" { // it is committed
+	}
+	for looks := 0; looks < 40 && time.Since(began) < time.Second/2; looks++ { // time enough for an answer that waits for nobody
+		a.standing(g.id)
+		select {
+		case x := <-done:
+			b.cmd.Process.Signal(syscall.SIGCONT)
+			t.Fatalf("answered %s after %s, with the streams of the other still on", x.answer, time.Since(began))
+		default:
+		}
+	}
+	b.cmd.Process.Signal(syscall.SIGCONT)
+	went := time.Now()
+	x := <-done
+	if x.err != nil || x.status != 200 || x.held != 0 {
+		t.Errorf("%s %v, with %d micro-dollars held", x.answer, x.err, x.held)
+	}
+	client, upstream := b.endTogether(streams, went)
+	t.Logf("answered %s after the other went on; clients were cut by %s, upstream calls by %s", time.Since(went), client, upstream)
+}
+
 // TestThreat03APeerChargesTheKilled: one of two brokers is killed (SIGKILL) under load. The other goes on, charges what the dead one
 // had open, and the cap holds as the provider counts.
 func TestThreat03APeerChargesTheKilled(t *testing.T) {
