@@ -9,9 +9,11 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// Grants tells what a grant stands at, with all that was queued before the question. The store does.
+// Grants tells what a grant stands at, and the ceilings that are set with what a month has on them, with all that was queued before the
+// question. The store does.
 type Grants interface {
 	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
+	Ceilings(ctx context.Context, m passport.Month) ([]passport.Ceiling, error)
 }
 
 // standingJSON is what an app may know of its own grant. Money is in micro-dollars.
@@ -31,6 +33,14 @@ type detailJSON struct {
 	RateLimit    int64                 `json:"rateLimit"` // calls a minute
 	ClampOutput  bool                  `json:"clampOutput"`
 	balanceJSON
+	MonthlyLimits []monthlyJSON `json:"monthlyLimits"` // those that leave the detail less than the grant's own caps do
+}
+
+// monthlyJSON is a limit of the owner's over all apps that binds. Neither its amount nor what others spent of it is told.
+type monthlyJSON struct {
+	Over              string         `json:"over"` // "all" or "provider"
+	RemainingMicroUSD passport.Money `json:"remainingMicroUsd"`
+	ResetsAt          string         `json:"resetsAt"`
 }
 
 type balanceJSON struct {
@@ -61,12 +71,19 @@ func (g *Gateway) tellStanding(w http.ResponseWriter, r *http.Request) {
 		c.refuse(err)
 		return
 	}
+	now := g.Now()
+	ceilings, err := g.Grants.Ceilings(r.Context(), passport.MonthOf(now))
+	if err != nil {
+		c.refuse(err)
+		return
+	}
 	c.known(standing)
-	respond.JSON(w, http.StatusOK, standingOf(standing, pass.ExpiresAt, g.Now()))
+	respond.JSON(w, http.StatusOK, standingOf(standing, ceilings, pass.ExpiresAt, now))
 }
 
-func standingOf(s passport.Standing, tokenEnds, now time.Time) standingJSON {
-	iso := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func standingOf(s passport.Standing, ceilings []passport.Ceiling, tokenEnds, now time.Time) standingJSON {
 	out := standingJSON{GrantID: s.Grant.ID, Status: s.Grant.At(now).State.Wire(), ExpiresAt: iso(s.Grant.ExpiresAt), TokenExpiresAt: iso(tokenEnds),
 		balanceJSON: balance(s.Total), Details: []detailJSON{}}
 	for i, d := range s.Grant.Details {
@@ -77,7 +94,21 @@ func standingOf(s passport.Standing, tokenEnds, now time.Time) standingJSON {
 		if i < len(s.Details) {
 			v.balanceJSON = balance(s.Details[i])
 		}
+		v.MonthlyLimits = binding(ceilings, d.Provider, min(s.Total.Left(), v.RemainingMicroUSD))
 		out.Details = append(out.Details, v)
+	}
+	return out
+}
+
+// binding lists the ceilings over a provider that leave less than own, which is what a grant's own caps leave: what the grant can still
+// spend under each. Of one that leaves more nothing is told: its amount is what other apps do.
+func binding(ceilings []passport.Ceiling, p passport.Provider, own passport.Money) []monthlyJSON {
+	out := []monthlyJSON{}
+	for _, c := range ceilings {
+		over := map[passport.CeilingID]string{passport.PersonCeiling: "all", passport.KeyCeiling(p): "provider"}[c.ID]
+		if over != "" && c.Left() < own {
+			out = append(out, monthlyJSON{over, c.Left(), iso(c.Month.Ends())})
+		}
 	}
 	return out
 }

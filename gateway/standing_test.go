@@ -2,14 +2,17 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/devrelopers/aipassport/gateway"
 	"github.com/devrelopers/aipassport/internal/fakeprovider"
+	"github.com/devrelopers/aipassport/passport"
 )
 
 // told is what the headers or trailers of an answer say.
@@ -114,6 +117,65 @@ func TestStreamsTellTheirCostInTrailers(t *testing.T) {
 				t.Errorf("told %d and %d calls and a cost of %d, the ledger has %+v", left, calls, cost, b)
 			}
 		})
+	}
+}
+
+// TestStandingTellsTheMonthlyLimitsThatBind: what the grant can still spend under them, and of those that do not bind nothing.
+func TestStandingTellsTheMonthlyLimitsThatBind(t *testing.T) {
+	d := open(t, false)
+	own := d.balance(t).Left()
+	ends := passport.MonthOf(time.Now()).Ends().Format("2006-01-02T15:04:05.000Z")
+	set := func(id passport.CeilingID, most passport.Money) {
+		t.Helper()
+		if err := d.store.SetCeiling(t.Context(), id, most, passport.Event{ID: passport.EventID(fmt.Sprint(id, most)), At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limits := func() string {
+		t.Helper()
+		req, _ := http.NewRequest("GET", d.srv.URL+"/v1/grant", nil)
+		req.Header = http.Header{"Authorization": {"Bearer x"}}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var got struct {
+			RemainingMicroUsd int64
+			Details           []struct {
+				RemainingMicroUsd int64
+				MonthlyLimits     json.RawMessage
+			}
+		}
+		if err := json.NewDecoder(res.Body).Decode(&got); err != nil || len(got.Details) != 1 || got.RemainingMicroUsd != int64(d.balance(t).Left()) {
+			t.Fatalf("%+v %v", got, err)
+		}
+		return string(got.Details[0].MonthlyLimits)
+	}
+	if got := limits(); got != "[]" {
+		t.Errorf("none is set: got %s", got)
+	}
+	set(passport.PersonCeiling, own)
+	set(passport.KeyCeiling(passport.Anthropic), 1) // not this grant's
+	if got := limits(); got != "[]" {
+		t.Errorf("none leaves less than the grant's own caps: got %s", got)
+	}
+	set(passport.PersonCeiling, own-1)
+	set(passport.KeyCeiling(passport.OpenAI), 5000)
+	want := fmt.Sprintf(`[{"over":"provider","remainingMicroUsd":5000,"resetsAt":%q},{"over":"all","remainingMicroUsd":%d,"resetsAt":%[1]q}]`, ends, own-1)
+	if got := limits(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	d.post(t, body)
+	spent := int64(own - d.balance(t).Left())
+	want = fmt.Sprintf(`[{"over":"provider","remainingMicroUsd":%d,"resetsAt":%q},{"over":"all","remainingMicroUsd":%d,"resetsAt":%[2]q}]`, 5000-spent, ends, int64(own)-1-spent)
+	if got := limits(); got != want || spent == 0 {
+		t.Errorf("after a call of %d: got %s, want %s", spent, got, want)
+	}
+	set(passport.PersonCeiling, 0)
+	set(passport.KeyCeiling(passport.OpenAI), own+1)
+	if got, want := limits(), fmt.Sprintf(`[{"over":"all","remainingMicroUsd":0,"resetsAt":%q}]`, ends); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
