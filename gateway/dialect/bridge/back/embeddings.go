@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -46,6 +47,9 @@ func embeddings(data []byte, info Info) ([]byte, error) {
 		Usage  used   `json:"usage"`
 	}{Object: "list", Model: info.Model, Usage: used{a.Usage.Prompt, a.Usage.Prompt}}
 	for i, v := range a.Embeddings {
+		if slices.ContainsFunc(v.Values, func(n jsontext.Value) bool { return n.Kind() != '0' }) {
+			return nil, broken("a number of an embedding is none")
+		}
 		e := jsontext.Value(encode(v.Values))
 		if info.Base64 {
 			packed, err := pack(v.Values)
@@ -65,7 +69,7 @@ func pack(values []jsontext.Value) (string, error) {
 	for _, v := range values {
 		var f float32
 		if err := json.Unmarshal(v, &f); err != nil {
-			return "", broken("a number of an embedding is none")
+			return "", broken("a number of an embedding is beyond float32")
 		}
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
 	}

@@ -53,7 +53,7 @@ type googlePart struct {
 	Signature string              `json:"thoughtSignature"`
 	Call      *googleFunctionCall `json:"functionCall"`
 
-	Rest map[string]jsontext.Value `json:",unknown"`
+	Rest map[string]jsontext.Value `json:",embed"`
 }
 
 // googleFunctionCall: partialArgs and willContinue come only if they are asked for (streamFunctionCallArguments).
