@@ -33,7 +33,6 @@ type Info struct {
 	Created      int64  // Unix seconds
 	IncludeUsage bool   // OpenAI's stream_options.include_usage
 	Thinks       bool   // the caller asked for thinking in a way that shows it (Anthropic's thinking); else it is left out
-	Tool         string // the tool that stands for a JSON schema output, if the request was written with one: its arguments are the answer's text
 	Embeddings   bool   // an answer of embeddings
 	Base64       bool   // OpenAI's encoding_format base64: little-endian float32
 
@@ -48,8 +47,7 @@ type Converter struct {
 	from  source
 	to    passport.Provider
 	sink  sink
-	trick map[int]int // by choice: the call that stands for the answer's text, counted from 1
-	calls map[int]int // by choice: the other calls
+	calls map[int]int // by choice: how many calls of tools there were
 	out   []byte
 	dead  bool // an error event has gone out: nothing follows it
 }
@@ -77,7 +75,7 @@ type sink interface {
 // New makes a converter of an answer in from's format to one in to's; providers that speak OpenAI's dialect count as OpenAI. It is nil for
 // formats that are not turned: Google's is only read.
 func New(to, from passport.Provider, info Info) *Converter {
-	c := &Converter{info: info, to: to, trick: map[int]int{}, calls: map[int]int{}}
+	c := &Converter{info: info, to: to, calls: map[int]int{}}
 	switch from {
 	case passport.OpenAI:
 		c.from = &fromOpenAI{}
@@ -114,8 +112,8 @@ func (c *Converter) Event(data []byte) ([]byte, error) {
 		return nil, nil
 	}
 	err := c.from.event(data, func(p piece) error {
-		p, ok, err := c.turn(p)
-		if err != nil || !ok {
+		p, err := c.turn(p)
+		if err != nil {
 			return err
 		}
 		_, u := c.from.end()
@@ -156,10 +154,8 @@ func (c *Converter) Whole(data []byte) ([]byte, error) {
 	}
 	var pieces []piece
 	err := c.from.whole(data, func(p piece) error {
-		p, ok, err := c.turn(p)
-		if ok {
-			pieces = append(pieces, p)
-		}
+		p, err := c.turn(p)
+		pieces = append(pieces, p)
 		return err
 	})
 	if f, ok := errors.AsType[failure](err); ok {
@@ -172,48 +168,26 @@ func (c *Converter) Whole(data []byte) ([]byte, error) {
 	return c.sink.whole(pieces, u)
 }
 
-// turn looks at a piece on its way: bounds, and the call of a tool that stands for the answer's text. Not ok: the piece goes no further.
-func (c *Converter) turn(p piece) (piece, bool, error) {
+// turn looks at a piece on its way: its bounds, the id of a call, and why a choice ended, for Google has no reason of its own for calls.
+func (c *Converter) turn(p piece) (piece, error) {
 	if p.choice < 0 || p.choice >= maxChoices {
-		return p, false, broken("a choice of index %d", p.choice)
+		return p, broken("a choice of index %d", p.choice)
 	}
 	if p.call < 0 || p.call >= maxCalls {
-		return p, false, broken("more than %d calls of tools", maxCalls)
+		return p, broken("more than %d calls of tools", maxCalls)
 	}
 	switch p.kind {
-	case isCall, isArguments:
-		return c.called(p)
+	case isCall:
+		p.id = c.info.CallID(p.id, p.sign)
+		c.calls[p.choice]++
 	case isStop:
 		if p.stop == stopCalls && c.calls[p.choice] == 0 {
 			p.stop = stopEnd
 		}
 		if p.stop == stopEnd && c.calls[p.choice] > 0 {
-			p.stop = stopCalls // Google has no reason of its own for it
+			p.stop = stopCalls
 		}
 	default:
 	}
-	return p, true, nil
-}
-
-// called looks at a piece of a call. Those behind the call that is the answer's text move up by one.
-func (c *Converter) called(p piece) (piece, bool, error) {
-	trick := c.trick[p.choice]
-	if p.kind == isCall && c.info.Tool != "" && p.name == c.info.Tool {
-		if trick > 0 {
-			return p, false, broken("two answers where one was asked for")
-		}
-		c.trick[p.choice] = p.call + 1
-		return p, false, nil
-	}
-	switch {
-	case trick > 0 && p.call+1 == trick:
-		p.kind, p.call = isText, 0
-	case trick > 0 && p.call+1 > trick:
-		p.call--
-	}
-	if p.kind == isCall {
-		p.id = c.info.CallID(p.id, p.sign)
-		c.calls[p.choice]++
-	}
-	return p, true, nil
+	return p, nil
 }

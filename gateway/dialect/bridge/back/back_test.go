@@ -345,29 +345,6 @@ func TestAnEmptyAnswerIsOne(t *testing.T) {
 	}
 }
 
-// TestTheToolThatStandsForTheAnswer: its arguments are the text, and other calls stay calls.
-func TestTheToolThatStandsForTheAnswer(t *testing.T) {
-	i := info
-	i.Tool = "get_weather"
-	for file, from := range recorded {
-		for _, to := range callers {
-			out, err := back.New(to, from, i).Whole([]byte(read(t, strings.Replace(file, ".sse", ".json", 1))))
-			whole, err2 := gatherWhole(to, string(out))
-			streamed, err3 := gather(to, play(t, back.New(to, from, i), read(t, file)))
-			for _, s := range []said{whole, streamed} {
-				if err != nil || err2 != nil || err3 != nil || !strings.HasSuffix(s.Text, `{"location": "San Francisco"}`) || len(s.Calls) != 1 || s.Calls[0].Name != "get_time" {
-					t.Errorf("%s of %s: got %+v, %v %v %v", to, file, s, err, err2, err3)
-				}
-			}
-		}
-	}
-	const only = `{"type":"message","content":[{"type":"tool_use","id":"x","name":"get_weather","input":{"a":1}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`
-	out, err := back.New(passport.OpenAI, passport.Anthropic, i).Whole([]byte(only))
-	if got, err2 := gatherWhole(passport.OpenAI, string(out)); err != nil || err2 != nil || got.Text != `{"a":1}` || got.Stop != "stop" || len(got.Calls) > 0 {
-		t.Errorf("got %s %v %v", out, err, err2)
-	}
-}
-
 // TestChoices: OpenAI has several, a message has one.
 func TestChoices(t *testing.T) {
 	const answer = `{"candidates":[{"content":{"parts":[{"text":"a"},{"functionCall":{"name":"f"}}]},"finishReason":"STOP"},{"index":1,"content":{"parts":[{"text":"b"}]},"finishReason":"MAX_TOKENS"}],"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":2,"totalTokenCount":6}}`
