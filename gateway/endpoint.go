@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/gateway/dialect/anthropic"
 	"github.com/devrelopers/aipassport/gateway/dialect/bridge"
 	"github.com/devrelopers/aipassport/gateway/dialect/chat"
 	"github.com/devrelopers/aipassport/gateway/dialect/openai"
@@ -41,6 +42,11 @@ func (g *Gateway) Routes() (list []Route) {
 	add("POST /v1/embeddings", native(openai.NewEmbeddings(), bearer))
 	add("POST /anthropic/v1/messages", native(g.Anthropic, anthropicCredential))
 	add("POST /anthropic/messages", native(g.Anthropic, anthropicCredential)) // some clients leave the version out
+	for _, p := range []string{"/anthropic/v1", "/anthropic"} {
+		add("POST "+p+"/messages/count_tokens", endpoint{dialect: g.Anthropic, credential: anthropicCredential, early: none, read: func(c *call) (*dialect.Request, error) {
+			return c.readMethod(g.Anthropic, anthropic.CountTokens)
+		}})
+	}
 	add("POST /google/v1beta/models/{call}", native(g.Google, googleCredential))
 	add("POST /google/v1/models/{call}", native(g.Google, googleCredential))
 	list = append(list, Route{"GET /v1/grant", g.tellStanding})
@@ -63,7 +69,10 @@ func (g *Gateway) DialectOf(path string) dialect.Dialect {
 }
 
 // readNative reads a body in the provider's own format.
-func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) {
+func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) { return c.readMethod(d, "") }
+
+// readMethod is readNative where the route tells what is wanted, and not the body alone.
+func (c *call) readMethod(d dialect.Dialect, method string) (*dialect.Request, error) {
 	if ct := c.r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
 		return nil, problem.New(problem.UnsupportedMedia, "the body must be application/json")
 	}
@@ -71,7 +80,7 @@ func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := dialect.Input{Query: c.r.URL.Query(), Header: c.r.Header, Body: body}
+	in := dialect.Input{Method: method, Query: c.r.URL.Query(), Header: c.r.Header, Body: body}
 	in.Query.Del("key")
 	if v := c.r.PathValue("call"); v != "" {
 		i := strings.LastIndexByte(v, ':')

@@ -12,6 +12,7 @@ const (
 	KindImage         Kind = "image"         // makes images
 	KindTranscription Kind = "transcription" // sound to text
 	KindSpeech        Kind = "speech"        // text to sound
+	KindCount         Kind = "count"         // how many model tokens a chat's prompt has: no model runs, nothing is billed
 )
 
 // Call is what the gateway read of one request: what is wanted, and all that bounds its cost. It holds no prompt.

@@ -13,7 +13,7 @@ import (
 // Input is a request as the router hands it over. The body was read whole, within its bound.
 type Input struct {
 	Model  string      // from the path, where the dialect has it there (Google); else empty
-	Method string      // what follows the colon in Google's paths; else empty
+	Method string      // what follows the colon in Google's paths; count_tokens for Anthropic's count; else empty
 	Query  url.Values  // without credentials
 	Header http.Header // of the client; a dialect takes by name what may go on (anthropic-version), nothing else does
 	Body   []byte

@@ -137,6 +137,9 @@ func (m *Meter) price(c passport.Call) (ModelPrice, error) {
 	if !ok {
 		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has no known price, so its cost cannot be capped", c.Model).In("model")
 	}
+	if c.Kind == passport.KindCount && p.Kind == passport.KindChat {
+		p = p.counting()
+	}
 	if p.Kind != c.Kind {
 		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has a price for %s only", c.Model, p.Kind).In("model")
 	}
@@ -158,7 +161,7 @@ func (m *Meter) price(c passport.Call) (ModelPrice, error) {
 func (p ModelPrice) prices(c passport.Capability) bool {
 	switch c {
 	case passport.Chat:
-		return p.Kind == passport.KindChat
+		return p.Kind == passport.KindChat || p.Kind == passport.KindCount
 	case passport.Embeddings:
 		return p.Kind == passport.KindEmbedding
 	case passport.Images:

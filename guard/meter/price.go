@@ -244,6 +244,13 @@ func (p ModelPrice) covers(u passport.Usage) bool {
 	return true
 }
 
+// counting is what it costs to have the prompt of a chat counted: nothing, with either provider that counts
+// (platform.claude.com/docs/en/build-with-claude/token-counting, Pricing and rate limits; ai.google.dev/gemini-api/docs/billing, "GetTokens").
+// The model must have a price all the same, so that a grant's "any model that has a price" means the same for every call.
+func (p ModelPrice) counting() ModelPrice {
+	return ModelPrice{Provider: p.Provider, Model: p.Model, Kind: passport.KindCount}
+}
+
 // ShortChat is the price of a short chat: 1,000 model tokens in, 500 out.
 func (p ModelPrice) ShortChat() passport.Money {
 	return p.Cost(passport.Usage{Known: true, Input: 1000, Output: 500})

@@ -188,7 +188,7 @@ func (p *ModelPrice) clipTokens(c passport.Clip) (int64, bool) {
 // than chat. Not ok: nothing bounds it.
 func (p *ModelPrice) fixedOutput() (tokens int64, fixed, ok bool) {
 	switch {
-	case p.Kind == passport.KindEmbedding:
+	case p.Kind == passport.KindEmbedding || p.Kind == passport.KindCount:
 		return 0, true, true
 	case p.Kind == passport.KindChat || p.Provider == passport.Google: // they take maxOutputTokens, images and sound included
 		return 0, false, true

@@ -99,6 +99,10 @@ func (an answer) give(ctx context.Context) bool {
 	}
 	pieces := an.b.pieces(an.key)
 	tokens := an.b.tokens(an.ask, int64(len(an.req.Body)), len(pieces))
+	told := tokens
+	if an.ask.op == opCount {
+		tokens = Tokens{}
+	}
 	if an.b.Status < 300 && !an.b.Drop {
 		an.req.bill(Tokens{Input: tokens.Input})
 	}
@@ -120,7 +124,7 @@ func (an answer) give(ctx context.Context) bool {
 		return an.raw()
 	}
 	rep := reply{ask: an.ask, model: an.ask.model, id: "fake" + strconv.Itoa(an.req.Number), text: pieces, choices: an.ask.choices, asked: an.ask.includeUsage,
-		finish: "stop", tokens: tokens, usage: an.b.RawUsage, tools: an.b.Tools}
+		finish: "stop", tokens: told, usage: an.b.RawUsage, tools: an.b.Tools}
 	if an.b.NoUsage {
 		rep.usage = "-"
 	}

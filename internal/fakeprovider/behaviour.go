@@ -82,7 +82,7 @@ func (b Behaviour) tokens(a ask, bodyBytes int64, n int) Tokens {
 	if b.Worst {
 		return a.worst(bodyBytes)
 	}
-	if a.op == opEmbeddings {
+	if a.op != opChat && a.op != opResponses { // makes no text
 		return Tokens{Input: bodyBytes/4 + 1}
 	}
 	out := int64(n) * 2

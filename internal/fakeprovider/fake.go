@@ -33,6 +33,8 @@ var prices = map[string]Price{
 	"claude-sonnet-4-5":      {3_000_000, 15_000_000},
 	"claude-haiku-4-5":       {1_000_000, 5_000_000},
 	"gemini-2.5-flash":       {300_000, 2_500_000},
+	"gemini-embedding-001":   {150_000, 0},
+	"gemini-embedding-2":     {200_000, 0},
 }
 
 // Cost is the bill for tokens of a model in whole micro-dollars, rounded up.

@@ -35,6 +35,9 @@ func route(r *http.Request) (a ask, ok bool) {
 	if post && path == "/v1/messages" {
 		return ask{dialect: anthropic}, true
 	}
+	if post && path == "/v1/messages/count_tokens" {
+		return ask{dialect: anthropic, op: opCount}, true
+	}
 	if get && path == "/v1/models" {
 		a := ask{dialect: openAI, list: true}
 		if r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
@@ -53,8 +56,8 @@ func route(r *http.Request) (a ask, ok bool) {
 	if !post || !isGoogle || model == "" {
 		return ask{}, false
 	}
-	a = ask{dialect: google, model: model, stream: method == "streamGenerateContent", sse: r.URL.Query().Get("alt") == "sse"}
-	return a, a.stream || method == "generateContent"
+	a = ask{dialect: google, model: model, op: googleOperations[method], stream: method == "streamGenerateContent", sse: r.URL.Query().Get("alt") == "sse"}
+	return a, a.stream || a.op != opChat || method == "generateContent"
 }
 
 // fill reads the members of a body that shape the answer.
@@ -68,6 +71,7 @@ func (a *ask) fill(body []byte) error {
 		StreamOptions       struct {
 			IncludeUsage bool `json:"include_usage"`
 		} `json:"stream_options"`
+		Requests         []json.RawMessage `json:"requests"`
 		GenerationConfig struct {
 			MaxOutputTokens int64 `json:"maxOutputTokens"`
 			CandidateCount  int64 `json:"candidateCount"`
@@ -79,6 +83,7 @@ func (a *ask) fill(body []byte) error {
 	a.includeUsage = b.StreamOptions.IncludeUsage
 	if a.dialect == google {
 		a.maxOutput, a.choices = b.GenerationConfig.MaxOutputTokens, max(1, b.GenerationConfig.CandidateCount)
+		a.inputs = max(1, int64(len(b.Requests)))
 		return nil
 	}
 	a.model, a.stream, a.sse = b.Model, b.Stream, true

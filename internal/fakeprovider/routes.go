@@ -14,6 +14,9 @@ const (
 	opChat       operation = "" // and whatever else the dialects have in common
 	opEmbeddings operation = "/v1/embeddings"
 	opResponses  operation = "/v1/responses"
+	opCount      operation = "count" // Anthropic's and Google's, of a prompt's tokens: told, and never billed
+	opEmbed      operation = "embedContent"
+	opBatch      operation = "batchEmbedContents"
 )
 
 // operations are the paths that are an operation of their own.
@@ -21,6 +24,9 @@ var operations = map[string]operation{
 	string(opEmbeddings): opEmbeddings,
 	string(opResponses):  opResponses,
 }
+
+// googleOperations are Google's methods besides generateContent.
+var googleOperations = map[string]operation{"countTokens": opCount, "embedContent": opEmbed, "batchEmbedContents": opBatch}
 
 // window is how much of one text an embedding model takes, in model tokens.
 const window = 8192

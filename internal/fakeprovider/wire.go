@@ -71,6 +71,10 @@ func (r reply) unary(d dialect) []byte {
 		return r.embeddings()
 	case opResponses:
 		return []byte(r.response(r.ended()))
+	case opCount:
+		return r.count(d)
+	case opEmbed, opBatch:
+		return r.googleEmbeddings()
 	}
 	switch d {
 	case openAI:

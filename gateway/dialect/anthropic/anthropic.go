@@ -1,4 +1,4 @@
-// Package anthropic is the dialect of Anthropic's messages (POST /v1/messages). It translates that provider's bytes and nothing
+// Package anthropic is the dialect of Anthropic's messages (POST /v1/messages), of their counts and of the list of models. It translates that provider's bytes and nothing
 // else: pure, no network, no clock, no store, no money.
 //
 // What may go through is on a list; every field on it is either bounded by what passport.Call says or costs nothing. Fields and
@@ -39,12 +39,15 @@ func New() dialect.Dialect { return messages{} }
 // Provider is Anthropic.
 func (messages) Provider() passport.Provider { return passport.Anthropic }
 
-// Read checks a request for a message strictly. Errors: Invalid with the field or header at fault.
+// Read checks a request for a message, or for the count of one, strictly. Errors: Invalid with the field or header at fault.
 func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 	for name := range in.Query {
 		if name != "beta" { // the beta clients say ?beta=true, which changes nothing
 			return nil, problem.New(problem.Invalid, "this endpoint takes no query parameters").In(dialect.Clean(name, dialect.MaxWord))
 		}
+	}
+	if in.Method == CountTokens {
+		return readCount(in)
 	}
 	r := &request{}
 	if err := strict.Read(in.Body, r.read); err != nil { // before the headers: a thread has an error of its own
@@ -94,6 +97,7 @@ var betas = map[string]bool{
 	"model-context-window-exceeded-2025-08-26": true,
 	"structured-outputs-2025-11-13":            true,
 	"web-search-2025-03-05":                    true,
+	"token-counting-2024-11-01":                true,
 }
 
 // threads begins the beta of message threads. It is left out, not refused: clients go on sending it after a thread was refused,

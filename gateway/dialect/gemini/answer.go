@@ -164,7 +164,7 @@ func (u *usage) read(b *strict.Reader) error {
 			u.toolUse, err = b.Int(0, most)
 		case "totalTokenCount":
 			u.total, err = b.Int(0, most)
-		case "promptTokensDetails", "toolUsePromptTokensDetails":
+		case "promptTokensDetails", "toolUsePromptTokensDetails", "promptTokenDetails": // the last of an embedding
 			return u.details(b, &u.in)
 		case "candidatesTokensDetails":
 			return u.details(b, &u.out)

@@ -1,5 +1,6 @@
-// Package gemini is the dialect of Google's Gemini API (models/{model}:generateContent and :streamGenerateContent). It translates
-// that provider's bytes and nothing else: pure, no network, no clock, no store, no money.
+// Package gemini is the dialect of Google's Gemini API (models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent,
+// :batchEmbedContents, and the list of models). It translates that provider's bytes and nothing else: pure, no network, no clock, no
+// store, no money.
 //
 // What may go through is on a list; every field on it is either bounded by what passport.Call says or costs nothing. Fields and
 // their meaning: https://ai.google.dev/api/generate-content and what google.golang.org/genai sends to the Gemini API.
@@ -25,13 +26,16 @@ import (
 
 // The methods that this dialect reads: what follows the colon in a path.
 const (
-	Generate = "generateContent"
-	Stream   = "streamGenerateContent"
+	Generate    = "generateContent"
+	Stream      = "streamGenerateContent"
+	CountTokens = "countTokens"
+	Embed       = "embedContent"
+	BatchEmbed  = "batchEmbedContents"
 )
 
 type generate struct{}
 
-// New is the dialect of content generation.
+// New is the dialect of all of them.
 func New() dialect.Dialect { return generate{} }
 
 // Provider is Google.
@@ -43,7 +47,9 @@ var models = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.[A-Za-z0-9_-])*$
 // Read checks a request strictly. Model and method come from the path. Errors: NotFound for a method that is not read here, else
 // Invalid with the field at fault.
 func (generate) Read(in dialect.Input) (*dialect.Request, error) {
-	if in.Method != Generate && in.Method != Stream {
+	switch in.Method {
+	case Generate, Stream, CountTokens, Embed, BatchEmbed:
+	default:
 		return nil, problem.New(problem.NotFound, "this broker has no method %q", dialect.Clean(in.Method, dialect.MaxWord))
 	}
 	if err := strict.Model(in.Model); err != nil {
@@ -56,6 +62,17 @@ func (generate) Read(in dialect.Input) (*dialect.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch in.Method {
+	case CountTokens:
+		return readCount(in, query)
+	case Embed, BatchEmbed:
+		return readEmbed(in, query)
+	default:
+		return readGenerate(in, query)
+	}
+}
+
+func readGenerate(in dialect.Input, query string) (*dialect.Request, error) {
 	r := &request{choices: 1}
 	if err := strict.Read(in.Body, r.read); err != nil {
 		return nil, err
@@ -102,9 +119,9 @@ func alt(in dialect.Input) (string, error) {
 		return "", nil
 	case len(values) == 1 && values[0] == "json":
 		return "?alt=json", nil
-	case len(values) == 1 && values[0] == "sse":
+	case len(values) == 1 && values[0] == "sse" && (in.Method == Generate || in.Method == Stream):
 		return "?alt=sse", nil
 	default:
-		return "", problem.New(problem.Invalid, "must be sse or json, once").In("alt")
+		return "", problem.New(problem.Invalid, "must be json, or sse for a stream, once").In("alt")
 	}
 }

@@ -185,7 +185,7 @@ func TestWhatIsInThePathIsChecked(t *testing.T) {
 		i.Model = model
 		dialecttest.Refused(t, gemini.New(), i, "model", "")
 	}
-	for _, method := range []string{"", "countTokens", "batchGenerateContent", "generateContent:x", "GenerateContent"} {
+	for _, method := range []string{"", "predict", "batchGenerateContent", "generateContent:x", "GenerateContent"} {
 		i := in(`{` + hello + `}`)
 		i.Method = method
 		if _, err := gemini.New().Read(i); problem.KindOf(err) != problem.NotFound {
