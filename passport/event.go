@@ -23,9 +23,8 @@ const (
 	TokenIssued      EventKind = "token.issued"
 	SDKKeyMade       EventKind = "sdk_key.created"
 	SDKKeyRevoked    EventKind = "sdk_key.revoked"
-	CallHeld         EventKind = "call.held"
-	CallSettled      EventKind = "call.settled"
-	CallCharged      EventKind = "call.charged" // recovery charged a hold whose outcome is unknown
+	CallCharged      EventKind = "call.charged"  // recovery charged a hold whose outcome is unknown
+	CallAdjusted     EventKind = "call.adjusted" // its settlement came after that
 	CredentialAdded  EventKind = "credential.added"
 	CredentialGone   EventKind = "credential.removed"
 	CredentialTested EventKind = "credential.tested"

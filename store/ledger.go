@@ -81,12 +81,6 @@ func CheckSettlement(s passport.Settlement) error {
 // MostActual bounds what one settlement records. passport.Cost says MaxMoney+1 for all that is dearer.
 const MostActual = passport.MaxMoney + 1
 
-// HeldEvent tells a hold. Its id derives from the reservation's, which is unique.
-func HeldEvent(h passport.Hold, amount passport.Money) passport.Event {
-	return passport.Event{ID: passport.EventID(h.ID + ":held"), Kind: passport.CallHeld, At: h.At, Actor: "app:" + string(h.Grant),
-		Grant: h.Grant, Note: clip("held " + amount.String() + " for " + h.Model)}
-}
-
 // clip keeps a note within its bound: a model's name comes from outside.
 func clip(note string) string { return clipTo(note, passport.MaxNote) }
 
@@ -97,19 +91,13 @@ func clipTo(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "")
 }
 
-// SettledEvent tells a settlement of a hold.
-func SettledEvent(s passport.Settlement, g passport.GrantID, amount passport.Money) passport.Event {
-	return passport.Event{ID: passport.EventID(s.ID + ":settled"), Kind: passport.CallSettled, At: s.At, Actor: "app:" + string(g),
-		Grant: g, Note: "settled " + s.Actual.String() + " of " + amount.String() + " held, " + string(s.Why)}
-}
-
 // AdjustedEvent tells that a call which recovery had charged in full turned out cheaper, or dearer.
 func AdjustedEvent(s passport.Settlement, g passport.GrantID, amount passport.Money) passport.Event {
 	way := "lowered"
 	if s.Actual > amount {
 		way = "raised"
 	}
-	return passport.Event{ID: passport.EventID(s.ID + ":adjusted"), Kind: passport.CallSettled, At: s.At, Actor: "broker",
+	return passport.Event{ID: passport.EventID(s.ID + ":adjusted"), Kind: passport.CallAdjusted, At: s.At, Actor: "broker",
 		Grant: g, Note: way + " to " + s.Actual.String() + " from " + amount.String() + " charged, " + string(s.Why)}
 }
 

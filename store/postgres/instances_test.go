@@ -110,8 +110,8 @@ func TestAPeerChargesTheDead(t *testing.T) {
 	for _, e := range events {
 		kinds[e.Kind]++
 	}
-	if kinds[passport.CallCharged] != 3 || kinds[passport.CallSettled] != 3 {
-		t.Errorf("got %v, want 3 charged, and 3 settled: one in time, two late", kinds)
+	if kinds[passport.CallCharged] != 3 || kinds[passport.CallAdjusted] != 2 {
+		t.Errorf("got %v, want 3 charged, and 2 adjusted: settled late", kinds)
 	}
 	for ctx := testutil.Context(t); ; { // it goes on by itself, at a new epoch
 		_, err := dead.Hold(ctx, ask("g", "again", 1))

@@ -66,7 +66,7 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 		{`UPDATE reservation SET actual = 499 WHERE id = 'settled'`, `UPDATE reservation SET actual = 500 WHERE id = 'settled'`, "its reservations say 1000, 3499"},
 		{`UPDATE reservation SET ended_at = 0 WHERE id = 'settled'`, `UPDATE reservation SET ended_at = 1 WHERE id = 'settled'`, "call settled of grant g cannot be"},
 		{`UPDATE budget SET status = 'paused'`, `UPDATE budget SET status = 'active'`, "its budget says paused"},
-		{`UPDATE reservation SET id = 'other' WHERE id = 'held'`, `UPDATE reservation SET id = 'held' WHERE id = 'other'`, "event held:held tells of a call that is not there"},
+		{`UPDATE reservation SET id = 'other' WHERE id = 'swept'`, `UPDATE reservation SET id = 'swept' WHERE id = 'other'`, "event swept:charged tells of a call that is not there"},
 	} {
 		if _, err := db.Exec(c.do); err != nil {
 			t.Fatalf("%s: %v", c.do, err)

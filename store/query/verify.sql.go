@@ -67,8 +67,8 @@ func (q *Queries) LedgerSums(ctx context.Context) ([]LedgerSumsRow, error) {
 }
 
 const lostReservations = `-- name: LostReservations :many
-SELECT e.id FROM event e LEFT JOIN reservation r ON r.id = substr(e.id, 1, length(e.id) - 5)
-WHERE e.kind = 'call.held' AND r.id IS NULL ORDER BY e.id LIMIT $1
+SELECT e.id FROM event e LEFT JOIN reservation r ON r.id = substr(e.id, 1, length(e.id) - 8)
+WHERE e.kind = 'call.charged' AND r.id IS NULL ORDER BY e.id LIMIT $1
 `
 
 func (q *Queries) LostReservations(ctx context.Context, limit int32) ([]string, error) {
@@ -137,10 +137,9 @@ func (q *Queries) OverspentBudgets(ctx context.Context, limit int32) ([]Overspen
 
 const untoldReservations = `-- name: UntoldReservations :many
 SELECT r.id, r.state FROM reservation r
-LEFT JOIN event h ON h.id = r.id || ':held'
-LEFT JOIN event e ON e.id = r.id || CASE r.state WHEN 'held' THEN ':held' WHEN 'swept' THEN ':charged' ELSE ':settled' END
+LEFT JOIN event c ON c.id = r.id || ':charged'
 LEFT JOIN event a ON a.id = r.id || ':adjusted'
-WHERE h.id IS NULL OR (e.id IS NULL AND (r.state <> 'settled' OR a.id IS NULL))
+WHERE (r.state = 'swept' AND c.id IS NULL) OR (r.state <> 'swept' AND c.id IS NOT NULL AND a.id IS NULL)
 ORDER BY r.id LIMIT $1
 `
 

@@ -15,9 +15,8 @@ import (
 const (
 	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING`
-	sqlEvent = `INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
-	sqlHeld  = `SELECT grant_id, detail, amount, person_month, key_month, provider FROM reservation WHERE id = ?1 AND state = 'held'`
-	sqlEnd   = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
+	sqlHeld = `SELECT grant_id, detail, amount, person_month, key_month, provider FROM reservation WHERE id = ?1 AND state = 'held'`
+	sqlEnd  = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
 		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12, input_audio = ?13, input_image = ?14,
 		cache_audio = ?15, cache_image = ?16, output_audio = ?17, output_image = ?18, searches = ?19, file_searches = ?20, audio_seconds = ?21
 		WHERE id = ?1 AND state = 'held'`
@@ -32,10 +31,10 @@ const (
 )
 
 type hot struct {
-	raw                                                       *sqlite3.Conn
-	begin, commit, reserve, event, held, end, reserved, state *sqlite3.Stmt
-	budgets, write, switchSt, ceiling, take, shiftMonth       *sqlite3.Stmt
-	sheet                                                     sheet
+	raw                                                 *sqlite3.Conn
+	begin, commit, reserve, held, end, reserved, state  *sqlite3.Stmt
+	budgets, write, switchSt, ceiling, take, shiftMonth *sqlite3.Stmt
+	sheet                                               sheet
 }
 
 func prepareHot(raw *sqlite3.Conn) (*hot, error) {
@@ -44,7 +43,7 @@ func prepareHot(raw *sqlite3.Conn) (*hot, error) {
 		into **sqlite3.Stmt
 		sql  string
 	}{
-		{&h.begin, `BEGIN IMMEDIATE`}, {&h.commit, `COMMIT`}, {&h.reserve, sqlReserve}, {&h.event, sqlEvent}, {&h.held, sqlHeld}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.state, sqlState},
+		{&h.begin, `BEGIN IMMEDIATE`}, {&h.commit, `COMMIT`}, {&h.reserve, sqlReserve}, {&h.held, sqlHeld}, {&h.end, sqlEnd}, {&h.reserved, sqlReserved}, {&h.state, sqlState},
 		{&h.budgets, sqlBudgets}, {&h.write, sqlWrite}, {&h.switchSt, sqlSwitch}, {&h.ceiling, sqlCeiling}, {&h.take, sqlTake}, {&h.shiftMonth, sqlShift},
 	} {
 		st, _, err := raw.PrepareFlags(p.sql, sqlite3.PREPARE_PERSISTENT)
@@ -58,7 +57,7 @@ func prepareHot(raw *sqlite3.Conn) (*hot, error) {
 
 func (h *hot) close() error {
 	var errs []error
-	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.reserve, h.event, h.held, h.end, h.reserved, h.state,
+	for _, st := range []*sqlite3.Stmt{h.begin, h.commit, h.reserve, h.held, h.end, h.reserved, h.state,
 		h.budgets, h.write, h.switchSt, h.ceiling, h.take, h.shiftMonth} {
 		if st != nil {
 			errs = append(errs, st.Close())
@@ -89,9 +88,6 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 		if err := bind(h.take).text(string(c.ID)).int(int64(c.Month)).int(int64(amount)).exec(); err != nil {
 			return passport.Held{}, nil, err
 		}
-	}
-	if err := h.tell(store.HeldEvent(ask, amount)); err != nil {
-		return passport.Held{}, nil, err
 	}
 	path := a.on(ask.Detail)
 	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, person: monthOf(ceilings, true), key: monthOf(ceilings, false), provider: ask.Provider}
@@ -250,9 +246,6 @@ func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
 	if err := h.shiftCeiling(passport.KeyCeiling(o.provider), o.key, o.amount, s.Actual); err != nil {
 		return nil, err
 	}
-	if err := h.tell(store.SettledEvent(s, passport.GrantID(o.grant), o.amount)); err != nil {
-		return nil, err
-	}
 	if o.person != 0 || o.key != 0 {
 		if err := store.TellPassedCeilings(context.Background(), w.queries, s.ID, o.provider, o.person, o.key, s.At); err != nil {
 			return nil, err
@@ -309,10 +302,6 @@ func (h *hot) shiftCeiling(id passport.CeilingID, month int64, amount, actual pa
 		return nil
 	}
 	return bind(h.shiftMonth).text(string(id)).int(month).int(int64(amount)).int(int64(actual)).exec()
-}
-
-func (h *hot) tell(ev passport.Event) error {
-	return bind(h.event).text(string(ev.ID)).text(string(ev.Kind)).int(store.Micros(ev.At)).text(ev.Actor).text(string(ev.Grant)).text(ev.Note).exec()
 }
 
 // binder binds parameters in order and keeps the first error.

@@ -70,7 +70,6 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	}
 	m.calls[h.ID] = c
 	m.shift(c, amount, 0)
-	m.note(store.HeldEvent(h, amount))
 	return passport.Held{Amount: amount, Total: *path[0], Detail: *path[len(path)-1], Left: store.LeftOn(amount, now, ceilings)}, nil
 }
 
@@ -120,7 +119,6 @@ func (m *Memory) settle(c *call, s passport.Settlement) {
 	}
 	m.shift(c, -c.Amount, s.Actual)
 	c.end(s)
-	m.note(store.SettledEvent(s, c.Grant, c.Amount))
 	m.freeze(c, s)
 	m.passed(c, s.At)
 }

@@ -55,7 +55,7 @@ func (m *Memory) passed(c *call, at time.Time) {
 func (m *Memory) EventsOf(_ context.Context, g passport.GrantID, limit int) (out []passport.Event, err error) {
 	err = m.do("EventsOf", func() error {
 		for _, ev := range slices.Backward(m.events) {
-			if ev.Grant == g && ev.Kind != passport.CallHeld && ev.Kind != passport.CallSettled && ev.Kind != passport.TokenIssued {
+			if ev.Grant == g && ev.Kind != passport.TokenIssued {
 				out = append(out, ev)
 			}
 		}
