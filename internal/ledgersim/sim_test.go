@@ -51,7 +51,7 @@ func TestSimulation(t *testing.T) {
 // TestEveryFaultAtEveryWrite: a story of every kind of job, told once for each write, cut and sync that it makes of the disk, and each
 // way in which that one can go wrong. Nothing else does.
 func TestEveryFaultAtEveryWrite(t *testing.T) {
-	const story, length = 3, 16 // a seed whose first steps hold, send, settle, give back, and give orders
+	const story, length = 3, 48 // a seed whose first steps hold, send, settle, give back, and give orders
 	image := prepared(t)
 	for how := range mishaps {
 		for l := range losses {
@@ -71,7 +71,7 @@ func TestEveryFaultAtEveryWrite(t *testing.T) {
 							t.Errorf("op %d: %v\n  %s", op, w.wrong, strings.Join(w.trace, "\n  "))
 						}
 					})
-					if !had && op < 60 {
+					if !had && op < 40 {
 						t.Errorf("the story has %d ops only", op-1)
 					}
 					if t.Failed() {
