@@ -151,7 +151,7 @@ func (s *Server) finish(w *writer, r *http.Request) {
 		level = slog.LevelError
 	}
 	if !s.cfg.LogCalls && w.rec.WentWell() && cause == nil {
-		return // the ledger has it, with its event
+		return // the ledger has it
 	}
 	s.cfg.Log.LogAttrs(r.Context(), level, "request", w.rec.Attrs(s.cfg.Now())...)
 	if cause != nil {

@@ -48,7 +48,7 @@ func must(t *testing.T, err error) {
 
 func TestVerifyAddsUpBesideRunningInstances(t *testing.T) {
 	v, err := postgres.Verify(t.Context(), ledger(t))
-	if err != nil || len(v.Wrong) > 0 || v.Grants != 1 || v.Events != 7 {
+	if err != nil || len(v.Wrong) > 0 || v.Grants != 1 || v.Events != 3 {
 		t.Fatalf("got %+v, %v", v, err)
 	}
 	if got := fmt.Sprint(v.Calls); got != "[{held 1 $0.001 $0.00} {settled 1 $0.002 $0.0005} {swept 1 $0.003 $0.003}]" {
