@@ -304,6 +304,9 @@ func dropBlank() {
 // applyFile reads a settings file into the environment, below what is there already. Unknown names are refused.
 func applyFile(args []string, file string) error {
 	for i, a := range args {
+		if a == "--" {
+			break // what follows is another command's
+		}
 		if v, ok := strings.CutPrefix(a, "--config="); ok {
 			file = v
 		} else if a == "--config" && i+1 < len(args) {

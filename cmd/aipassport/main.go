@@ -23,6 +23,8 @@ type commands struct {
 	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the broker; the default."`
 	Demo   demoCmd   `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
 	Token  tokenCmd  `cmd:"" help:"Bearers of the owner, for automation."`
+	Key    keyCmd    `cmd:"" help:"Keys for the providers' SDKs."`
+	Run    runCmd    `cmd:"" help:"Run a command with AI access of its own: a grant that ends with it."`
 	Ledger ledgerCmd `cmd:"" help:"The ledger."`
 	Check  configCmd `cmd:"" name:"config" help:"Settings."`
 }
@@ -30,7 +32,11 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	err := run(ctx, os.Args[1:])
+	if code, ok := errors.AsType[exit](err); ok {
+		os.Exit(int(code))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "aipassport: "+err.Error())
 		os.Exit(1)
 	}

@@ -23,35 +23,42 @@ type tokenCreateCmd struct {
 
 // Run writes straight to the database: whoever can do that owns the broker anyway.
 func (c *tokenCreateCmd) Run(ctx context.Context) error {
-	data, _, err := settings{Data: c.Data}.places()
-	if err != nil {
-		return err
-	}
 	if c.For <= 0 || c.For > 366*24*time.Hour {
 		return fmt.Errorf("--for: %s is not between 0 and a year", c.For)
 	}
-	at := place{databaseURL: secret.New(c.DatabaseURL), data: data}
+	text, err := makeOwnerToken(ctx, c.Data, c.DatabaseURL, c.Label, c.For)
+	if err == nil {
+		fmt.Println(text)
+	}
+	return err
+}
+
+// makeOwnerToken makes a bearer of the owner in the broker's database.
+func makeOwnerToken(ctx context.Context, dataDir, databaseURL, label string, life time.Duration) (string, error) {
+	data, _, err := settings{Data: dataDir}.places()
+	if err != nil {
+		return "", err
+	}
+	at := place{databaseURL: secret.New(databaseURL), data: data}
 	if err := at.started(); err != nil {
-		return err
+		return "", err
 	}
 	s, err := at.open(ctx, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer s.Close()
 	pages, err := web.New(web.Options{PublicURL: "http://localhost"})
 	if err != nil {
-		return err
+		return "", err
 	}
 	id, err := identity.New(identity.Config{Store: s, Pages: pages, PublicURL: "http://localhost", Now: now, NewID: newID})
 	if err != nil {
-		return err
+		return "", err
 	}
-	ends := now().Add(c.For)
-	text, err := id.NewOwnerToken(ctx, c.Label, ends, "operator")
+	text, err := id.NewOwnerToken(ctx, label, now().Add(life), "operator")
 	if err != nil {
-		return err
+		return "", err
 	}
-	fmt.Println(text.Reveal())
-	return nil
+	return text.Reveal(), nil
 }

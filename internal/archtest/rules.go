@@ -81,7 +81,7 @@ var owners = map[string][]string{
 	"math/rand":    {"gateway/dialect/dialecttest", "store/storetest"},
 	"database/sql": {"store", "store/*"},
 	"os":           {"bench", "cmd/*", "internal/failpoint", "internal/pgtest", "internal/seal", "scripts/prices", "internal/valkeytest", "store/sqlite"}, // elsewhere only os.Err...
-	"os/exec":      {"bench", "internal/pgtest", "internal/valkeytest"},
+	"os/exec":      {"bench", "cmd/*", "internal/pgtest", "internal/valkeytest"},
 	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"cmd/*"},
 	"syscall":      {"cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite", "webhook"},
