@@ -52,6 +52,9 @@ var proxied = []speaker{
 
 var everyone = append(append([]speaker{}, native...), proxied...)
 
+// anyone is everyone and those who reach another provider's model.
+var anyone = append(append([]speaker{}, everyone...), translated...)
+
 func (s speaker) scope(cents, calls int) string { return scope(s.provider, s.model, cents, calls) }
 
 // call makes a unary call with a prompt.
