@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -311,6 +312,28 @@ func TestUniversalErrors(t *testing.T) {
 		envelope(t, shape, a)
 		if a.status != 502 {
 			t.Errorf("%s, no answer of the provider's: %s", s.name, a)
+		}
+	}
+}
+
+// TestUniversalCut: a stream that breaks off ends with an error event in the caller's format, and with no end mark of any.
+func TestUniversalCut(t *testing.T) {
+	b := start(t, nil)
+	for _, s := range translated {
+		g := b.give(s.scope(500, 7))
+		b.fake.Next(fakeprovider.Behaviour{CutAfter: 1})
+		res, err := b.open("POST", s.streamPath, s.body(s.model, "x", 50, true), s.auth(g.token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		want := "event: error\ndata: {\"type\":\"error\""
+		if s.chats() {
+			want = "\ndata: {\"error\":{\"message\":"
+		}
+		if last := strings.LastIndex(string(got), want); last < 0 || whole(string(got)) || !strings.Contains(string(got[:last]), "piece-0 ") || !strings.HasSuffix(string(got), "}\n\n") {
+			t.Errorf("%s: %s", s.name, got)
 		}
 	}
 }

@@ -185,7 +185,7 @@ func outputBounds(p ModelPrice, c passport.Call) (wish, least int64, err error) 
 	asked, ok := c.MaxOutput.Get()
 	if !ok {
 		wish = p.wishedOutput()
-		return wish, min(leastOutput, wish), nil
+		return wish, min(wish, max(leastOutput, c.MinOutput)), nil
 	}
 	if asked < 1 {
 		return 0, 0, problem.New(problem.Invalid, "must be at least 1").In("max_tokens")

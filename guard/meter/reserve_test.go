@@ -283,6 +283,27 @@ func TestALowerOutputCapWhereTheMoneyIsShort(t *testing.T) {
 	}
 }
 
+// A call that names no cap gets one that leaves room for what it sets aside for thinking, or none at all.
+func TestACapOfOursLeavesRoomForThinking(t *testing.T) {
+	for least, affords := range map[int64]int64{0: 256, 1280: 1280} {
+		for _, short := range []passport.Money{0, 1} {
+			d := open(t)
+			c := ask(passport.LimitOf(int64(passport.Dollar-passport.Money(1080+2*affords)+short-1080) / 2))
+			c.BodyBytes += int64(passport.Dollar-passport.Money(1080+2*affords)+short-1080) % 2
+			d.mustReserve(c)
+			c = ask(passport.Limit{})
+			c.MinOutput = least
+			r, err := d.reserve(c)
+			switch {
+			case short > 0 && problem.KindOf(err) != problem.BudgetSpent:
+				t.Errorf("at least %d, %d micro-dollars short: got %v, want BudgetSpent", least, short, err)
+			case short == 0 && (err != nil || r.MaxOutput != affords):
+				t.Errorf("at least %d: %v %v, want a cap of %d", least, r, err, affords)
+			}
+		}
+	}
+}
+
 // part is a ledger that holds as much as it is told of what is asked.
 type part struct {
 	generous
