@@ -16,7 +16,7 @@ import (
 func TestThreat05BrokenStreamsNeverLookWhole(t *testing.T) {
 	b := start(t, env{"AIPASSPORT_STREAM_IDLE_TIMEOUT": "500ms"})
 	sse := http.Header{"Content-Type": {"text/event-stream"}}
-	for _, s := range anyone {
+	for _, s := range everyone {
 		stops := s.dearest().Stops
 		for name, bad := range map[string]fakeprovider.Behaviour{
 			"drop in the middle":        {CutAfter: 1, Worst: true, Stops: stops},

@@ -62,7 +62,7 @@ func (b *broker) endTogether(streams []*stream, since time.Time) (client, upstre
 
 // TestThreat09RevokeEndsLiveStreams: 20 of them, and their upstream calls, within a second of the answer to the revoke.
 func TestThreat09RevokeEndsLiveStreams(t *testing.T) {
-	for _, s := range anyone {
+	for _, s := range everyone {
 		t.Run(s.name, func(t *testing.T) {
 			b := start(t, nil)
 			g := b.give(s.scope(5000, 1000))

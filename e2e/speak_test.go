@@ -53,7 +53,7 @@ var proxied = []speaker{
 var everyone = append(append([]speaker{}, native...), proxied...)
 
 // anyone is everyone and those who reach another provider's model.
-var anyone = append(append([]speaker{}, everyone...), translated...)
+var anyone = append(append([]speaker{}, everyone...), turned...)
 
 func (s speaker) scope(cents, calls int) string { return scope(s.provider, s.model, cents, calls) }
 
