@@ -307,6 +307,36 @@ func TestUniversalErrors(t *testing.T) {
 	}
 }
 
+// TestUniversalEmbeddings: OpenAI's embeddings from Google's model, as numbers and in base64.
+func TestUniversalEmbeddings(t *testing.T) {
+	b := start(t, nil)
+	g := b.give(strings.Replace(scope("google", "gemini-embedding-001", 500, 10), `["chat"]`, `["embeddings"]`, 1))
+	for _, more := range []string{"", `,"encoding_format":"base64"`} {
+		before := b.fake.Billed()
+		a := b.send("POST", "/v1/embeddings", `{"model":"google/gemini-embedding-001","input":["first","second"]`+more+`}`, bearer(g.token))
+		data, _ := a.get("data").([]any)
+		if a.status != 200 || a.str("object") != "list" || a.str("model") != "google/gemini-embedding-001" || len(data) != 2 {
+			t.Fatalf("got %s", a)
+		}
+		_, packed := data[1].(map[string]any)["embedding"].(string)
+		if packed != (more != "") {
+			t.Errorf("%q: got %s", more, a)
+		}
+		if r := b.last(); !strings.HasSuffix(r.Path, "gemini-embedding-001:batchEmbedContents") || len(r.Wrong) > 0 {
+			t.Errorf("went to %s: %v %s", r.Path, r.Wrong, r.Body)
+		}
+		if st := b.settled(g.id); st.SettledMicroUsd < b.fake.Billed() || b.fake.Billed() == before {
+			t.Errorf("settled %d, billed %d", st.SettledMicroUsd, b.fake.Billed())
+		}
+	}
+	if a := b.send("POST", "/v1/embeddings", `{"model":"google/gemini-embedding-001","input":[1,2]}`, bearer(g.token)); a.status != 400 || a.str("error.param") != "input" {
+		t.Errorf("got %s", a)
+	}
+	if a := b.send("POST", "/v1/responses", `{"model":"google/gemini-embedding-001","input":"x"}`, bearer(g.token)); a.status != 400 || a.str("error.param") != "model" {
+		t.Errorf("got %s", a)
+	}
+}
+
 // TestUniversalNames: which provider a name means, for a grant that covers several.
 func TestUniversalNames(t *testing.T) {
 	b := start(t, nil)

@@ -70,7 +70,7 @@ func (c *call) route(d dialect.Dialect, in dialect.Input, req *dialect.Request) 
 	case native == nil: // of a provider that was taken out of the settings
 		return req, nil
 	case native.Provider() != d.Provider():
-		return c.turn(d, in, req.Call.Model, destination{native, p, name})
+		return c.turn(d, in, req.Call, destination{native, p, name})
 	case name != req.Call.Model:
 		in.Body = bridge.Rename(in.Body, name)
 		var err error
@@ -89,12 +89,22 @@ type destination struct {
 	model    string // as it is called there
 }
 
-// turn reads a request as one in another provider's format, and has its answer turned back; asked is what the caller calls the model.
-func (c *call) turn(d dialect.Dialect, in dialect.Input, asked string, to destination) (*dialect.Request, error) {
-	if d != c.g.OpenAI && d != c.g.Anthropic || in.Method != "" {
+// rewrite writes a request of a kind for another provider.
+func (c *call) rewrite(d dialect.Dialect, in dialect.Input, kind passport.Kind, to destination) (*bridge.Turned, error) {
+	switch {
+	case (d == c.g.OpenAI || d == c.g.Anthropic) && in.Method == "":
+		return bridge.Read(d.Provider(), to.native.Provider(), to.model, in.Body)
+	case kind == passport.KindEmbedding:
+		return bridge.ReadEmbeddings(to.native.Provider(), to.model, in.Body)
+	default:
 		return nil, problem.New(problem.Invalid, "this endpoint has models of %s only", d.Provider().Title()).In("model")
 	}
-	turned, err := bridge.Read(d.Provider(), to.native.Provider(), to.model, in.Body)
+}
+
+// turn reads a request as one in another provider's format, and has its answer turned back. asked is the call as its caller's own dialect
+// has read it.
+func (c *call) turn(d dialect.Dialect, in dialect.Input, asked passport.Call, to destination) (*dialect.Request, error) {
+	turned, err := c.rewrite(d, in, asked.Kind, to)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +123,8 @@ func (c *call) turn(d dialect.Dialect, in dialect.Input, asked string, to destin
 	own := req.Tap
 	req.Tap = func() dialect.Tap { // once the call has its id
 		c.turned = tap.Turn(own(), back.New(d.Provider(), to.native.Provider(), back.Info{
-			Model: asked, ID: string(c.rsv.ID), Created: c.g.Now().Unix(), IncludeUsage: turned.WantsUsage, Thinks: turned.Thoughts,
-			CallID: bridge.CallID,
+			Model: asked.Model, ID: string(c.rsv.ID), Created: c.g.Now().Unix(), IncludeUsage: turned.WantsUsage, Thinks: turned.Thoughts,
+			CallID: bridge.CallID, Embeddings: asked.Kind == passport.KindEmbedding, Base64: turned.Base64,
 		}))
 		return c.turned
 	}

@@ -25,6 +25,7 @@ type Turned struct {
 	Stream     bool // the caller asked for a stream
 	WantsUsage bool // and for its usage (OpenAI's include_usage)
 	Thoughts   bool // the caller may see the model's thoughts
+	Base64     bool // the caller wants vectors in base64 (OpenAI's encoding_format)
 
 	fields map[string]string // places in the new body to those in the caller's
 }

@@ -328,3 +328,39 @@ func TestRename(t *testing.T) {
 		}
 	}
 }
+
+// TestEmbeddings: what Google gets of OpenAI's, and what it cannot.
+func TestEmbeddings(t *testing.T) {
+	const model = "gemini-embedding-001"
+	for _, c := range []struct {
+		members, want, at string
+		base64            bool
+	}{
+		{`"input":"a"`, `{"requests":[{"content":{"parts":[{"text":"a"}]},"model":"models/gemini-embedding-001"}]}`, "", false},
+		{`"input":["a","雪"],"dimensions":64,"encoding_format":"base64"`, `{"requests":[{"content":{"parts":[{"text":"a"}]},"model":"models/gemini-embedding-001","outputDimensionality":64},{"content":{"parts":[{"text":"雪"}]},"model":"models/gemini-embedding-001","outputDimensionality":64}]}`, "", true},
+		{`"input":[1,2]`, "", "input", false}, {`"input":[[1,2]]`, "", "input", false}, {`"input":[]`, "", "input", false}, {`"dimensions":1`, "", "input", false},
+		{`"input":"a","encoding_format":"int8"`, "", "encoding_format", false}, {`"input":"a","truncate":true`, "", "truncate", false},
+		{`"input":["a"` + strings.Repeat(`,"a"`, 100) + `]`, "", "input", false},
+	} {
+		turned, err := bridge.ReadEmbeddings(passport.Google, model, []byte(`{"model":"x",`+c.members+`}`))
+		if c.at != "" {
+			if p := problem.From(err); err == nil || p.Kind != problem.Invalid || p.Field != c.at {
+				t.Errorf("%.60s: got %v, want it refused at %s", c.members, err, c.at)
+			}
+			continue
+		}
+		if err != nil || string(turned.In.Body) != c.want || turned.Base64 != c.base64 {
+			t.Errorf("%s: got %+v %v", c.members, turned, err)
+			continue
+		}
+		if req, err := dialects[passport.Google].Read(turned.In); err != nil || req.Call.Kind != passport.KindEmbedding || req.Call.Model != model {
+			t.Errorf("%s: %+v %v", c.members, req, err)
+		}
+	}
+	if turned, err := bridge.ReadEmbeddings(passport.Google, model, []byte(`{"model":"x","input":"a","user":"u"}`)); err != nil || !slices.Equal(turned.Ignored, []string{"user"}) {
+		t.Errorf("got %+v %v", turned, err)
+	}
+	if _, err := bridge.ReadEmbeddings(passport.Anthropic, "claude-x", []byte(`{"model":"x","input":"a"}`)); problem.From(err) == nil || problem.From(err).Field != "model" {
+		t.Errorf("got %v", err)
+	}
+}

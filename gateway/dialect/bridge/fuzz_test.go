@@ -111,7 +111,7 @@ func TestTheTableOfTheDocs(t *testing.T) {
 		fields []field
 	}{
 		{half("### From OpenAI's chat completions", "### From Anthropic's messages"), chatFields},
-		{half("### From Anthropic's messages", "### How much a model thinks"), messagesFields},
+		{half("### From Anthropic's messages", "### From OpenAI's embeddings"), messagesFields},
 	} {
 		tested := "messages stream model prompt_cache_breakpoint input_audio file name refusal developer system image_url tool tool_calls tool_use tool_result citations disable_parallel_tool_use max_completion_tokens " +
 			"prompt_cache_key prompt_cache_retention prompt_cache_options metadata include_usage max_tokens"
