@@ -108,6 +108,11 @@ func (c *call) turn(d dialect.Dialect, in dialect.Input, asked passport.Call, to
 	if err != nil {
 		return nil, err
 	}
+	written := int64(len(turned.In.Body)) // beside the caller's own, which is kept for its Idempotency-Key
+	if busy := c.pool.take(written); busy != nil {
+		return nil, busy
+	}
+	c.taken += written
 	req, err := to.native.Read(turned.In)
 	if err != nil {
 		return nil, turned.Error(err)

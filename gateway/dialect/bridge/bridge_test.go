@@ -340,7 +340,7 @@ func TestEmbeddings(t *testing.T) {
 		{`"input":["a","雪"],"dimensions":64,"encoding_format":"base64"`, `{"requests":[{"content":{"parts":[{"text":"a"}]},"model":"models/gemini-embedding-001","outputDimensionality":64},{"content":{"parts":[{"text":"雪"}]},"model":"models/gemini-embedding-001","outputDimensionality":64}]}`, "", true},
 		{`"input":[1,2]`, "", "input", false}, {`"input":[[1,2]]`, "", "input", false}, {`"input":[]`, "", "input", false}, {`"dimensions":1`, "", "input", false},
 		{`"input":"a","encoding_format":"int8"`, "", "encoding_format", false}, {`"input":"a","truncate":true`, "", "truncate", false},
-		{`"input":["a"` + strings.Repeat(`,"a"`, 100) + `]`, "", "input", false},
+		{`"input":["a"` + strings.Repeat(`,"a"`, 100) + `]`, "", "input[99]", false},
 	} {
 		turned, err := bridge.ReadEmbeddings(passport.Google, model, []byte(`{"model":"x",`+c.members+`}`))
 		if c.at != "" {
@@ -362,5 +362,30 @@ func TestEmbeddings(t *testing.T) {
 	}
 	if _, err := bridge.ReadEmbeddings(passport.Anthropic, "claude-x", []byte(`{"model":"x","input":"a"}`)); problem.From(err) == nil || problem.From(err).Field != "model" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPiecesAreBounded: a small piece of a body takes far more room when it is read.
+func TestPiecesAreBounded(t *testing.T) {
+	const most = 20_000
+	for name, c := range map[string]struct {
+		from         passport.Provider
+		piece, whole string // %s: the pieces
+		own          int    // pieces that the rest of it counts for
+	}{
+		"messages of a chat": {passport.OpenAI, `{"role":"user","content":"x"}`, `{"model":"claude-x","messages":[%s]}`, 0},
+		"parts of a chat":    {passport.OpenAI, `{"type":"text","text":"x"}`, `{"model":"gemini-x","messages":[{"role":"user","content":[%s]}]}`, 1},
+		"stops of a chat":    {passport.OpenAI, `"x"`, `{"model":"claude-x","stop":[%s],"messages":[]}`, 0},
+		"messages":           {passport.Anthropic, `{"role":"user","content":"x"}`, `{"model":"gpt-x","max_tokens":1,"messages":[%s]}`, 0},
+		"blocks":             {passport.Anthropic, `{"type":"text","text":"x"}`, `{"model":"gpt-x","max_tokens":1,"messages":[{"role":"user","content":[%s]}]}`, 1},
+		"results":            {passport.Anthropic, `{"type":"text","text":"x"}`, `{"model":"gpt-x","max_tokens":1,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[%s]}]}]}`, 2},
+		"tools":              {passport.Anthropic, `{"name":"f"}`, `{"model":"gpt-x","max_tokens":1,"messages":[],"tools":[%s]}`, 0},
+	} {
+		for n, ok := range map[int]bool{most - c.own: true, most - c.own + 1: false} {
+			body := strings.Replace(c.whole, "%s", strings.TrimSuffix(strings.Repeat(c.piece+",", n), ","), 1)
+			if _, _, err := through(t, c.from, body); (err == nil) != ok || err != nil && problem.KindOf(err) != problem.Invalid {
+				t.Errorf("%s, %d: %v", name, n, err)
+			}
+		}
 	}
 }

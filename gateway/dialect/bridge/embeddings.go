@@ -68,6 +68,9 @@ func (e *embed) inputs() error {
 		if k := e.Next(); k == '0' || k == '[' {
 			return e.Refuse("models of other providers have other tokens: send the text")
 		}
+		if len(e.texts) == maxTexts {
+			return e.Refuse("at most %d texts can be embedded in one call of this model's", maxTexts)
+		}
 		s, err := e.String()
 		e.texts = append(e.texts, s)
 		return err
@@ -75,9 +78,5 @@ func (e *embed) inputs() error {
 	if e.Next() != '[' {
 		return one()
 	}
-	err := e.Array(one)
-	if err == nil && len(e.texts) > maxTexts {
-		return e.Refuse("at most %d texts can be embedded in one call of this model's", maxTexts)
-	}
-	return err
+	return e.Array(one)
 }

@@ -3,7 +3,6 @@ package bridge
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -52,7 +51,7 @@ func readChat(raw []byte) (*talk, error) {
 func (c *chat) table() table {
 	return table{
 		"model":                 c.Text,
-		"messages":              func() error { return c.list("messages", c.message) },
+		"messages":              func() error { c.messages = true; return c.each(c.body, "messages", c.message) },
 		"max_tokens":            func() error { return c.outputCap("max_tokens") },
 		"max_completion_tokens": func() error { return c.outputCap("max_completion_tokens") },
 		"stream":                func() (err error) { c.stream, err = c.Bool(); return err },
@@ -82,22 +81,10 @@ func (c *chat) table() table {
 			return c.Array(func() error { _, err := c.OneOf("text"); return err })
 		},
 		"response_format":     c.responseFormat,
-		"tools":               func() error { return c.list("tools", c.tool) },
+		"tools":               func() error { return c.each(c.body, "tools", c.tool) },
 		"tool_choice":         c.readChoice,
 		"parallel_tool_calls": c.parallel,
 	}
-}
-
-// list reads an array and tells each element its place.
-func (c *chat) list(name string, element func(at string) error) error {
-	if name == "messages" {
-		c.messages = true
-	}
-	i := 0
-	return c.Array(func() error {
-		i++
-		return element(fmt.Sprintf("%s[%d]", name, i-1))
-	})
 }
 
 // only reads a value that may say nothing but what holds anyway.
@@ -151,7 +138,7 @@ func (c *chat) stops() error {
 		c.stop = []string{s}
 		return err
 	}
-	return c.Array(func() error {
+	return c.each(c.body, "stop", func(string) error {
 		s, err := c.String()
 		c.stop = append(c.stop, s)
 		return err

@@ -1,9 +1,6 @@
 package bridge
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "encoding/json"
 
 // chatMessage is one message of a chat, of any role.
 type chatMessage struct {
@@ -27,10 +24,8 @@ func (c *chat) message(at string) error {
 		"refusal":      func() (err error) { m.refusal, err = c.String(); return err },
 		"tool_call_id": func() (err error) { m.callID, err = c.String(); return err },
 		"tool_calls": func() error {
-			i := 0
-			return c.Array(func() error {
-				i++
-				p, err := c.toolCall(fmt.Sprintf("%s.tool_calls[%d]", at, i-1))
+			return c.each(c.body, at+".tool_calls", func(at string) error {
+				p, err := c.toolCall(at)
 				m.calls = append(m.calls, p)
 				return err
 			})
@@ -110,10 +105,8 @@ func (c *chat) content(at string) ([]part, error) {
 		return []part{{kind: text, at: at, text: s}}, err
 	}
 	var out []part
-	i := 0
-	err := c.Array(func() error {
-		i++
-		p, err := c.part(fmt.Sprintf("%s[%d]", at, i-1))
+	err := c.each(c.body, at, func(at string) error {
+		p, err := c.part(at)
 		out = append(out, p)
 		return err
 	})

@@ -1,8 +1,6 @@
 package bridge
 
 import (
-	"fmt"
-
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 )
 
@@ -45,7 +43,7 @@ func readMessages(raw []byte) (*talk, error) {
 func (m *messages) table() table {
 	return table{
 		"model":       m.Text,
-		"messages":    func() error { m.there = true; return m.list("messages", m.message) },
+		"messages":    func() error { m.there = true; return m.each(m.body, "messages", m.message) },
 		"max_tokens":  m.outputCap,
 		"system":      func() (err error) { m.system, err = m.texts("system"); return err },
 		"stream":      func() (err error) { m.stream, err = m.Bool(); return err },
@@ -53,7 +51,7 @@ func (m *messages) table() table {
 		"top_p":       func() (err error) { m.topP, err = m.raw(m.Number); return err },
 		"top_k":       func() (err error) { m.topK, err = m.raw(m.Number); return err },
 		"stop_sequences": func() error {
-			return m.Array(func() error {
+			return m.each(m.body, "stop_sequences", func(string) error {
 				s, err := m.String()
 				m.stop = append(m.stop, s)
 				return err
@@ -64,7 +62,7 @@ func (m *messages) table() table {
 			return m.members(table{"user_id": func() (err error) { m.user, err = m.String(); return err }}, nil)
 		},
 		"cache_control": m.cacheControl,
-		"tools":         func() error { return m.list("tools", m.tool) },
+		"tools":         func() error { return m.each(m.body, "tools", m.tool) },
 		"tool_choice":   m.readChoice,
 		"thinking":      m.thinking,
 		"output_config": m.outputConfig,
@@ -72,14 +70,6 @@ func (m *messages) table() table {
 		"service_tier":  func() error { _, err := m.OneOf("standard_only"); return err },
 		"speed":         func() error { _, err := m.OneOf("standard"); return err },
 	}
-}
-
-func (m *messages) list(name string, element func(at string) error) error {
-	i := 0
-	return m.Array(func() error {
-		i++
-		return element(fmt.Sprintf("%s[%d]", name, i-1))
-	})
 }
 
 // outputCap reads max_tokens. A cap of 0 fills Anthropic's cache and makes no answer.
@@ -99,7 +89,7 @@ func (m *messages) texts(at string) ([]part, error) {
 		return []part{{kind: text, at: at, text: s}}, err
 	}
 	var out []part
-	err := m.list(at, func(at string) error {
+	err := m.each(m.body, at, func(at string) error {
 		p := part{kind: text, at: at}
 		kind := ""
 		err := m.members(table{
@@ -241,7 +231,7 @@ func (m *messages) message(at string) error {
 				t.parts = []part{{kind: text, at: at + ".content", text: s}}
 				return err
 			}
-			return m.list(at+".content", func(at string) error {
+			return m.each(m.body, at+".content", func(at string) error {
 				p, carried, err := m.block(at)
 				if carried {
 					t.parts = append(t.parts, p)

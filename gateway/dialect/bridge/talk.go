@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 
 	"github.com/devrelopers/aipassport/gateway/dialect/strict"
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -28,6 +29,23 @@ type talk struct {
 	temperature, topP, topK, seed, presence, frequency json.RawMessage
 
 	stream, wantsUsage bool
+
+	pieces int // messages, parts, tools, calls and stop sequences, counted as they are read
+}
+
+// maxPieces bounds how many pieces a request may have: each takes some hundred bytes here, however small it is in its body.
+const maxPieces = 20_000
+
+// each reads an array of pieces and tells each its place.
+func (t *talk) each(b body, at string, piece func(at string) error) error {
+	i := -1
+	return b.Array(func() error {
+		if t.pieces++; t.pieces > maxPieces {
+			return b.Refuse("a request to a model of another provider has at most %d messages, parts, tools, calls and stop sequences in all", maxPieces)
+		}
+		i++
+		return piece(fmt.Sprintf("%s[%d]", at, i))
+	})
 }
 
 type role int
@@ -215,7 +233,7 @@ func (t *talk) merged() []turn {
 	var out []turn
 	for _, next := range t.turns {
 		if n := len(out); n > 0 && out[n-1].role == next.role {
-			out[n-1].parts = append(out[n-1].parts[:len(out[n-1].parts):len(out[n-1].parts)], next.parts...)
+			out[n-1].parts = append(out[n-1].parts, next.parts...) // room that is there is used: many small messages are not copied many times
 			continue
 		}
 		out = append(out, next)
