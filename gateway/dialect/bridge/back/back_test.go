@@ -267,6 +267,51 @@ func compact(s string) string {
 	return b.String()
 }
 
+// TestAnEndWithoutAReasonIsNone: the provider's end mark alone does not say that the answer is whole.
+func TestAnEndWithoutAReasonIsNone(t *testing.T) {
+	for from, stream := range map[passport.Provider]string{
+		passport.Anthropic: anthropicStart + anthropicText + anthropicStop, passport.OpenAI: openaiText + openaiDone, passport.Google: googleText,
+	} {
+		for _, to := range callers {
+			if got, err := gather(to, play(t, back.New(to, from, info), stream)); err != nil || got.Ended || !got.Failed || got.Stop != "" {
+				t.Errorf("%s from %s: got %+v %v", to, from, got, err)
+			}
+		}
+	}
+	if out := back.New(passport.OpenAI, passport.OpenAI, info).End(); !strings.Contains(string(out), `"error"`) || strings.Contains(string(out), "[DONE]") {
+		t.Errorf("nothing at all ends with %q", out)
+	}
+}
+
+// TestALineSeparatorEndsNoLine: some readers of events take U+2028 and U+2029 for the end of a line.
+func TestALineSeparatorEndsNoLine(t *testing.T) {
+	stream := "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\u2028b\u2029c\"}}]}\n\n" + openaiEnds("stop")
+	for _, to := range callers {
+		out := play(t, back.New(to, passport.OpenAI, info), stream)
+		if got, err := gather(to, out); err != nil || got.Text != "a\u2028b\u2029ca" || strings.ContainsAny(out, "\u2028\u2029") {
+			t.Errorf("%s: got %+v %v", to, got, err)
+		}
+	}
+}
+
+// TestBlocksHaveABound.
+func TestBlocksHaveABound(t *testing.T) {
+	for _, to := range callers {
+		c, n := back.New(to, passport.Anthropic, info), 0
+		if _, err := c.Event([]byte(events(anthropicStart)[0])); err != nil {
+			t.Fatal(err)
+		}
+		for ; n < 9999; n++ {
+			if _, err := c.Event(fmt.Appendf(nil, `{"type":"content_block_start","index":%d,"content_block":{"type":"text","text":""}}`, n)); err != nil {
+				break
+			}
+		}
+		if n != 4096 {
+			t.Errorf("%d blocks passed", n)
+		}
+	}
+}
+
 // TestUsageOnlyIfAskedFor: OpenAI's usage chunk. A message always tells it.
 func TestUsageOnlyIfAskedFor(t *testing.T) {
 	i := info

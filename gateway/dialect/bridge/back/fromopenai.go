@@ -182,9 +182,7 @@ func (s *openaiState) call(choice, place int, t openaiAnswerCall, put func(piece
 		if t.Type != "" && t.Type != "function" {
 			return broken("a call of type %.60q has no place in it", t.Type)
 		}
-		if n = len(s.ids); n >= maxCalls {
-			return broken("more than %d calls of tools", maxCalls)
-		}
+		n = len(s.ids) // bounded by Converter.turn, behind which nothing is read any more
 		s.calls[index], s.ids = n, append(s.ids, t.ID)
 		if err := put(piece{kind: isCall, choice: choice, call: n, id: t.ID, name: t.Function.Name}); err != nil {
 			return err
