@@ -28,7 +28,7 @@ type Route struct {
 	Handler http.HandlerFunc
 }
 
-// Routes lists the ways in. All ask for an access token; all but GET /v1/grant carry calls.
+// Routes lists the ways in. All ask for an access token; all but GET /v1/grant and the lists of models carry calls.
 func (g *Gateway) Routes() (list []Route) {
 	add := func(pattern string, e endpoint) {
 		list = append(list, Route{pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e) }})
@@ -49,19 +49,20 @@ func (g *Gateway) Routes() (list []Route) {
 	}
 	add("POST /google/v1beta/models/{call}", native(g.Google, googleCredential))
 	add("POST /google/v1/models/{call}", native(g.Google, googleCredential))
-	list = append(list, Route{"GET /v1/grant", g.tellStanding})
+	list = append(append(list, Route{"GET /v1/grant", g.tellStanding}), g.modelRoutes()...)
 	add("POST /proxy/chat", endpoint{credential: seedBearer, early: (*call).readSeed, read: (*call).translateSeed})
 	return list
 }
 
 // DialectOf returns the dialect whose shape errors on a path have; nil: the seed's.
 func (g *Gateway) DialectOf(path string) dialect.Dialect {
-	switch {
-	case strings.HasPrefix(path, "/v1/"):
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch first {
+	case "v1":
 		return g.OpenAI
-	case strings.HasPrefix(path, "/anthropic/"):
+	case "anthropic":
 		return g.Anthropic
-	case strings.HasPrefix(path, "/google/"):
+	case "google":
 		return g.Google
 	default:
 		return nil

@@ -96,13 +96,22 @@ func oddPath(r *http.Request) string {
 	switch {
 	case r.RequestURI == "*" || !strings.HasPrefix(r.RequestURI, "/"):
 		return "the request target must be a path"
-	case strings.Contains(pathOf(r.RequestURI), "%"):
+	case strings.Contains(unslashed(pathOf(r.RequestURI)), "%"):
 		return "the path must not be escaped"
 	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/":
 		return "the path must not have empty or dot segments"
 	default:
 		return ""
 	}
+}
+
+// unslashed is a path without the escaped slashes that it may have: those in the name of a model that is asked about (provider/name), which
+// SDKs escape. Such a request only reads, and its segments are checked unescaped.
+func unslashed(p string) string {
+	if name, ok := strings.CutPrefix(p, "/v1/models/"); ok {
+		return strings.ReplaceAll(strings.ReplaceAll(name, "%2F", "/"), "%2f", "/")
+	}
+	return p
 }
 
 // unrouted answers where no route matched: 404, or 405 with what is allowed, in the shape of the path's surface.

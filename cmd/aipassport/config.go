@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,7 +69,7 @@ type config struct {
 	headerTimeout, idleTimeout, readHeaderTimeout, bodyTimeout, drain time.Duration
 	maxBody                                                           int64
 	cutCostsHold, charge5xx                                           bool
-	tls                                                               *tls.Config
+	tls                                                               *certificate // nil: plain HTTP
 	behindProxy, webhookAllow                                         []netip.Prefix
 	compatible                                                        []passport.Provider // besides OpenAI, with its dialect; the demo's sandbox
 }
@@ -146,24 +145,6 @@ func checkListen(c config) error {
 		return nil
 	}
 	return fmt.Errorf("%s is not loopback: set AIPASSPORT_TLS_CERT and AIPASSPORT_TLS_KEY, or AIPASSPORT_BEHIND_PROXY if a reverse proxy terminates TLS", c.listen)
-}
-
-// loadTLS reads certificate and key. Its error names the setting itself, as those of parseBases and places do.
-func loadTLS(cert, key string) (*tls.Config, error) {
-	if cert == "" && key == "" {
-		return nil, nil
-	}
-	if cert == "" {
-		return nil, errors.New("AIPASSPORT_TLS_CERT: is needed where AIPASSPORT_TLS_KEY is set")
-	}
-	if key == "" {
-		return nil, errors.New("AIPASSPORT_TLS_KEY: is needed where AIPASSPORT_TLS_CERT is set")
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("AIPASSPORT_TLS_CERT and AIPASSPORT_TLS_KEY: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 func parseCIDRs(list string) (out []netip.Prefix, err error) {

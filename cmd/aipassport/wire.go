@@ -131,7 +131,7 @@ func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logg
 	}
 	b.server = server.New(server.Config{
 		Routes: b.routes(), DialectOf: b.gateway.DialectOf, NotFoundPage: b.notFound, Log: log, LogCalls: cfg.logCalls, Now: now, NewID: newID,
-		ReadHeaderTimeout: cfg.readHeaderTimeout, BodyTimeout: cfg.bodyTimeout, BehindProxy: cfg.behindProxy, TLS: cfg.tls, MaxConns: maxConns,
+		ReadHeaderTimeout: cfg.readHeaderTimeout, BodyTimeout: cfg.bodyTimeout, BehindProxy: cfg.behindProxy, TLS: cfg.tls.config(log), MaxConns: maxConns,
 	})
 	b.floor = make([]byte, heapFloor)
 	return b, nil

@@ -56,3 +56,24 @@ func TestACountTakesAPlaceInTheRate(t *testing.T) {
 		t.Errorf("a third count in a minute: %v", err)
 	}
 }
+
+// TestALookSharesTheRate with the calls of the first detail, and leaves no trace in the ledger. No rate set means none.
+func TestALookSharesTheRate(t *testing.T) {
+	d := open(t, func(_ *meter.Config, p *passport.Detail) { p.RateLimit = passport.LimitOf(2) })
+	if err := d.Look(t.Context(), d.grant); err != nil {
+		t.Fatal(err)
+	}
+	d.mustReserve(ask(passport.LimitOf(1)))
+	if err := d.Look(t.Context(), d.grant); problem.KindOf(err) != problem.RateExceeded || problem.From(err).RetryAfter == 0 {
+		t.Errorf("a third in a minute: %v", err)
+	}
+	if s := d.standing().Total; s.Calls != 1 {
+		t.Errorf("%d calls, want the one", s.Calls)
+	}
+	if err := d.Look(t.Context(), passport.Grant{ID: "of nothing"}); problem.KindOf(err) != problem.NotFound {
+		t.Errorf("a grant of nothing: %v", err)
+	}
+	if err := d.Look(t.Context(), passport.Grant{ID: "no rate", Details: []passport.Detail{{}}}); problem.KindOf(err) != problem.RateExceeded {
+		t.Errorf("no rate: %v", err)
+	}
+}

@@ -117,6 +117,16 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, call: c, price: price}, nil
 }
 
+// Look counts a question that goes to no provider, and so is no call, against the rate of a grant's first detail. Errors: as Rates.Take has them;
+// NotFound for a grant of nothing.
+func (m *Meter) Look(ctx context.Context, g passport.Grant) error {
+	if len(g.Details) == 0 {
+		return problem.New(problem.NotFound, "grant %s covers nothing", g.ID)
+	}
+	_, err := m.c.Rates.Take(ctx, g.ID, 0, g.Details[0].RateLimit.Or(0))
+	return err
+}
+
 // Close lets no new call in and waits until none is open, or ctx ends.
 func (m *Meter) Close(ctx context.Context) {
 	m.mu.Lock()
