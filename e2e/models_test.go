@@ -179,13 +179,25 @@ func TestModelsRefuse(t *testing.T) {
 // TestAListedModelCanBeCalled under the very name in the list, in every dialect that lists it.
 func TestAListedModelCanBeCalled(t *testing.T) {
 	b := start(t, nil)
-	g := b.giveDetails(strings.ReplaceAll(detail("google", `"gemini-2.5-flash"`, `"chat"`, 1000)+","+detail("openai", `"gpt-4o-mini"`, `"chat"`, 1000)+","+
+	g := b.giveDetails(strings.ReplaceAll(detail("google", `"gemini-2.5-flash","gemini-embedding-001"`, `"chat","embeddings"`, 1000)+","+detail("openai", `"gpt-4o-mini","text-embedding-3-small"`, `"chat","embeddings"`, 1000)+","+
 		detail("anthropic", `"claude-sonnet-4-5"`, `"chat"`, 1000), `"maxRequests":5`, `"maxRequests":50`))
 	for i, s := range native {
 		path := []string{"/v1/models", "/anthropic/v1/models", "/google/v1beta/models"}[i]
 		names := ids(b.send("GET", path, "", s.auth(g.token)))
 		for _, name := range names {
 			to, model := s.path, name
+			if s.provider == "openai" && strings.Contains(name, "embedding") {
+				if a := b.send("POST", "/v1/embeddings", fmt.Sprintf(`{"model":%q,"input":"x"}`, name), s.auth(g.token)); a.status != 200 {
+					t.Errorf("%s lists %s: %s", path, name, a)
+				}
+				continue
+			}
+			if s.provider == "google" && strings.Contains(name, "embedding") {
+				if a := b.send("POST", "/google/v1beta/"+name+":embedContent", embedBody, s.auth(g.token)); a.status != 200 {
+					t.Errorf("%s lists %s: %s", path, name, a)
+				}
+				continue
+			}
 			if s.provider == "google" {
 				to, model = "/google/v1beta/"+name+":generateContent", ""
 			}
@@ -193,7 +205,7 @@ func TestAListedModelCanBeCalled(t *testing.T) {
 				t.Errorf("%s lists %s: %s", path, name, a)
 			}
 		}
-		if len(names) != []int{3, 3, 1}[i] {
+		if len(names) != []int{5, 3, 2}[i] {
 			t.Errorf("%s: %v", path, names)
 		}
 	}

@@ -84,7 +84,7 @@ func TestHTTP2TakesABoundedNumberOfStreams(t *testing.T) {
 	}
 }
 
-// TestALargeBodyOverHTTP2 goes through as it is, and one above the bound is refused; neither ends another stream of the connection.
+// TestALargeBodyOverHTTP2 goes through as it is, and one above the bound is refused; the next call goes through.
 func TestALargeBodyOverHTTP2(t *testing.T) {
 	b := startTLS(t, env{"AIPASSPORT_MAX_BODY": "3000000"}, true)
 	g := b.give(scope("openai", "gpt-4o-mini", 10_000, 10))

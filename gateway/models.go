@@ -42,9 +42,10 @@ func (g *Gateway) modelRoutes() (list []Route) {
 	return list
 }
 
-// inOpenAI says whether /v1 has a route for a kind of model: all of who speaks the dialect, and chats of the others by translation.
+// inOpenAI says whether /v1 has a route for a kind of model: all of who speaks the dialect, and by translation chats of the others and Google's
+// embeddings.
 func (g *Gateway) inOpenAI(p passport.Provider, k passport.Kind) bool {
-	return k == passport.KindChat || g.native(p).Provider() == passport.OpenAI
+	return k == passport.KindChat || k == passport.KindEmbedding && p == passport.Google || g.native(p).Provider() == passport.OpenAI
 }
 
 // inAnthropic says the same of /anthropic: chats of all, by translation.
