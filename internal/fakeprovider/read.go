@@ -88,7 +88,7 @@ func (a *ask) fill(body []byte) error {
 	}
 	a.model, a.stream, a.sse = b.Model, b.Stream, true
 	a.maxOutput, a.choices = max(b.MaxTokens, b.MaxCompletionTokens), max(1, b.N)
-	if a.op != opChat {
+	if a.dialect == openAI && a.op != opChat {
 		return a.fillOperation(body)
 	}
 	return nil
