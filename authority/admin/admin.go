@@ -69,6 +69,8 @@ type Config struct {
 	StopAll   StopAll
 	History   History
 	Keys      Keys
+	SDKKeys   SDKKeys
+	KeyMaker  KeyMaker
 	Ceilings  Ceilings
 	Webhook   Webhook
 	Providers []passport.Provider        // whose keys can have a monthly limit
@@ -84,9 +86,9 @@ type Admin struct{ cfg Config }
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, ceilings, a webhook, providers, live calls and a clock")
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, ceilings, a webhook, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
 }
@@ -113,8 +115,14 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /limits":               a.Limits,
 		"POST /limits/{name}":       a.SetLimit,
 		"POST /grants/{id}/answers": a.KeepAnswers,
-		"GET /settings":             a.Settings,
-		"POST /settings/webhook":    a.SetWebhook,
+
+		"GET /grants/{id}/keys":               a.Keys,
+		"POST /grants/{id}/keys":              a.MakeKey,
+		"GET /grants/{id}/keys/{key}/revoke":  a.AskRevokeKey,
+		"POST /grants/{id}/keys/{key}/revoke": a.RevokeKey,
+
+		"GET /settings":          a.Settings,
+		"POST /settings/webhook": a.SetWebhook,
 	}
 }
 
@@ -192,6 +200,8 @@ func said(word string, n int) string {
 		return "Tested: the provider refused the key. Apps that use it get an error, not a charge."
 	case "key-unknown":
 		return "Not tested: the provider could not be asked. Try again in a minute."
+	case "sdk-key-revoked":
+		return "The key is revoked: " + ended + " The app's access and its other keys go on."
 	case "answers-kept":
 		return "From now on answers are kept for a day, sealed. A call that is sent again gets the first one's."
 	case "answers-gone":

@@ -34,6 +34,8 @@ type world struct {
 	limits  []passport.Ceiling
 	events  []passport.Event
 	hook    hook
+	sdk     []passport.SDKKey
+	tooMany bool
 	who     []string // set or removed a limit
 	mux     *http.ServeMux
 	jar     map[string]*http.Cookie
@@ -172,7 +174,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, Ceilings: w, Webhook: &w.hook, Providers: []passport.Provider{passport.OpenAI, passport.Google}, Now: func() time.Time { return w.now },
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: []passport.Provider{passport.OpenAI, passport.Google}, Now: func() time.Time { return w.now },
 		Live:   func(id passport.GrantID) int { return w.live[id] },
 		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
 	if err != nil {

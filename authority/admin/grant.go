@@ -29,7 +29,8 @@ type grantView struct {
 	Older          string
 	Events         []eventView
 	Frozen         string // the alarm: what was billed above a hold, which paused the app; empty: nothing
-	Keeps, Asks    bool   // answers are kept; the owner may change that
+	Keys           sdkKeysView
+	Keeps, Asks    bool // answers are kept; the owner may change that
 }
 
 // eventView is what happened to an app besides its calls.
@@ -59,26 +60,22 @@ type callView struct {
 
 // Grant answers GET /grants/{id}.
 func (a *Admin) Grant(w http.ResponseWriter, r *http.Request) {
-	v, ok := a.look(w, r)
-	if !ok {
-		return
+	if v, ok := a.look(w, r); ok {
+		a.showGrant(w, r, v, sdkKeysView{}, "")
 	}
-	s, err := a.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
-	if err != nil {
-		a.cfg.Pages.Error(w, r, v, err)
-		return
-	}
-	s.Grant = s.Grant.At(a.cfg.Now())
+}
+
+// page reads what the page of an app shows, but for its keys.
+func (a *Admin) page(r *http.Request, s passport.Standing) (d grantView, err error) {
 	before := passport.ReservationID(r.URL.Query().Get("before"))
 	if len(before) > 64 {
 		before = ""
 	}
 	calls, err := a.cfg.History.Reservations(r.Context(), s.Grant.ID, before, perPage+1)
 	if err != nil {
-		a.cfg.Pages.Error(w, r, v, err)
-		return
+		return d, err
 	}
-	d := a.grant(s)
+	d = a.grant(s)
 	d.First = before == ""
 	if len(calls) > perPage {
 		calls = calls[:perPage]
@@ -88,19 +85,11 @@ func (a *Admin) Grant(w http.ResponseWriter, r *http.Request) {
 		d.Calls = append(d.Calls, call(c))
 	}
 	if d.Events, err = a.happened(r.Context(), s.Grant.ID); err != nil {
-		a.cfg.Pages.Error(w, r, v, err)
-		return
+		return d, err
 	}
-	if d.Frozen, err = a.frozen(r.Context(), s.Grant); err != nil {
-		a.cfg.Pages.Error(w, r, v, err)
-		return
-	}
+	d.Frozen, err = a.frozen(r.Context(), s.Grant)
 	d.App.alarm(d.Frozen)
-	title := d.App.Label
-	if d.Ended || d.App.Paused {
-		title += ", " + strings.ToLower(d.App.State)
-	}
-	a.render(w, r, http.StatusOK, "grant", web.Page{Title: title, Nav: "Apps", Visitor: v, D: d})
+	return d, err
 }
 
 // happened lists what happened to a grant, newest first.

@@ -17,13 +17,14 @@ import (
 
 var allRoutes = []string{"GET /", "GET /grants", "GET /grants/a", "POST /grants/a/pause", "GET /grants/a/resume", "POST /grants/a/resume", "GET /grants/a/revoke", "POST /grants/a/revoke",
 	"POST /stop", "GET /resume", "POST /resume", "GET /keys", "POST /keys", "POST /keys/cr0/test", "GET /keys/cr0/remove", "POST /keys/cr0/remove", "GET /limits",
-	"POST /limits/all", "POST /limits/openai"}
+	"POST /limits/all", "POST /limits/openai", "GET /grants/a/keys", "POST /grants/a/keys", "GET /grants/a/keys/k0/revoke", "POST /grants/a/keys/k0/revoke"}
 
 func TestNobodySeesOrChangesAnything(t *testing.T) {
 	for _, route := range allRoutes {
 		w := newWorld(t)
 		w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
 		w.keys = []vault.Entry{{Credential: passport.Credential{ID: "cr0", Provider: passport.OpenAI, Label: "personal"}}}
+		w.sdk = []passport.SDKKey{{ID: "k0", Grant: "a"}}
 		w.nobody = true
 		method, path, _ := strings.Cut(route, " ")
 		rec := w.get(path)
@@ -33,7 +34,7 @@ func TestNobodySeesOrChangesAnything(t *testing.T) {
 		if rec.Code != 303 || !strings.HasPrefix(rec.Header().Get("Location"), "/login") || strings.Contains(rec.Body.String(), "example.com") {
 			t.Errorf("%s: %d %s", route, rec.Code, rec.Header().Get("Location"))
 		}
-		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 {
+		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 || len(w.sdk) != 1 || !w.sdk[0].RevokedAt.IsZero() {
 			t.Errorf("%s changed something", route)
 		}
 	}
@@ -52,10 +53,11 @@ func TestEveryPostNeedsTheToken(t *testing.T) {
 		w := newWorld(t)
 		w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
 		w.keys = []vault.Entry{{Credential: passport.Credential{ID: "cr0", Provider: passport.OpenAI, Label: "personal"}}}
-		if rec := w.post(path, url.Values{"csrf": {"x"}, "provider": {"openai"}, "label": {"x"}, "key": {"x"}, "do": {"set"}, "money": {"1"}}); rec.Code != 403 {
+		w.sdk = []passport.SDKKey{{ID: "k0", Grant: "a"}}
+		if rec := w.post(path, url.Values{"name": {"x"}, "life": {""}, "csrf": {"x"}, "provider": {"openai"}, "label": {"x"}, "key": {"x"}, "do": {"set"}, "money": {"1"}}); rec.Code != 403 {
 			t.Errorf("%s: %d", route, rec.Code)
 		}
-		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 {
+		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 || len(w.sdk) != 1 || !w.sdk[0].RevokedAt.IsZero() {
 			t.Errorf("%s changed something", route)
 		}
 	}

@@ -139,6 +139,10 @@ func eventTitle(k passport.EventKind) string {
 		return "80 % of its calls are used"
 	case passport.GrantCallsSpent:
 		return "All of its calls are used"
+	case passport.SDKKeyMade:
+		return "A key was made"
+	case passport.SDKKeyRevoked:
+		return "A key was revoked"
 	case passport.AnswersKept:
 		return "Answers are kept for a day"
 	case passport.AnswersNotKept:

@@ -18,7 +18,7 @@ import (
 // an SDK around the broker, or say whose account the owner's key is of. The Anthropic SDKs send ANTHROPIC_AUTH_TOKEN beside or in place
 // of the key (docs.anthropic.com/en/docs/claude-code/llm-gateway).
 var notInherited = []string{
-	"OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY",
+	"OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_WEBSOCKET_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY",
 	"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
 	"GOOGLE_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_VERTEXAI",
 	"JWT_SECRET", "TOKEN_TTL_SECONDS",

@@ -1,0 +1,180 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
+)
+
+// SDKKeys are the keys of apps for the providers' SDKs.
+type SDKKeys interface {
+	// KeysOf lists the keys of a grant, newest first. Error: NotFound.
+	KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SDKKey, error)
+	// RevokeKey ends a key; it says how many calls it ended. Error: NotFound.
+	RevokeKey(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error)
+}
+
+// KeyMaker makes them; guard/token does.
+type KeyMaker interface {
+	// NewKey makes a key that ends with the grant, or sooner (zero: it does not). Errors: Invalid in "name", Conflict if there are too many.
+	NewKey(ctx context.Context, g passport.Grant, name string, ends time.Time, actor string) (string, passport.SDKKey, error)
+}
+
+// sdkKeysView are the keys on an app's page.
+type sdkKeysView struct {
+	List  []sdkKeyView
+	May   bool   // another can be made
+	Made  string // shown once, right after it was made
+	Name  string // what stands in the field
+	Error string
+	Lives []life
+}
+
+type sdkKeyView struct {
+	Name, Start, Path   string
+	Made, Ends, LastUse time.Time
+	Works               bool
+	State               badge
+}
+
+// life is a choice of how long a key works.
+type life struct {
+	Value, Title string
+	On           bool
+}
+
+// lives are the choices; the first is as long as the app's access.
+var lives = []struct {
+	value, title string
+	span         time.Duration
+}{
+	{"", "As long as the app's access", 0}, {"1h", "An hour", time.Hour}, {"24h", "A day", 24 * time.Hour},
+	{"168h", "A week", 7 * 24 * time.Hour}, {"720h", "30 days", 30 * 24 * time.Hour},
+}
+
+// sdkKeys fills in the keys of a grant.
+func (a *Admin) sdkKeys(ctx context.Context, g passport.Grant, d sdkKeysView, chosen string) (sdkKeysView, error) {
+	list, err := a.cfg.SDKKeys.KeysOf(ctx, g.ID)
+	now := a.cfg.Now()
+	d.May = g.State == passport.GrantActive
+	for _, k := range list {
+		v := sdkKeyView{Name: k.Name, Start: k.Start, Path: grantPath(g.ID) + "/keys/" + url.PathEscape(string(k.ID)), Made: k.CreatedAt, Ends: k.ExpiresAt, LastUse: k.UsedAt,
+			Works: k.Works(now) && !ended(g.State), State: badge{"ok", "check", "Works"}}
+		switch {
+		case !k.RevokedAt.IsZero():
+			v.State = badge{"", "x", "Revoked"}
+		case !v.Works:
+			v.State = badge{"", "clock", "Ended"}
+		case g.State != passport.GrantActive:
+			v.State = badge{"warn", "pause", "Waits"}
+		}
+		d.List = append(d.List, v)
+	}
+	for _, l := range lives {
+		d.Lives = append(d.Lives, life{l.value, l.title, l.value == chosen})
+	}
+	return d, err
+}
+
+// Keys answers GET /grants/{id}/keys in a browser, which is where the answer to a made key was: they are on the app's page.
+func (a *Admin) Keys(w http.ResponseWriter, r *http.Request) {
+	if _, ok := a.look(w, r); ok {
+		a.cfg.Pages.Redirect(w, r, grantPath(passport.GrantID(r.PathValue("id"))))
+	}
+}
+
+// MakeKey answers POST /grants/{id}/keys: the app's page, with the key on it. It is in this answer and nowhere else.
+func (a *Admin) MakeKey(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.act(w, r)
+	if !ok {
+		return
+	}
+	s, err := a.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	chosen, ends, known := r.PostForm.Get("life"), time.Time{}, false
+	for _, l := range lives {
+		if l.value == chosen {
+			known = true
+			if l.span > 0 {
+				ends = a.cfg.Now().Add(l.span)
+			}
+		}
+	}
+	if !known {
+		a.cfg.Pages.Error(w, r, v, problem.New(problem.Invalid, "the form does not say how long the key works").In("life"))
+		return
+	}
+	in := clip(strings.TrimSpace(r.PostForm.Get("name")), passport.MaxSDKKeyName+1)
+	text, _, err := a.cfg.KeyMaker.NewKey(r.Context(), s.Grant, in, ends, actor(v))
+	switch p := problem.From(err); {
+	case err == nil:
+		a.showGrant(w, r, v, sdkKeysView{Made: text}, "")
+	case p.Field == "name" && p.Kind == problem.Invalid:
+		a.showGrant(w, r, v, sdkKeysView{Name: in, Error: "The name " + p.Detail + "."}, chosen)
+	case p.Kind == problem.Conflict:
+		a.showGrant(w, r, v, sdkKeysView{Name: in, Error: strings.ToUpper(p.Detail[:1]) + p.Detail[1:] + "."}, chosen)
+	default:
+		a.cfg.Pages.Error(w, r, v, err)
+	}
+}
+
+// AskRevokeKey answers GET /grants/{id}/keys/{key}/revoke.
+func (a *Admin) AskRevokeKey(w http.ResponseWriter, r *http.Request) {
+	a.ask(w, r, func(g passport.Grant) (question, error) {
+		list, err := a.cfg.SDKKeys.KeysOf(r.Context(), g.ID)
+		if err != nil {
+			return question{}, err
+		}
+		for _, k := range list {
+			if string(k.ID) != r.PathValue("key") {
+				continue
+			}
+			return question{Title: "Revoke this key?", Text: "The key " + k.Start + "… stops working at once, and its running calls end within a second. This can't be undone.",
+				Hint: "The app's access and its other keys go on.", Yes: "Revoke the key", No: "Keep it", Class: "bad fill",
+				Action: grantPath(g.ID) + "/keys/" + url.PathEscape(string(k.ID)) + "/revoke", Back: grantPath(g.ID)}, nil
+		}
+		return question{}, problem.New(problem.NotFound, "There is no such key.")
+	})
+}
+
+// RevokeKey answers POST /grants/{id}/keys/{key}/revoke.
+func (a *Admin) RevokeKey(w http.ResponseWriter, r *http.Request) {
+	a.change(w, r, "sdk-key-revoked", func(id passport.GrantID, who string) (int, error) {
+		return a.cfg.SDKKeys.RevokeKey(r.Context(), id, passport.TokenID(r.PathValue("key")), who)
+	})
+}
+
+// showGrant is the page of an app.
+func (a *Admin) showGrant(w http.ResponseWriter, r *http.Request, v web.Visitor, keys sdkKeysView, chosen string) {
+	s, err := a.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	s.Grant = s.Grant.At(a.cfg.Now())
+	d, err := a.page(r, s)
+	if err == nil {
+		d.Keys, err = a.sdkKeys(r.Context(), s.Grant, keys, chosen)
+	}
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	title, status := d.App.Label, http.StatusOK
+	if d.Ended || d.App.Paused {
+		title += ", " + strings.ToLower(d.App.State)
+	}
+	if keys.Error != "" {
+		title, status = "There is a problem: "+title, http.StatusUnprocessableEntity
+	}
+	a.render(w, r, status, "grant", web.Page{Title: title, Nav: "Apps", Visitor: v, D: d})
+}

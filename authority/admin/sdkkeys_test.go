@@ -1,0 +1,98 @@
+package admin_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+const madeKey = "aip_Ab3dEf0123456789012345678901234567890123456789012"
+
+func (w *world) KeysOf(_ context.Context, g passport.GrantID) ([]passport.SDKKey, error) {
+	return w.sdk, w.broken
+}
+
+func (w *world) RevokeKey(_ context.Context, g passport.GrantID, id passport.TokenID, _ string) (int, error) {
+	for i := range w.sdk {
+		if w.sdk[i].ID == id && w.sdk[i].Grant == g {
+			w.sdk[i].RevokedAt = w.now
+			return 2, nil
+		}
+	}
+	return 0, problem.New(problem.NotFound, "no such key")
+}
+
+func (w *world) NewKey(_ context.Context, g passport.Grant, name string, ends time.Time, _ string) (string, passport.SDKKey, error) {
+	if name == "" {
+		return "", passport.SDKKey{}, problem.New(problem.Invalid, "needs 1 to 100 bytes of plain text").In("name")
+	}
+	if w.tooMany {
+		return "", passport.SDKKey{}, problem.New(problem.Conflict, "an app has at most 20 SDK keys that work: revoke one first")
+	}
+	if ends.IsZero() {
+		ends = g.ExpiresAt
+	}
+	k := passport.SDKKey{ID: "k1", Grant: g.ID, Name: name, Start: madeKey[:10], CreatedAt: w.now, ExpiresAt: ends}
+	w.sdk = append(w.sdk, k)
+	return madeKey, k, nil
+}
+
+func TestAKeyIsShownOnce(t *testing.T) {
+	w := newWorld(t)
+	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
+	rec := w.post("/grants/a/keys", url.Values{"name": {"my <laptop>"}, "life": {"24h"}})
+	page := rec.Body.String()
+	if rec.Code != 200 || strings.Count(page, madeKey) != 1 || !strings.Contains(page, "my &lt;laptop&gt;") || !strings.Contains(page, "Never used.") {
+		t.Fatalf("%d %s", rec.Code, page)
+	}
+	if !w.sdk[0].ExpiresAt.Equal(w.now.Add(24 * time.Hour)) {
+		t.Errorf("it ends %v, want a day from now", w.sdk[0].ExpiresAt)
+	}
+	page = w.get("/grants/a").Body.String()
+	if strings.Contains(page, madeKey) || !strings.Contains(page, madeKey[:10]+"…") || !strings.Contains(page, `href="/grants/a/keys/k1/revoke"`) {
+		t.Error("the key is shown again, or is not listed")
+	}
+	if rec := w.get("/grants/a/keys"); rec.Code != 303 || rec.Header().Get("Location") != "/grants/a" {
+		t.Errorf("the address of the answer: %d", rec.Code)
+	}
+}
+
+func TestAKeyThatCannotBeMadeIsSaidAtTheField(t *testing.T) {
+	w := newWorld(t)
+	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
+	if rec := w.post("/grants/a/keys", url.Values{"name": {" "}, "life": {""}}); rec.Code != 422 || !strings.Contains(rec.Body.String(), "The name needs 1 to 100 bytes") {
+		t.Errorf("no name: %d", rec.Code)
+	}
+	if rec := w.post("/grants/a/keys", url.Values{"name": {"x"}, "life": {"9000h"}}); rec.Code < 400 || len(w.sdk) != 0 {
+		t.Errorf("a life that is no choice: %d", rec.Code)
+	}
+	w.tooMany = true
+	rec := w.post("/grants/a/keys", url.Values{"name": {"one more"}, "life": {"1h"}})
+	if page := rec.Body.String(); rec.Code != 422 || !strings.Contains(page, "An app has at most 20") || !strings.Contains(page, `value="one more"`) || !strings.Contains(page, `value="1h" selected`) {
+		t.Errorf("one too many: %d", rec.Code)
+	}
+	w.add("b", passport.GrantPaused, passport.Balance{Cap: 5e6})
+	if strings.Contains(w.get("/grants/b").Body.String(), "Make a key") {
+		t.Error("a paused app is offered a key")
+	}
+}
+
+func TestRevokingAKeyAsksAndTells(t *testing.T) {
+	w := newWorld(t)
+	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
+	w.post("/grants/a/keys", url.Values{"name": {"laptop"}, "life": {""}})
+	if page := w.get("/grants/a/keys/k1/revoke").Body.String(); !strings.Contains(page, "Revoke this key?") || !strings.Contains(page, madeKey[:10]) {
+		t.Error("it does not ask")
+	}
+	if rec := w.get("/grants/a/keys/other/revoke"); rec.Code != 404 {
+		t.Errorf("an unknown key: %d", rec.Code)
+	}
+	if page := w.after("/grants/a/keys/k1/revoke", nil); !strings.Contains(page, "The key is revoked: 2 running calls ended.") || strings.Contains(page, "/keys/k1/revoke") || w.sdk[0].RevokedAt.IsZero() {
+		t.Error("it is not told, or not done")
+	}
+}
