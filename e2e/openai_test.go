@@ -28,6 +28,48 @@ var operations = []operation{
 			return fmt.Sprintf(`{"model":"text-embedding-3-small","input":["%s","b"]}`, text)
 		},
 		wrong: `{"model":"text-embedding-3-small","input":"x","priority":1}`, field: "priority", dearest: 1, wants: `"embedding":[`},
+	{name: "images", path: "/v1/images/generations", model: "gpt-image-1-mini", capability: "images",
+		body: func(text string) string {
+			return fmt.Sprintf(`{"model":"gpt-image-1-mini","prompt":"%s","n":2,"size":"1024x1024"}`, text)
+		},
+		wrong: `{"model":"gpt-image-1-mini","prompt":"x","partial_images":2}`, field: "partial_images", dearest: 12, wants: `"b64_json":"iVBOR`},
+	{name: "speech", path: "/v1/audio/speech", model: "tts-1", capability: "audio",
+		body: func(text string) string {
+			return fmt.Sprintf(`{"model":"tts-1","voice":"alloy","input":"%s ü"}`, text)
+		},
+		wrong: `{"model":"tts-1","voice":"alloy","input":"x","stream_format":"sse"}`, field: "stream_format", dearest: 1, wants: "ID3\x04"},
+	{name: "transcriptions", path: "/v1/audio/transcriptions", model: "gpt-4o-transcribe", capability: "audio", typ: formType,
+		body:  func(text string) string { return formBody("model", "gpt-4o-transcribe", "prompt", text) },
+		wrong: formBody("model", "gpt-4o-transcribe", "chunking_strategy", "auto"), field: "chunking_strategy", dearest: 12, wants: `{"text":"piece-0 piece-1 piece-2 "`},
+	{name: "transcriptions by the second", path: "/v1/audio/transcriptions", model: "whisper-1", capability: "audio", typ: formType,
+		body: func(text string) string {
+			return formBody("model", "whisper-1", "prompt", text, "response_format", "verbose_json", "timestamp_granularities[]", "word")
+		},
+		wrong: formBody("model", "whisper-1", "languages", "en"), field: "languages", dearest: 1, wants: `"segments":[]`},
+	{name: "translations", path: "/v1/audio/translations", model: "whisper-1", capability: "audio", typ: formType,
+		body:  func(text string) string { return formBody("model", "whisper-1", "prompt", text) },
+		wrong: formBody("model", "whisper-1", "language", "en"), field: "language", dearest: 1, wants: `{"text":"piece-0`},
+}
+
+// formType and formBody are a form with a second and a half of silence, and with fields.
+const formType = `multipart/form-data; boundary="a b"`
+
+func formBody(fields ...string) string {
+	var b strings.Builder
+	for i := 0; i < len(fields); i += 2 {
+		fmt.Fprintf(&b, "--a b\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", fields[i], fields[i+1])
+	}
+	b.WriteString("--a b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"my secret name.wav\"\r\nContent-Type: audio/x-wav\r\n\r\n")
+	b.Write(silence(24_000))
+	b.WriteString("\r\n--a b--\r\n")
+	return b.String()
+}
+
+// silence is a WAV file of so many samples, 16,000 a second, of two bytes each.
+func silence(samples uint32) []byte {
+	word := func(n uint32) string { return string([]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}) }
+	head := "RIFF" + word(36+2*samples) + "WAVEfmt " + word(16) + "\x01\x00\x01\x00" + word(16_000) + word(32_000) + "\x02\x00\x10\x00data" + word(2*samples)
+	return append([]byte(head), make([]byte, 2*samples)...)
 }
 
 func (o operation) scope(cents, calls int) string {

@@ -62,7 +62,8 @@ type call struct {
 	charged bool        // settled already
 	started bool        // the answer's status line is out
 	stream  bool        // the answer is a stream of events
-	flush   bool        // each piece goes out at once: a stream of events, or Google's array of answers
+	typ     string      // its Content-Type
+	flush   bool        // each piece goes out at once: a stream of events, Google's array of answers, or sound
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *call {

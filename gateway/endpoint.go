@@ -18,6 +18,7 @@ import (
 type endpoint struct {
 	dialect    dialect.Dialect // nil: the seed's own shape
 	credential func(*http.Request) (string, error)
+	form       bool // the body is a form in parts, with a file, and not JSON
 	early      func(*call) error
 	read       func(*call) (*dialect.Request, error)
 }
@@ -40,6 +41,10 @@ func (g *Gateway) Routes() (list []Route) {
 	add("POST /v1/chat/completions", native(g.OpenAI, bearer))
 	add("POST /v1/responses", native(openai.NewResponses(), bearer))
 	add("POST /v1/embeddings", native(openai.NewEmbeddings(), bearer))
+	add("POST /v1/images/generations", native(openai.NewImages(), bearer))
+	add("POST /v1/audio/speech", native(openai.NewSpeech(), bearer))
+	add("POST /v1/audio/transcriptions", inParts(native(openai.NewTranscriptions(), bearer)))
+	add("POST /v1/audio/translations", inParts(native(openai.NewTranslations(), bearer)))
 	add("POST /anthropic/v1/messages", native(g.Anthropic, anthropicCredential))
 	add("POST /anthropic/messages", native(g.Anthropic, anthropicCredential)) // some clients leave the version out
 	for _, p := range []string{"/anthropic/v1", "/anthropic"} {
@@ -52,6 +57,12 @@ func (g *Gateway) Routes() (list []Route) {
 	list = append(append(list, Route{"GET /v1/grant", g.tellStanding}), g.modelRoutes()...)
 	add("POST /proxy/chat", endpoint{credential: seedBearer, early: (*call).readSeed, read: (*call).translateSeed})
 	return list
+}
+
+// inParts is an endpoint whose bodies are forms.
+func inParts(e endpoint) endpoint {
+	e.form = true
+	return e
 }
 
 // DialectOf returns the dialect whose shape errors on a path have; nil: the seed's.
@@ -74,7 +85,10 @@ func (c *call) readNative(d dialect.Dialect) (*dialect.Request, error) { return 
 
 // readMethod is readNative where the route tells what is wanted, and not the body alone.
 func (c *call) readMethod(d dialect.Dialect, method string) (*dialect.Request, error) {
-	if ct := c.r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
+	switch ct := c.r.Header.Get("Content-Type"); {
+	case c.e.form && !isMedia(ct, "multipart/form-data"):
+		return nil, problem.New(problem.UnsupportedMedia, "the body must be multipart/form-data")
+	case !c.e.form && ct != "" && !isJSON(ct):
 		return nil, problem.New(problem.UnsupportedMedia, "the body must be application/json")
 	}
 	body, err := c.body()
@@ -200,7 +214,9 @@ func header(r *http.Request, name string) (string, error) {
 	return bearer(r)
 }
 
-func isJSON(contentType string) bool {
+func isJSON(contentType string) bool { return isMedia(contentType, "application/json") }
+
+func isMedia(contentType, want string) bool {
 	t, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(t), "application/json")
+	return strings.EqualFold(strings.TrimSpace(t), want)
 }

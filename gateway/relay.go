@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,8 @@ const (
 func (c *call) exchange(ctx context.Context, req *dialect.Request, key secret.Text) error {
 	c.rec.Provider, c.rec.Model, c.rec.Stream = req.Call.Provider, req.Call.Model, req.Call.Stream
 	ans, err := c.g.Upstream.Do(ctx, upstream.Request{
-		Provider: req.Call.Provider, Path: req.Path, Header: req.Header, Body: req.Body(c.rsv.MaxOutput), Stream: req.Call.Stream,
+		Provider: req.Call.Provider, Path: req.Path, Header: req.Header, Type: req.Type, Body: req.Body(c.rsv.MaxOutput),
+		Stream: req.Call.Stream, Accept: req.Answers,
 	}, key)
 	if err != nil {
 		if ue, ok := errors.AsType[*upstream.Error](err); ok && ue.Sent {
@@ -41,17 +43,35 @@ func (c *call) exchange(ctx context.Context, req *dialect.Request, key secret.Te
 	if ans.Status < 200 || ans.Status > 299 {
 		return c.refusedUpstream(ans)
 	}
-	ct := ans.Header.Get("Content-Type")
-	c.stream = strings.HasPrefix(strings.ToLower(ct), "text/event-stream")
-	if !c.stream && !isJSON(ct) {
+	if err := c.typed(ans.Header.Get("Content-Type"), req.Answers); err != nil {
 		c.why = passport.NoUsage
-		return problem.New(problem.UpstreamFailed, "the provider answered with %.60q instead of JSON", ct)
+		return err
 	}
-	c.flush = c.stream || req.Call.Stream
+	c.flush = c.stream || req.Call.Stream || strings.HasPrefix(c.typ, "audio/")
 	if c.flush {
 		return c.relayStream(ctx, ans, req.Tap())
 	}
 	return c.relayWhole(ctx, ans, req.Tap())
+}
+
+// typed notes what kind of answer comes: JSON, a stream of events, or one of the types that the call may be answered with besides.
+func (c *call) typed(contentType string, others []string) error {
+	media, _, _ := strings.Cut(strings.ToLower(contentType), ";")
+	media = strings.TrimSpace(media)
+	switch {
+	case media == "text/event-stream":
+		c.stream, c.typ = true, "text/event-stream; charset=utf-8"
+	case media == "application/json":
+		c.typ = media
+	case slices.Contains(others, media):
+		c.typ = media
+		if strings.HasPrefix(media, "text/") {
+			c.typ += "; charset=utf-8"
+		}
+	default:
+		return problem.New(problem.UpstreamFailed, "the provider answered with %.60q instead of %s", contentType, strings.Join(append([]string{"JSON"}, others...), ", "))
+	}
+	return nil
 }
 
 // refusedUpstream passes a provider's error on with its status, type, code and Retry-After. When the owner's key was
@@ -87,10 +107,7 @@ func (c *call) refusedUpstream(ans *upstream.Answer) error {
 func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialect.Tap) error {
 	c.head(ans)
 	h := c.w.Header()
-	h.Set("Content-Type", "application/json")
-	if c.stream {
-		h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	}
+	h.Set("Content-Type", c.typ)
 	h.Set("X-Accel-Buffering", "no") // reverse proxies must not gather the events
 	c.start(http.StatusOK)
 	if err := http.NewResponseController(c.w).Flush(); err != nil {
@@ -128,7 +145,7 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 		return tapErr
 	}
 	c.head(ans)
-	c.w.Header().Set("Content-Type", "application/json")
+	c.w.Header().Set("Content-Type", c.typ)
 	if err != io.EOF {
 		c.start(ans.Status)
 		if err := c.send(out); err != nil {

@@ -27,6 +27,7 @@ type Call struct {
 	Images       []Image // that are in the body
 	Clips        []Clip  // that are in the body
 	Hidden       bool    // more may be read than the body's bytes show, up to the model's window: earlier reasoning, encrypted
+	Characters   int64   // of text that is to be read aloud, where that is billed by the character
 	Searches     int64   // of the web, that the provider may make on its own; 0: none
 	FileSearches int64   // of stored files; 0: none
 	MaxOutput    Limit   // model tokens of output that the caller allows for one answer; absent: the meter chooses

@@ -25,7 +25,11 @@ type Request struct {
 	Path   string                       // below the provider's origin, with query: "/v1/chat/completions"
 	Header http.Header                  // what this dialect lets through besides Content-Type and the credential; may be nil
 	Body   func(maxOutput int64) []byte // the bytes to send; maxOutput is spliced in where the caller left its output cap out, or in its place if it is lower
+	Type   string                       // Content-Type of those bytes; empty: application/json
 	Tap    func() Tap                   // reads the successful answer to this request
+
+	// Answers are the media types that the answer may have besides application/json and text/event-stream; none for most.
+	Answers []string
 }
 
 // Tap reads an answer as it passes and says what it cost. It may hold back at most one event, to hide what the client did

@@ -4,6 +4,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,8 +63,10 @@ type Request struct {
 	Method   string // empty: POST
 	Path     string // as dialect.Request.Path: with the version, below the provider's origin
 	Header   http.Header
+	Type     string // of the body; empty: application/json
 	Body     []byte
 	Stream   bool
+	Accept   []string // media types of an answer, besides application/json
 }
 
 // Answer is what came back. Body must be closed; it ends with UpstreamTimeout when the provider falls silent, and no byte
@@ -130,13 +133,13 @@ func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.R
 	h := req.Header
 	h.Set("User-Agent", c.cfg.UserAgent)
 	h.Set("Accept-Encoding", "identity")
-	h.Set("Accept", "application/json")
+	h.Set("Accept", strings.Join(append([]string{"application/json"}, r.Accept...), ", "))
 	if r.Stream {
 		h.Set("Accept", "text/event-stream")
 	}
 	if r.Body != nil {
 		// The bytes are whole and their length is known; without GetBody net/http cannot send them a second time.
-		h.Set("Content-Type", "application/json")
+		h.Set("Content-Type", cmp.Or(r.Type, "application/json"))
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
 	}
 	switch r.Provider {

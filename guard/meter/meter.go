@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -160,6 +161,9 @@ func (m *Meter) price(c passport.Call) (ModelPrice, error) {
 		if !p.prices(u) {
 			return ModelPrice{}, problem.New(problem.Unpriced, "Capability '%s' has no known price with model '%s', so its cost cannot be capped", u, c.Model)
 		}
+	}
+	if p.AudioSecond > 0 && slices.ContainsFunc(c.Clips, func(clip passport.Clip) bool { return clip.Seconds.IsZero() }) {
+		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' is billed by the second, and how long the sound lasts cannot be told from it: send it as WAV or MP3", c.Model).In("file")
 	}
 	if !p.bounds(c) {
 		return ModelPrice{}, problem.New(problem.Unpriced, "what model '%s' can cost for such a call has no known bound, so it cannot be capped", c.Model).In("model")

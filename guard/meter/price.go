@@ -54,6 +54,7 @@ type ModelPrice struct {
 	FileSearch      passport.Price // for a million searches of stored files; 0: unknown
 	Request         passport.Price // for a million calls, besides all else
 	AudioSecond     passport.Price // for a million seconds of sound taken; 0: sound is billed in tokens
+	Character       passport.Price // for a million characters that are read aloud; 0: billed in tokens
 	Tiers           []Tier         // by Above, ascending
 	Context         int64          // no more input than this is taken; 0: unknown
 	MaxOutput       int64          // the model's own limit for one answer; 0: unknown
@@ -74,7 +75,7 @@ type Tier struct {
 // Cost of a usage whose input is within the bound that BUDGET section 3 gives and whose output is within the caps. What
 // cannot be (a negative size, no answer), and what cannot be bounded, costs more than any cap covers.
 func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
-	if c.BodyBytes < 0 || c.Parts < 0 || c.Choices < 1 || c.Searches < 0 || c.FileSearches < 0 || maxOutput < 0 {
+	if c.BodyBytes < 0 || c.Parts < 0 || c.Choices < 1 || c.Searches < 0 || c.FileSearches < 0 || c.Characters < 0 || maxOutput < 0 {
 		return beyond
 	}
 	shares, ok := p.shares(c)
@@ -100,6 +101,7 @@ func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
 		Add(c.Searches, p.Search).
 		Add(c.FileSearches, p.FileSearch).
 		Add(p.seconds(c), p.AudioSecond).
+		Add(c.Characters, p.Character).
 		Add(1, p.Request).
 		Money()
 }
@@ -113,6 +115,9 @@ func (p *ModelPrice) bounds(c passport.Call) bool {
 // bounded is bounds without the input.
 func (p *ModelPrice) bounded(c passport.Call) bool {
 	_, fixed, tabled := p.fixedOutput()
+	if p.Character > 0 && c.Characters == 0 {
+		return false
+	}
 	return (tabled || !fixed) && (c.Searches == 0 && !c.Hidden || p.Context > 0)
 }
 
@@ -230,8 +235,11 @@ func (p ModelPrice) Cost(u passport.Usage) passport.Money {
 		Money()
 }
 
-// covers says whether all that was used has a price here.
+// covers says whether all that was used has a price here. What is billed by the character is not told in a usage.
 func (p ModelPrice) covers(u passport.Usage) bool {
+	if p.Character > 0 {
+		return false
+	}
 	for _, part := range []struct {
 		used  int64
 		price passport.Price

@@ -102,6 +102,14 @@ func TestCostOfWhatHasNoPrice(t *testing.T) {
 	}
 }
 
+// TestNoUsageTellsOfCharacters: what a server says in tokens is no bill for what is billed by the character; the hold is.
+func TestNoUsageTellsOfCharacters(t *testing.T) {
+	p := meter.ModelPrice{Provider: passport.OpenAI, Model: "spoken", Kind: passport.KindSpeech, Character: 15_000_000}
+	if got := p.Cost(passport.Usage{Known: true, Input: 5, Output: 5}); got <= passport.MaxMoney {
+		t.Errorf("it costs %d", got)
+	}
+}
+
 func TestReasoningAtAPriceOfItsOwn(t *testing.T) {
 	p, _ := tariff(t).With(meter.ModelPrice{Provider: passport.OpenAI, Model: "x", Input: 1_000_000, Output: 1_000_000, OutputReasoning: 3_000_000, Request: 5_000_000}).Price(passport.OpenAI, "x")
 	if got := p.Cost(passport.Usage{Known: true, Input: 10, Output: 100, Reasoning: 40}); got != 10+60+120+5 {
@@ -128,6 +136,9 @@ func TestWorstCase(t *testing.T) {
 		CacheWrite1h: 1_000_000, Output: 2_000_000}
 	window := flat
 	window.Context = 5_000
+	embedding := window
+	embedding.Kind = passport.KindEmbedding
+	spoken := meter.ModelPrice{Provider: passport.OpenAI, Model: "spoken", Kind: passport.KindSpeech, Character: 15_000_000}
 	cached := flat
 	cached.CacheWrite, cached.CacheWrite1h = 1_250_000, 2_000_000
 	anthropic := flat
@@ -154,6 +165,12 @@ func TestWorstCase(t *testing.T) {
 		{"a cheaper tier is no bound", cheaper, call(5000, 1, 1), 10, 5080 + 20},
 		{"Anthropic without tools", anthropic, call(1000, 1, 1), 0, 1080},
 		{"Anthropic with what may be a tool", anthropic, call(1000, 2, 1), 0, 1096 + 1024},
+		{"characters", spoken, passport.Call{Kind: passport.KindSpeech, BodyBytes: 5000, Parts: 1, Choices: 1, Characters: 4096}, 0, 61_440},
+		{"a text whose characters were not counted", spoken, passport.Call{Kind: passport.KindSpeech, BodyBytes: 5000, Parts: 1, Choices: 1}, 0, passport.MaxMoney + 1},
+		{"fewer characters than none", spoken, passport.Call{Kind: passport.KindSpeech, Parts: 1, Choices: 1, Characters: -1}, 0, passport.MaxMoney + 1},
+		{"texts that have the window each", embedding, passport.Call{Kind: passport.KindEmbedding, BodyBytes: 100_000, Parts: 3, Choices: 1}, 0, 15_000},
+		{"hidden input", window, passport.Call{Kind: passport.KindChat, BodyBytes: 10, Parts: 1, Choices: 1, Hidden: true}, 0, 5_000},
+		{"hidden input without a window", flat, passport.Call{Kind: passport.KindChat, BodyBytes: 10, Parts: 1, Choices: 1, Hidden: true}, 0, passport.MaxMoney + 1},
 		{"more than an int64 of output", flat, call(1, 1, math.MaxInt64), math.MaxInt64, passport.MaxMoney + 1},
 		{"more than an int64 of input", flat, call(math.MaxInt64, math.MaxInt64, 1), 0, passport.MaxMoney + 1},
 		{"a negative body", flat, call(-1, 1, 1), 1, passport.MaxMoney + 1},
@@ -223,6 +240,7 @@ func anyCall(rt *rapid.T) passport.Call {
 			return clip
 		}), 0, 2).Draw(rt, "clips")
 		c.Searches = rapid.SampledFrom([]int64{0, 0, 1, 5}).Draw(rt, "searches")
+		c.Characters = rapid.Int64Range(0, 4096).Draw(rt, "characters")
 		c.Hidden = rapid.Bool().Draw(rt, "hidden")
 		c.FileSearches = rapid.SampledFrom([]int64{0, 0, 3}).Draw(rt, "file searches")
 	}
@@ -321,9 +339,12 @@ func TestEveryListedModelIsBounded(t *testing.T) {
 			if p.Context == 0 {
 				c.Searches, c.Hidden = 0, false
 			}
+			c.Characters++
 			worst := p.WorstCase(c, 1000)
 			if worst > passport.MaxMoney {
 				unbounded[p.Model] = true
+			}
+			if worst > passport.MaxMoney || p.Character > 0 { // whose usage tells nothing
 				return
 			}
 			u := anyUsage(rt, p, c, 1000)

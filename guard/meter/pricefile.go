@@ -43,6 +43,7 @@ type priceRow struct {
 	InputVideo      json.Number    `json:"in_video"` // video is refused, so its prices are not kept
 	OutputVideo     json.Number    `json:"out_video"`
 	AudioHour       json.Number    `json:"audio_hour"`    // for an hour
+	Characters      json.Number    `json:"in_chars"`      // for a million characters
 	Search          json.Number    `json:"web_search_k"`  // for a thousand
 	FileSearch      json.Number    `json:"file_search_k"` // for a thousand
 	Request         json.Number    `json:"request_k"`     // for a thousand
@@ -112,7 +113,7 @@ func (r priceRow) base() (ModelPrice, error) {
 		{r.OutputReasoning, each, 1, &p.OutputReasoning}, {r.InputAudio, each, 1, &p.InputAudio}, {r.CacheAudio, each, 1, &p.CacheAudio},
 		{r.OutputAudio, each, 1, &p.OutputAudio}, {r.InputImage, each, 1, &p.InputImage}, {r.CacheImage, each, 1, &p.CacheImage},
 		{r.OutputImage, each, 1, &p.OutputImage}, {r.Search, thousand, 1, &p.Search}, {r.FileSearch, thousand, 1, &p.FileSearch},
-		{r.Request, thousand, 1, &p.Request}, {r.AudioHour, 1_000_000, 3600, &p.AudioSecond},
+		{r.Request, thousand, 1, &p.Request}, {r.AudioHour, 1_000_000, 3600, &p.AudioSecond}, {r.Characters, each, 1, &p.Character},
 	} {
 		if *f.to, err = priceFrom(f.from, f.num, f.den); err != nil {
 			return ModelPrice{}, err
@@ -124,6 +125,9 @@ func (r priceRow) base() (ModelPrice, error) {
 // whole says whether a listed price names all that its kind of model must cost. 0 in a list means that its maker did not know:
 // only the owner can say that a model is free.
 func (p ModelPrice) whole() bool {
+	if p.Kind == passport.KindSpeech && p.Character > 0 {
+		return true
+	}
 	switch p.Kind {
 	case passport.KindTranscription:
 		return p.AudioSecond > 0 || p.Input > 0 && p.InputAudio > 0 && p.Output > 0

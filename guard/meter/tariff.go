@@ -185,7 +185,7 @@ func (p ModelPrice) possible() bool {
 		return false
 	}
 	for _, n := range []passport.Price{p.InputAudio, p.CacheAudio, p.InputImage, p.CacheImage, p.OutputReasoning, p.OutputAudio, p.OutputImage,
-		p.Search, p.FileSearch, p.Request, p.AudioSecond} {
+		p.Search, p.FileSearch, p.Request, p.AudioSecond, p.Character} {
 		if n < 0 || n > maxPrice {
 			return false
 		}

@@ -112,6 +112,7 @@ func TestPricesOfAllKinds(t *testing.T) {
 		{Provider: passport.OpenAI, Model: "gpt-image-1", Kind: passport.KindImage, Input: 5 * dollar, CacheRead: 1.25 * dollar, Output: 40 * dollar,
 			InputImage: 10 * dollar, CacheImage: 2.5 * dollar, OutputImage: 40 * dollar}, // its output is images
 		{Provider: passport.OpenAI, Model: "text-embedding-3-small", Kind: passport.KindEmbedding, Input: 20_000, Context: 8192},
+		{Provider: passport.OpenAI, Model: "tts-1", Kind: passport.KindSpeech, Character: 15 * dollar},
 		{Provider: passport.OpenAI, Model: "whisper-1", Kind: passport.KindTranscription, AudioSecond: 100 * dollar}, // $0.36 an hour
 		{Provider: passport.OpenAI, Model: "gpt-4o-transcribe", Kind: passport.KindTranscription, Input: 2.5 * dollar, Output: 10 * dollar,
 			InputAudio: 6 * dollar, Context: 16_000},
@@ -130,7 +131,7 @@ func TestPricesOfAllKinds(t *testing.T) {
 			t.Errorf("got %+v\nwant %+v", got, want)
 		}
 	}
-	for kind, most := range map[passport.Kind]int{passport.KindEmbedding: 5, passport.KindImage: 11, passport.KindTranscription: 4, passport.KindSpeech: 4} {
+	for kind, most := range map[passport.Kind]int{passport.KindEmbedding: 5, passport.KindImage: 11, passport.KindTranscription: 4, passport.KindSpeech: 6} {
 		n := 0
 		for _, p := range passport.Providers {
 			n += len(tf.Models(p, kind))

@@ -198,6 +198,8 @@ func (p *ModelPrice) fixedOutput() (tokens int64, fixed, ok bool) {
 		return 0, true, true
 	case p.Kind == passport.KindTranscription: // developers.openai.com/api/docs/models/gpt-4o-transcribe: 2,000 max output tokens
 		return 2_000, true, strings.HasPrefix(p.Model, "gpt-4o-transcribe") || strings.HasPrefix(p.Model, "gpt-4o-mini-transcribe")
+	case p.Kind == passport.KindSpeech && p.Character > 0:
+		return 0, true, true
 	default: // gpt-4o-mini-tts: how long it speaks is its own to say
 		return 0, true, false
 	}

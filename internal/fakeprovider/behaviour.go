@@ -82,12 +82,5 @@ func (b Behaviour) tokens(a ask, bodyBytes int64, n int) Tokens {
 	if b.Worst {
 		return a.worst(bodyBytes)
 	}
-	if a.op != opChat && a.op != opResponses { // makes no text
-		return Tokens{Input: bodyBytes/4 + 1}
-	}
-	out := int64(n) * 2
-	if a.maxOutput > 0 {
-		out = min(out, a.maxOutput)
-	}
-	return Tokens{Input: bodyBytes/4 + 1, Output: out * a.choices}
+	return a.usual(bodyBytes, n)
 }

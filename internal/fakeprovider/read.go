@@ -17,9 +17,13 @@ type ask struct {
 	maxOutput    int64 // 0: not given
 	choices      int64
 
-	op     operation // of OpenAI
-	inputs int64     // of embeddings
-	base64 bool      // vectors
+	op         operation // of OpenAI
+	inputs     int64     // of embeddings
+	base64     bool      // vectors
+	typ        string    // Content-Type of the body
+	format     string    // response_format
+	characters int64     // that are read aloud
+	seconds    int64     // that are heard
 }
 
 // route finds the dialect of a request by its path, and for the one path that two share by its headers. ok is false for what
@@ -30,7 +34,7 @@ func route(r *http.Request) (a ask, ok bool) {
 		return ask{dialect: openAI}, true
 	}
 	if op := operations[path]; post && op != opChat {
-		return ask{dialect: openAI, op: op}, true
+		return ask{dialect: openAI, op: op, typ: r.Header.Get("Content-Type")}, true
 	}
 	if post && path == "/v1/messages" {
 		return ask{dialect: anthropic}, true
@@ -62,6 +66,9 @@ func route(r *http.Request) (a ask, ok bool) {
 
 // fill reads the members of a body that shape the answer.
 func (a *ask) fill(body []byte) error {
+	if a.op.formed() {
+		return a.fillForm(body)
+	}
 	var b struct {
 		Model               string `json:"model"`
 		Stream              bool   `json:"stream"`
@@ -131,6 +138,9 @@ func keyIn(d dialect, r *http.Request) string {
 
 // contentType of an answer.
 func (a ask) contentType() string {
+	if typ := a.mediaType(); typ != "" {
+		return typ
+	}
 	if a.stream && a.sse && a.dialect == openAI {
 		return "text/event-stream; charset=utf-8"
 	}

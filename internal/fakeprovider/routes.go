@@ -11,18 +11,26 @@ import (
 type operation string
 
 const (
-	opChat       operation = "" // and whatever else the dialects have in common
-	opEmbeddings operation = "/v1/embeddings"
-	opResponses  operation = "/v1/responses"
-	opCount      operation = "count" // Anthropic's and Google's, of a prompt's tokens: told, and never billed
-	opEmbed      operation = "embedContent"
-	opBatch      operation = "batchEmbedContents"
+	opChat           operation = "" // and whatever else the dialects have in common
+	opEmbeddings     operation = "/v1/embeddings"
+	opResponses      operation = "/v1/responses"
+	opImages         operation = "/v1/images/generations"
+	opSpeech         operation = "/v1/audio/speech"
+	opTranscriptions operation = "/v1/audio/transcriptions"
+	opTranslations   operation = "/v1/audio/translations"
+	opCount          operation = "count" // Anthropic's and Google's, of a prompt's tokens: told, and never billed
+	opEmbed          operation = "embedContent"
+	opBatch          operation = "batchEmbedContents"
 )
 
 // operations are the paths that are an operation of their own.
 var operations = map[string]operation{
-	string(opEmbeddings): opEmbeddings,
-	string(opResponses):  opResponses,
+	string(opEmbeddings):     opEmbeddings,
+	string(opResponses):      opResponses,
+	string(opImages):         opImages,
+	string(opSpeech):         opSpeech,
+	string(opTranscriptions): opTranscriptions,
+	string(opTranslations):   opTranslations,
 }
 
 // googleOperations are Google's methods besides generateContent.
@@ -49,6 +57,9 @@ func embedInput(raw json.RawMessage) (inputs int64, wrong error) {
 
 // fillOperation reads the members that shape the answer of an operation, and says what a provider would refuse.
 func (a *ask) fillOperation(body []byte) (wrong error) {
+	if a.op == opImages || a.op == opSpeech {
+		return a.fillMedia(body)
+	}
 	var b struct {
 		Input           json.RawMessage `json:"input"`
 		EncodingFormat  string          `json:"encoding_format"`
@@ -81,10 +92,39 @@ func (a *ask) fillOperation(body []byte) (wrong error) {
 
 // worst is the most that a provider can count for a request: a token a byte of input, all the output allowed.
 func (a ask) worst(bodyBytes int64) Tokens {
-	if a.op == opEmbeddings {
+	switch {
+	case a.op == opEmbeddings:
 		return Tokens{Input: min(bodyBytes, window*a.inputs)}
+	case a.op == opImages:
+		return Tokens{Input: bodyBytes, Output: imageTokens * a.choices}
+	case a.op.formed() && a.model != "whisper-1":
+		return Tokens{Input: heardTokens, Output: writtenMost}
+	case a.op == opSpeech || a.op.formed():
+		return a.usual(bodyBytes, 0)
 	}
 	return Tokens{Input: bodyBytes, Output: a.maxOutput * a.choices}
+}
+
+// usual is what an answer of so many pieces costs that nobody spoke of.
+func (a ask) usual(bodyBytes int64, pieces int) Tokens {
+	out := int64(pieces) * 2
+	if a.maxOutput > 0 {
+		out = min(out, a.maxOutput)
+	}
+	switch {
+	case a.op == opEmbeddings, a.op == opCount, a.op == opEmbed, a.op == opBatch: // makes no text
+		return Tokens{Input: bodyBytes/4 + 1}
+	case a.op == opImages:
+		return Tokens{Input: bodyBytes/4 + 1, Output: 272 * a.choices}
+	case a.op == opSpeech:
+		return Tokens{Input: a.characters}
+	case a.op.formed() && a.model == "whisper-1":
+		return Tokens{Input: a.seconds}
+	case a.op.formed():
+		return Tokens{Input: 10*a.seconds + 1, Output: out}
+	default:
+		return Tokens{Input: bodyBytes/4 + 1, Output: out * a.choices}
+	}
 }
 
 // embeddings is CreateEmbeddingResponse of the API reference.

@@ -75,6 +75,12 @@ func (r reply) unary(d dialect) []byte {
 		return r.count(d)
 	case opEmbed, opBatch:
 		return r.googleEmbeddings()
+	case opImages:
+		return r.images()
+	case opSpeech:
+		return r.sound()
+	case opTranscriptions, opTranslations:
+		return r.transcription(text)
 	}
 	switch d {
 	case openAI:
@@ -90,6 +96,9 @@ func (r reply) unary(d dialect) []byte {
 func (r reply) stream(d dialect, sse bool) (head string, pieces []string, tail string) {
 	if r.ask.op == opResponses {
 		return r.responseStream()
+	}
+	if r.ask.op.formed() {
+		return r.transcriptionStream()
 	}
 	switch d {
 	case openAI:

@@ -30,7 +30,7 @@ type list struct {
 
 // kept are the members of a row that the tariff reads, in the order in which they are written.
 var kept = []string{"provider", "model", "kind", "in", "out", "cache_read", "cache_write", "cache_write_1h", "out_reasoning", "in_audio",
-	"cache_audio_read", "out_audio", "in_image", "cache_image_read", "out_image", "in_video", "out_video", "audio_hour", "web_search_k",
+	"cache_audio_read", "out_audio", "in_image", "cache_image_read", "out_image", "in_video", "out_video", "audio_hour", "in_chars", "web_search_k",
 	"file_search_k", "request_k", "tiers", "alt", "context", "max_out", "reasoning", "src"}
 
 // dropped are those that say nothing of a price. in_audio_hour repeats audio_hour.
@@ -46,7 +46,7 @@ var (
 func main() {
 	in, err := io.ReadAll(os.Stdin)
 	if err == nil {
-		in, err = trim(in)
+		in, err = trim(in, own...)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "prices:", err)
@@ -58,7 +58,14 @@ func main() {
 // row is what rows are told apart and put in order by, and its text.
 type row struct{ provider, model, kind, text string }
 
-func trim(in []byte) ([]byte, error) {
+// own are rows that the list does not have, from the provider's own pages: developers.openai.com/api/docs/models/tts-1 and .../tts-1-hd,
+// $15 and $30 for a million characters. One that the list has counts in their place.
+var own = []string{
+	`{"provider":"openai","model":"tts-1","kind":"speech","in_chars":15,"src":"own"}`,
+	`{"provider":"openai","model":"tts-1-hd","kind":"speech","in_chars":30,"src":"own"}`,
+}
+
+func trim(in []byte, own ...string) ([]byte, error) {
 	var l list
 	if err := json.Unmarshal(in, &l); err != nil {
 		return nil, err
@@ -73,6 +80,15 @@ func trim(in []byte) ([]byte, error) {
 			rows = append(rows, r)
 		}
 	}
+	for _, raw := range own {
+		r, _, err := readRow(json.RawMessage(raw))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(rows, func(have row) bool { return have.provider == r.provider && have.model == r.model }) {
+			rows = append(rows, r)
+		}
+	}
 	slices.SortFunc(rows, func(a, b row) int {
 		return strings.Compare(a.provider+"\n"+a.model+"\n"+a.kind, b.provider+"\n"+b.model+"\n"+b.kind)
 	})
@@ -80,7 +96,7 @@ func trim(in []byte) ([]byte, error) {
 	for i, r := range rows {
 		texts[i] = r.text
 	}
-	l.Unit = "USD per 1,000,000 model tokens; _k: per 1,000 of them; _hour: per hour"
+	l.Unit = "USD per 1,000,000 model tokens; _k: per 1,000 of them; _hour: per hour; _chars: per 1,000,000 characters"
 	l.Models = nil
 	head, err := json.Marshal(l)
 	if err != nil {

@@ -12,7 +12,7 @@ func TestItsOutputGivesItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := trim(b)
+	again, err := trim(b, own...)
 	if err != nil || string(again) != string(b) {
 		t.Errorf("not its own: %v", err)
 	}
@@ -32,6 +32,15 @@ func TestTrim(t *testing.T) {
 `
 	if err != nil || !strings.HasSuffix(string(got), want) {
 		t.Errorf("got %s, %v", got, err)
+	}
+	mine := `{"provider":"openai","model":"b","kind":"speech","in_chars":15,"src":"own"}`
+	for rows, want := range map[string]string{
+		`{"provider":"openai","model":"a","kind":"chat","in":1}`:          `{"provider":"openai","model":"a","kind":"chat","in":1},` + "\n" + mine + "\n]}\n",
+		`{"provider":"openai","model":"b","kind":"speech","in_chars":99}`: `[` + "\n" + `{"provider":"openai","model":"b","kind":"speech","in_chars":99}` + "\n]}\n",
+	} {
+		if got, err := trim([]byte(merged(rows)), mine); err != nil || !strings.HasSuffix(string(got), want) {
+			t.Errorf("got %s, %v", got, err)
+		}
 	}
 	if _, err := trim([]byte(merged(`{"provider":"openai","model":"a","kind":"chat","in_smell":1}`))); err == nil {
 		t.Error("a member that nobody knows was dropped")

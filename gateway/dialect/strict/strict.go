@@ -200,6 +200,26 @@ func (r *Reader) Int(min, max int64) (int64, error) {
 	return n, nil
 }
 
+// Up reads a number from 0 to max that is written without an exponent, and rounds it up.
+func (r *Reader) Up(max int64) (int64, error) {
+	if err := r.want(jsontext.KindNumber, "number"); err != nil {
+		return 0, err
+	}
+	raw, err := r.d.ReadValue()
+	if err != nil {
+		return 0, r.syntax(err)
+	}
+	whole, part, _ := strings.Cut(string(raw), ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if strings.Trim(part, "0") != "" {
+		n++
+	}
+	if err != nil || raw[0] == '-' || strings.ContainsAny(part, "eE") || n > max {
+		return 0, r.Refuse("must be a number from 0 to %d, written in digits", max)
+	}
+	return n, nil
+}
+
 // OneOf reads a string that must be one of the allowed ones.
 func (r *Reader) OneOf(allowed ...string) (string, error) {
 	s, err := r.String()
