@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
@@ -168,10 +167,7 @@ func (g *Gateway) native(p passport.Provider) dialect.Dialect {
 	case passport.Google:
 		return g.Google
 	default:
-		if slices.Contains(g.Compatible, p) {
-			return g.OpenAI
-		}
-		return nil
+		return g.Compatible(p)
 	}
 }
 

@@ -29,7 +29,7 @@ type Config struct {
 	Tokens   Tokens
 	Grants   Grants
 	Meter    *meter.Meter
-	Tariff   *meter.Tariff
+	Tariff   meter.Prices
 	Board    *recall.Board
 	Vault    *vault.Vault
 	Upstream *upstream.Client
@@ -40,8 +40,9 @@ type Config struct {
 
 	OpenAI, Anthropic, Google dialect.Dialect
 
-	// Compatible lists the providers that speak OpenAI's dialect besides OpenAI.
-	Compatible []passport.Provider
+	// Compatible is the dialect of a provider that speaks OpenAI's and is not OpenAI, with what is its own; nil: there is no such
+	// provider now. A nil func: there is none at all.
+	Compatible func(passport.Provider) dialect.Dialect
 
 	// Charge5xx charges the hold for a provider's answer of 500 or above; else it costs nothing.
 	Charge5xx bool
@@ -62,6 +63,9 @@ type Gateway struct {
 
 // New returns a gateway.
 func New(c Config) *Gateway {
+	if c.Compatible == nil {
+		c.Compatible = func(passport.Provider) dialect.Dialect { return nil }
+	}
 	if c.OnKeepError == nil {
 		c.OnKeepError = func(error) {}
 	}
@@ -147,6 +151,9 @@ func (g *Gateway) permit(s passport.Standing, call passport.Call) (int, error) {
 	}
 	if i < len(s.Details) && s.Details[i].CallsLeft() == 0 {
 		return 0, problem.New(problem.CallsSpent, "Usage cap exceeded")
+	}
+	if g.native(call.Provider) == nil {
+		return 0, problem.New(problem.CredentialMissing, "provider '%s' is not set up in this broker any more: its owner has removed it", call.Provider)
 	}
 	if !g.Vault.Has(call.Provider) {
 		return 0, problem.New(problem.CredentialMissing,

@@ -23,6 +23,7 @@ const HeaderIgnored = "AIPassport-Ignored"
 //	provider/name        the grant covers that provider                        that provider's, called name
 //	any name             a detail that names no models has a price for it      that detail's provider's
 //	provider/name        the broker knows that provider                        that provider's, called name: permit says why not
+//	any name             the grant covers one provider, which was added        that provider's: it has no price for it
 //	any name             nothing of this                                       own's, else the first detail's
 //
 // Names with a slash of their own (OpenRouter's) are found by the first and the third line, and always as provider/name.
@@ -54,6 +55,8 @@ func (g *Gateway) resolve(grant passport.Grant, own passport.Provider, model str
 		return priced, model
 	case slashed:
 		return p, rest
+	case len(grant.Details) == 1 && grant.Details[0].Provider.Named(): // there is no other that could be meant
+		return grant.Details[0].Provider, model
 	case own == "" && len(grant.Details) > 0:
 		return grant.Details[0].Provider, model
 	default:
@@ -67,11 +70,17 @@ func (c *call) route(d dialect.Dialect, in dialect.Input, req *dialect.Request) 
 	p, name := c.g.resolve(c.standing.Grant, d.Provider(), req.Call.Model)
 	native := c.g.native(p)
 	switch {
-	case native == nil: // of a provider that was taken out of the settings
+	case native == nil: // of a provider that was taken out: permit says so
+		req.Call.Provider = p
 		return req, nil
 	case native.Provider() != d.Provider():
 		return c.turn(d, in, req.Call, destination{native, p, name})
-	case name != req.Call.Model:
+	case d == c.g.OpenAI:
+		d = native // as that very provider wants it
+	case p.Named() && req.Call.Kind != passport.KindEmbedding:
+		return nil, problem.New(problem.Invalid, "this endpoint has no models of provider %s: use /v1/chat/completions", p).In("model")
+	}
+	if name != req.Call.Model || d == native && d != c.g.OpenAI {
 		in.Body = bridge.Rename(in.Body, name)
 		var err error
 		if req, err = d.Read(in); err != nil {

@@ -105,7 +105,7 @@ func (d Detail) Limits() Limits { return Limits{d.MaxBudgetCents, d.MaxRequests,
 
 // Check says what is wrong with a detail that came from outside, as Invalid with the member's name as Field.
 func (d Detail) Check() error {
-	if d.Provider != Sandbox && !slices.Contains(Providers, d.Provider) {
+	if !d.Provider.Valid() {
 		return problem.New(problem.Invalid, "%q is not a provider this broker knows", d.Provider).In("provider")
 	}
 	if len(d.Models) > MaxModels {

@@ -28,6 +28,9 @@ const (
 	CredentialAdded  EventKind = "credential.added"
 	CredentialGone   EventKind = "credential.removed"
 	CredentialTested EventKind = "credential.tested"
+	ProviderAdded    EventKind = "provider.added"
+	ProviderChanged  EventKind = "provider.changed"
+	ProviderRemoved  EventKind = "provider.removed" // its keys with it
 	PersonJoined     EventKind = "person.joined"
 	SessionStarted   EventKind = "session.started"
 	SessionEnded     EventKind = "session.ended"

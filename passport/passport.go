@@ -30,10 +30,10 @@ const (
 // serves does not offer it.
 const Sandbox Provider = "sandbox"
 
-// Providers lists the providers that a grant may name, in the order in which errors spell them.
+// Providers lists the providers that are built in, in the order in which errors spell them. An owner can add others (Compatible).
 var Providers = []Provider{OpenAI, Anthropic, Google}
 
-// Title is the provider's name as people write it.
+// Title is the provider's name as people write it; of one that was added, its name in the API.
 func (p Provider) Title() string {
 	switch p {
 	case OpenAI:

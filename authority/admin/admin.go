@@ -73,8 +73,10 @@ type Config struct {
 	KeyMaker  KeyMaker
 	Ceilings  Ceilings
 	Webhook   Webhook
-	Providers []passport.Provider        // whose keys can have a monthly limit
-	Live      func(passport.GrantID) int // calls in flight
+	Providers func() []passport.Provider     // whose keys can have a monthly limit
+	Titles    func(passport.Provider) string // what a provider is called on a page
+	TakesKey  func(passport.Provider) bool   // whether the owner can put a key in for it
+	Live      func(passport.GrantID) int     // calls in flight
 	Now       func() time.Time
 	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
 	// is not known. nil: keys are kept without a test.
@@ -87,7 +89,7 @@ type Admin struct{ cfg Config }
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
 	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil ||
-		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Live == nil || cfg.Now == nil {
+		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Live == nil || cfg.Now == nil {
 		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, ceilings, a webhook, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,7 +175,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: []passport.Provider{passport.OpenAI, passport.Google}, Now: func() time.Time { return w.now },
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Now: func() time.Time { return w.now },
 		Live:   func(id passport.GrantID) int { return w.live[id] },
 		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
 	if err != nil {

@@ -191,7 +191,7 @@ func (a *Admin) sums(ctx context.Context, d *appsView) error {
 	}
 	d.HasKey = len(keys) > 0
 	set, err := a.cfg.Ceilings.CeilingsNow(ctx)
-	d.Near, d.Limit = near(set)
+	d.Near, d.Limit = a.near(set)
 	return err
 }
 

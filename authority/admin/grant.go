@@ -121,7 +121,7 @@ func (a *Admin) grant(s passport.Standing) grantView {
 		d.EndedAt = g.ExpiresAt
 	}
 	for i, x := range g.Details {
-		dv := detailView{Provider: x.Provider.Title(), Models: models(x), Caps: capabilities(x), Rate: number(x.RateLimit) + " a minute",
+		dv := detailView{Provider: a.cfg.Titles(x.Provider), Models: a.models(x), Caps: capabilities(x), Rate: number(x.RateLimit) + " a minute",
 			Calls: number(x.MaxRequests), Cap: x.Cap(), Several: len(g.Details) > 1}
 		if i < len(s.Details) {
 			b := s.Details[i]
@@ -144,9 +144,9 @@ func number(l passport.Limit) string {
 }
 
 // models lists names that are plain; the others are counted.
-func models(d passport.Detail) string {
+func (a *Admin) models(d passport.Detail) string {
 	if len(d.Models) == 0 {
-		return "any " + d.Provider.Title() + " model that has a price"
+		return "any " + a.cfg.Titles(d.Provider) + " model that has a price"
 	}
 	var plain []string
 	strange := int64(0)

@@ -53,10 +53,12 @@ func (a *Admin) showKeys(w http.ResponseWriter, r *http.Request, v web.Visitor, 
 		return
 	}
 	for _, e := range list {
-		d.Keys = append(d.Keys, key(e))
+		d.Keys = append(d.Keys, a.key(e))
 	}
-	for _, p := range passport.Providers {
-		d.Providers = append(d.Providers, option{string(p), p.Title(), p == provider})
+	for _, p := range a.cfg.Providers() {
+		if a.cfg.TakesKey(p) {
+			d.Providers = append(d.Providers, option{string(p), a.cfg.Titles(p), p == provider})
+		}
 	}
 	title, status := "Provider keys", http.StatusOK
 	if len(d.Errors) > 0 {
@@ -65,9 +67,9 @@ func (a *Admin) showKeys(w http.ResponseWriter, r *http.Request, v web.Visitor, 
 	a.render(w, r, status, "keys", web.Page{Title: title, Nav: "Keys", Visitor: v, D: d})
 }
 
-func key(e vault.Entry) keyView {
+func (a *Admin) key(e vault.Entry) keyView {
 	c := e.Credential
-	k := keyView{ID: string(c.ID), Path: "/keys/" + url.PathEscape(string(c.ID)), Provider: c.Provider.Title(), Label: c.Label, EnvName: e.EnvName,
+	k := keyView{ID: string(c.ID), Path: "/keys/" + url.PathEscape(string(c.ID)), Provider: a.cfg.Titles(c.Provider), Label: c.Label, EnvName: e.EnvName,
 		FromEnv: e.FromEnv, Added: c.CreatedAt, Tested: c.TestedAt, Used: e.Used}
 	switch {
 	case c.TestedAt.IsZero():
@@ -97,6 +99,11 @@ func (a *Admin) AddKey(w http.ResponseWriter, r *http.Request) {
 	}
 	d := keysView{Label: clip(r.PostForm.Get("label"), 60)}
 	provider := passport.Provider(r.PostForm.Get("provider"))
+	if !a.cfg.TakesKey(provider) {
+		d.Errors = web.FieldErrors{fieldError(problem.New(problem.Invalid, "no key can be put in for it here").In("provider"))}
+		a.showKeys(w, r, v, d, provider)
+		return
+	}
 	c, err := a.cfg.Keys.Add(r.Context(), provider, r.PostForm.Get("label"), secret.New(r.PostForm.Get("key")), actor(v))
 	if err != nil && problem.KindOf(err) == problem.Invalid {
 		d.Errors = web.FieldErrors{fieldError(problem.From(err))}
@@ -111,7 +118,7 @@ func (a *Admin) AddKey(w http.ResponseWriter, r *http.Request) {
 	good := word == "key-good"
 	if err == nil && word == "key-bad" {
 		if err = a.cfg.Keys.Remove(r.Context(), c.ID, actor(v)); err == nil {
-			d.Errors = web.FieldErrors{{Field: "key", Text: provider.Title() + " refused this key, so it was not kept. Copy it again, or make a new one there."}}
+			d.Errors = web.FieldErrors{{Field: "key", Text: a.cfg.Titles(provider) + " refused this key, so it was not kept. Copy it again, or make a new one there."}}
 			a.showKeys(w, r, v, d, provider)
 			return
 		}
@@ -185,7 +192,7 @@ func (a *Admin) AskRemoveKey(w http.ResponseWriter, r *http.Request) {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
-	k := key(list[i])
+	k := a.key(list[i])
 	a.render(w, r, http.StatusOK, "confirm", web.Page{Title: "Remove a key?", Nav: "Keys", Visitor: v, D: question{
 		Title: "Remove the " + k.Provider + " key “" + k.Label + "”?",
 		Text:  "It is deleted here, sealed bytes and all. Apps that need it get an error, not a charge, unless there is another " + k.Provider + " key.",

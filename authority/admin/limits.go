@@ -71,8 +71,8 @@ func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor
 	month := passport.MonthOf(a.cfg.Now())
 	d := limitsView{Month: month.Begins().Format("January"), Next: month.Ends(), Rows: []limitView{{Name: allApps, Title: "All apps together",
 		Hint: "Over everything that your apps spend in a month, with whichever key."}}}
-	for _, p := range a.cfg.Providers {
-		d.Rows = append(d.Rows, limitView{Name: string(p), Title: p.Title(), Hint: "Over what is spent on your " + p.Title() + " keys in a month, by whichever app."})
+	for _, p := range a.cfg.Providers() {
+		d.Rows = append(d.Rows, limitView{Name: string(p), Title: a.cfg.Titles(p), Hint: "Over what is spent on your " + a.cfg.Titles(p) + " keys in a month, by whichever app."})
 	}
 	for i := range d.Rows {
 		row := &d.Rows[i]
@@ -110,7 +110,7 @@ func (a *Admin) SetLimit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.PathValue("name")
-	if name != allApps && !slices.Contains(a.cfg.Providers, passport.Provider(name)) {
+	if name != allApps && !slices.Contains(a.cfg.Providers(), passport.Provider(name)) {
 		a.cfg.Pages.Error(w, r, v, problem.New(problem.NotFound, "no such limit"))
 		return
 	}
@@ -151,14 +151,14 @@ type nearLimit struct {
 const nearPercent = 80
 
 // near lists the ceilings that are nearly used up; all is the person's, if it is set.
-func near(set []passport.Ceiling) (out []nearLimit, all *ceilingView) {
+func (a *Admin) near(set []passport.Ceiling) (out []nearLimit, all *ceilingView) {
 	for _, c := range set {
 		v := ceilingOf(c)
 		n := nearLimit{Title: "all apps together", Percent: strconv.FormatInt(v.Bar.Percent, 10), Spent: c.Spent() >= c.Cap}
 		if c.ID == passport.PersonCeiling {
 			all = &v
 		} else {
-			n.Title = c.ID.Provider().Title()
+			n.Title = a.cfg.Titles(c.ID.Provider())
 		}
 		if v.Bar.Percent >= nearPercent || n.Spent {
 			out = append(out, n)

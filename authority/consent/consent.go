@@ -42,7 +42,7 @@ type Prices interface {
 	Models(p passport.Provider) []ModelInfo
 }
 
-// Config is what the page needs. All but Known and PaidWith are required.
+// Config is what the page needs. All but Known, PaidWith and Place are required.
 type Config struct {
 	Pages  *web.Pages
 	People People
@@ -55,6 +55,9 @@ type Config struct {
 	Known func(ctx context.Context) []string
 	// PaidWith names the key that is lent for a provider; not ok: there is none. nil: the page does not say.
 	PaidWith func(ctx context.Context, p passport.Provider) (label string, ok bool)
+	// Place is what the owner calls a provider, and the host that calls to it go to, where that is not plain from its name. nil: every
+	// provider has the name that all people know.
+	Place func(p passport.Provider) (title, host string)
 }
 
 // Consent serves the page. Use New.
@@ -69,6 +72,9 @@ func New(cfg Config) (*Consent, error) {
 		if l.IsZero() {
 			return nil, errors.New("consent needs a default for each limit")
 		}
+	}
+	if cfg.Place == nil {
+		cfg.Place = func(p passport.Provider) (string, string) { return p.Title(), "" }
 	}
 	return &Consent{cfg}, nil
 }

@@ -106,7 +106,11 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 		dv := c.detail(r, i, asked, ch.Details[i], errs)
 		dv.Many = d.Many
 		d.Details = append(d.Details, dv)
-		titles = append(titles, dv.Provider)
+		if _, host := c.cfg.Place(asked.Provider); host != "" {
+			titles = append(titles, dv.Provider+" ("+host+")")
+		} else {
+			titles = append(titles, dv.Provider)
+		}
 		d.CapsAsked += len(asked.Capabilities)
 		if ch.Details[i].Kept {
 			d.add(dv, ch.Details[i], &buys)
@@ -191,7 +195,8 @@ func (d *view) ends(g passport.Grant, ch choice, now time.Time) {
 
 func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detailChoice, errs web.FieldErrors) detailView {
 	b := boundsOf(asked)
-	dv := detailView{N: strconv.Itoa(i), Provider: asked.Provider.Title(), Kept: dc.Kept, AskedClamp: asked.Clamps(), In: dc, B: b, Errors: errs,
+	title, _ := c.cfg.Place(asked.Provider)
+	dv := detailView{N: strconv.Itoa(i), Provider: title, Kept: dc.Kept, AskedClamp: asked.Clamps(), In: dc, B: b, Errors: errs,
 		MinDollars: dollars(b.MinCents), MaxDollars: dollars(b.MaxCents), TopDollars: dollars(b.MaxCents), TopCalls: b.MaxCalls, TopRate: b.MaxRate,
 		ShowCalls: web.Num(dc.Calls), ShowPer: web.Num(dc.Rate)}
 	dv.MoneyNote = "It asked for " + centsText(b.MaxCents) + "."

@@ -1,6 +1,8 @@
 package seed
 
 import (
+	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -52,10 +54,21 @@ func text(o *fields.Object, name string, most int) string {
 	return s
 }
 
+// provider reads a provider's name. An error spells the built-in ones only: what else the owner has set up is not everybody's business.
+func (a *API) provider(s *fields.Object) passport.Provider {
+	spelled := words(passport.Providers)
+	for _, p := range a.Providers() {
+		if quoted := strconv.Quote(string(p)); string(s.Raw("provider")) == quoted && !slices.Contains(passport.Providers, p) {
+			spelled = append(spelled, string(p))
+		}
+	}
+	return passport.Provider(s.Enum("provider", spelled...))
+}
+
 // parseScope reads one scope; what is wrong is listed under the top-level member that it lies in.
 func (a *API) parseScope(s *fields.Object) passport.Detail {
 	d := passport.Detail{
-		Provider:     passport.Provider(s.Enum("provider", words(a.Providers)...)),
+		Provider:     a.provider(s),
 		Models:       models(s),
 		Capabilities: []passport.Capability{},
 	}

@@ -38,7 +38,7 @@ type Owner interface {
 // API serves the seed's routes. All fields are required.
 type API struct {
 	Control    *authority.Control
-	Providers  []passport.Provider // that can be asked for
+	Providers  func() []passport.Provider // that can be asked for, the built-in ones first
 	Tokens     Tokens
 	Owner      Owner
 	Flood      *flood.Limit // of grant requests, by client address

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func newDesk(t *testing.T) *desk {
 	d.tokens, d.from = d.service(d.store), "192.0.2.1"
 	d.flood = &flood.Limit{PerMinute: 1 << 20, Now: clock}
 	api := &seed.API{
-		Control: d.ctl, Providers: passport.Providers, Tokens: d.tokens, Owner: owner{}, Flood: d.flood, Issues: &flood.Limit{PerMinute: tokensPerMinute, Now: clock}, Now: clock,
+		Control: d.ctl, Providers: func() []passport.Provider { return append(slices.Clone(passport.Providers), "mistral") }, Tokens: d.tokens, Owner: owner{}, Flood: d.flood, Issues: &flood.Limit{PerMinute: tokensPerMinute, Now: clock}, Now: clock,
 		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr(d.from) },
 		ConsentURL: func(g passport.GrantID) string { return issuer + "/consent/" + string(g) },
 	}

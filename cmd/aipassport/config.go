@@ -50,6 +50,7 @@ type settings struct {
 	TLSKey            string `env:"AIPASSPORT_TLS_KEY" name:"tls-key" placeholder:"FILE" help:"Its key."`
 	BehindProxy       string `env:"AIPASSPORT_BEHIND_PROXY" name:"behind-proxy" placeholder:"CIDR,..." help:"Reverse proxies that terminate TLS; only their X-Forwarded-For counts."`
 	WebhookAllow      string `env:"AIPASSPORT_WEBHOOK_ALLOW" name:"webhook-allow" placeholder:"CIDR,..." help:"Addresses that the owner's webhook may be at although they are not open to everyone, like 10.0.0.0/8."`
+	ProvidersFile     string `env:"AIPASSPORT_PROVIDERS_FILE" name:"providers-file" placeholder:"FILE" help:"JSON file with providers besides OpenAI, Anthropic and Google: docs/guide/providers.md."`
 	KEKFile           string `env:"AIPASSPORT_KEK_FILE" name:"kek-file" placeholder:"FILE" help:"The key that seals stored keys, made on first start with mode 0600 (default: beside the data directory)."`
 	DrainTimeout      string `env:"AIPASSPORT_DRAIN_TIMEOUT" name:"drain-timeout" default:"30s" help:"On SIGTERM, wait this long for running calls before they are cut."`
 	LogCalls          bool   `env:"AIPASSPORT_LOG_CALLS" name:"log-calls" help:"Log the calls that went well too, a record each. The ledger has them all anyway."`
@@ -71,7 +72,9 @@ type config struct {
 	cutCostsHold, charge5xx                                           bool
 	tls                                                               *certificate // nil: plain HTTP
 	behindProxy, webhookAllow                                         []netip.Prefix
-	compatible                                                        []passport.Provider // besides OpenAI, with its dialect; the demo's sandbox
+	sandbox                                                           bool                         // the demo's provider is there
+	added                                                             []passport.Compatible        // of the operator's file
+	providerKeys                                                      map[passport.Provider]string // variables that hold their keys
 }
 
 // parse reads the settings. The error names the first one that is wrong, as it is named in the environment.
@@ -129,6 +132,8 @@ func (s settings) parse() (config, error) {
 	check("AIPASSPORT_LISTEN", checkListen(c))
 	c.bases, err = s.parseBases()
 	check("", err)
+	c.added, c.providerKeys, err = readProviders(s.ProvidersFile)
+	check("AIPASSPORT_PROVIDERS_FILE", err)
 	c.data, c.kekFile, err = s.places()
 	check("", err)
 	return c, errors.Join(errs...)
@@ -220,18 +225,6 @@ func (c config) base(port string) *url.URL {
 		u.Scheme = "https"
 	}
 	return u
-}
-
-// ownBase says which base URL is the broker itself: calls would go round in circles.
-func (c config) ownBase(public *url.URL, addr net.Addr) error {
-	_, port, _ := net.SplitHostPort(addr.String())
-	for p, u := range c.bases {
-		own := u.Host == public.Host || u.Port() == port && loopback(u.Hostname())
-		if own {
-			return fmt.Errorf("%s_BASE_URL: %s is this broker itself", strings.ToUpper(string(p)), u)
-		}
-	}
-	return nil
 }
 
 // places are the data directory and the key file, which is never inside it.

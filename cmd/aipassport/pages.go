@@ -23,7 +23,7 @@ import (
 )
 
 // prices shows the tariff to the consent page.
-type prices struct{ t *meter.Tariff }
+type prices struct{ t meter.Prices }
 
 func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
 	for _, m := range p.t.Models(of, passport.KindChat) {
@@ -34,8 +34,8 @@ func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
 
 func (b *broker) openPages() (err error) {
 	b.consent, err = consent.New(consent.Config{
-		Pages: b.pages, People: b.identity, Grants: b.control, Prices: prices{b.tariff}, Limits: ownerDefaults, Now: now,
-		Known: b.knownDomains, PaidWith: b.paidWith,
+		Pages: b.pages, People: b.identity, Grants: b.control, Prices: prices{b.prices}, Limits: ownerDefaults, Now: now,
+		Known: b.knownDomains, PaidWith: b.paidWith, Place: b.hostOf,
 	})
 	if err != nil {
 		return fmt.Errorf("consent page: %w", err)
@@ -52,7 +52,7 @@ func (b *broker) openPages() (err error) {
 	}
 	b.admin, err = admin.New(admin.Config{
 		Pages: b.pages, People: b.identity, Grants: b.control, StopAll: b.control, History: b.store, Keys: b.vault, SDKKeys: b.control, KeyMaker: b.tokens,
-		Ceilings: b.control, Webhook: b.webhook, Providers: slices.Concat(passport.Providers, b.cfg.compatible), Live: b.board.Live, Now: now, Tester: b.tryKey,
+		Ceilings: b.control, Webhook: b.webhook, Providers: b.providers, Titles: b.titleOf, TakesKey: b.takesKey, Live: b.board.Live, Now: now, Tester: b.tryKey,
 	})
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
@@ -113,6 +113,9 @@ func (b *broker) paidWith(ctx context.Context, p passport.Provider) (string, boo
 			}
 			return e.Credential.Label, true
 		}
+	}
+	if b.keyless(p) {
+		return "no key: " + b.titleOf(p) + " needs none", true
 	}
 	return "", false
 }

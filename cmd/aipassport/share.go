@@ -86,7 +86,7 @@ func (b *broker) watch(ctx context.Context) error {
 			b.board.EndKey(id, problem.New(problem.GrantEnded, "the SDK key was revoked"))
 		},
 		Keys: func(ctx context.Context) error {
-			return errors.Join(b.vault.Reload(ctx), b.tokens.Reload(ctx))
+			return errors.Join(b.roster.Reload(ctx), b.vault.Reload(ctx), b.tokens.Reload(ctx))
 		},
 		Blind: func() {
 			n := b.board.EndAll(problem.New(problem.Unavailable, "the broker does not hear from its database whether the grant has ended").After(time.Second))

@@ -12,6 +12,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/repeat"
+	"github.com/devrelopers/aipassport/guard/roster"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/secret"
@@ -26,6 +27,7 @@ type storage interface {
 	repeat.Store
 	token.Store
 	vault.Sealed
+	roster.Store
 	authority.Store
 	authority.History
 	authority.Ceilings

@@ -26,6 +26,7 @@ import (
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/recall"
 	"github.com/devrelopers/aipassport/guard/repeat"
+	"github.com/devrelopers/aipassport/guard/roster"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/flood"
@@ -64,7 +65,8 @@ type broker struct {
 	lock     *os.File // of the data directory; nil: there is none
 	listener net.Listener
 	store    storage
-	tariff   *meter.Tariff
+	prices   *meter.Book
+	roster   *roster.Roster
 	vault    *vault.Vault
 	tokens   *token.Service
 	box      *seal.Box
@@ -156,7 +158,11 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 		return fmt.Errorf("AIPASSPORT_KEK_FILE: %w", err)
 	}
 	b.box = box
-	if b.vault, err = vault.New(ctx, vault.Config{Sealed: b.store, Box: box, Env: env, Now: now, NewID: newID}); err != nil {
+	if err := b.openRoster(ctx); err != nil {
+		return err
+	}
+	if b.vault, err = vault.New(ctx, vault.Config{
+		Sealed: b.store, Box: box, Env: env, Named: b.cfg.providerKeys, Known: b.takesKey, Keyless: b.keyless, Now: now, NewID: newID}); err != nil {
 		return fmt.Errorf("provider keys: %w", err)
 	}
 	b.repeats = &repeat.Keeper{Store: b.store, Box: box, Now: now}
@@ -170,19 +176,13 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 	if err := b.tokens.RotateIfDue(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
-	if b.tariff, err = meter.LoadTariff(); err != nil {
-		return fmt.Errorf("prices: %w", err)
-	}
-	if len(b.cfg.compatible) > 0 {
-		b.tariff = sandboxTariff(b.tariff)
-	}
 	b.board = recall.New(now)
 	rates, err := b.openRates(ctx)
 	if err != nil {
 		return err
 	}
 	b.meter, err = meter.New(meter.Config{
-		Ledger: b.store, Rates: rates, Tariff: b.tariff, Now: now, NewID: newID, MaxInFlight: maxInFlight, CutCostsHold: b.cfg.cutCostsHold,
+		Ledger: b.store, Rates: rates, Tariff: b.prices, Now: now, NewID: newID, MaxInFlight: maxInFlight, CutCostsHold: b.cfg.cutCostsHold,
 		OnFreeze: func(g passport.GrantID) {
 			n := b.board.End(g, problem.New(problem.GrantPaused, "the grant was frozen: a bill was above its worst case"))
 			b.log.Error("a provider billed above the worst case of a call: the grant is frozen", "grant", string(g), "cut", n)
@@ -197,11 +197,11 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 func (b *broker) openPlanes(ctx context.Context) (err error) {
 	cfg := b.cfg
 	b.upstream = upstream.New(upstream.Config{
-		Bases: cfg.bases, HeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, UserAgent: "aipassport/" + version})
+		Bases: cfg.bases, Added: b.placeOf, HeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, UserAgent: "aipassport/" + version})
 	b.gateway = gateway.New(gateway.Config{
-		Tokens: b.tokens, Grants: b.store, Meter: b.meter, Tariff: b.tariff, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
+		Tokens: b.tokens, Grants: b.store, Meter: b.meter, Tariff: b.prices, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
 		OnKeepError: func(err error) { b.log.Error("an answer was not kept", "error", err.Error()) },
-		OpenAI:      openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: cfg.compatible,
+		OpenAI:      openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: b.compatible,
 		Charge5xx: cfg.charge5xx,
 		MaxBody:   cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})
@@ -232,7 +232,7 @@ func (b *broker) clientAddr(r *http.Request) netip.Addr {
 
 func (b *broker) seedAPI() *seed.API {
 	return &seed.API{
-		Control: b.control, Tokens: b.tokens, Owner: b.identity, Providers: append(passport.Providers, b.cfg.compatible...),
+		Control: b.control, Tokens: b.tokens, Owner: b.identity, Providers: b.providers,
 		Flood:      &flood.Limit{PerMinute: b.cfg.requestsPerMinute, Now: now},
 		Issues:     &flood.Limit{PerMinute: maxTokens, Now: now},
 		ClientAddr: b.clientAddr,

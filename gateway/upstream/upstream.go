@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -22,25 +23,38 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// Config says where the providers are and how long they may take. All fields are required.
+// Config says where the providers are and how long they may take. All fields but Added are required.
 type Config struct {
-	Bases         map[passport.Provider]*url.URL // as the SDKs mean them: OpenAI's with /v1 in the path, the others' without a version
-	HeaderTimeout time.Duration                  // from the request sent to the first byte of the answer
-	IdleTimeout   time.Duration                  // between two reads of an answer
+	Bases         map[passport.Provider]*url.URL        // as the SDKs mean them: OpenAI's with /v1 in the path, the others' without a version
+	Added         func(passport.Provider) (Place, bool) // where another provider is; nil: there is no other
+	HeaderTimeout time.Duration                         // from the request sent to the first byte of the answer
+	IdleTimeout   time.Duration                         // between two reads of an answer
 	UserAgent     string
 }
 
 // Client sends calls to providers.
 type Client struct {
-	cfg Config
-	rt  *http.Transport
+	cfg  Config
+	rt   *http.Transport // to the built-in providers, where the operator says that they are
+	open *http.Transport // to added ones that everyone can reach
+	home *http.Transport // to added ones in the owner's own network, in clear
+	any  *http.Transport // to added ones in the owner's own network or beyond
 }
 
 // New returns a client with a connection pool of its own.
 func New(cfg Config) *Client {
-	return &Client{cfg: cfg, rt: &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+	if cfg.Added == nil {
+		cfg.Added = func(passport.Provider) (Place, bool) { return Place{}, false }
+	}
+	rt := newTransport(cfg, nil)
+	rt.Proxy = http.ProxyFromEnvironment
+	return &Client{cfg: cfg, rt: rt, open: newTransport(cfg, onlyOpen), home: newTransport(cfg, onlyHome), any: newTransport(cfg, openOrHome)}
+}
+
+// newTransport has no proxy: where one leads could not be looked at.
+func newTransport(cfg Config, control func(network, address string, c syscall.RawConn) error) *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second, Control: control}).DialContext,
 		TLSHandshakeTimeout:    15 * time.Second,
 		ResponseHeaderTimeout:  cfg.HeaderTimeout,
 		ForceAttemptHTTP2:      true,
@@ -51,11 +65,15 @@ func New(cfg Config) *Client {
 		MaxResponseHeaderBytes: 64 << 10,
 		ReadBufferSize:         4 << 10,
 		WriteBufferSize:        2 << 10, // kept by each connection for as long as its stream goes on
-	}}
+	}
 }
 
 // Close drops idle connections.
-func (c *Client) Close() { c.rt.CloseIdleConnections() }
+func (c *Client) Close() {
+	for _, rt := range []*http.Transport{c.rt, c.open, c.home, c.any} {
+		rt.CloseIdleConnections()
+	}
+}
 
 // Request is one call as it leaves. Header holds only what the dialect lets through.
 type Request struct {
@@ -92,14 +110,14 @@ func (e *Error) Unwrap() error { return e.Err }
 func (c *Client) Do(ctx context.Context, r Request, key secret.Text) (*Answer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var sent atomic.Bool
-	req, err := c.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	req, rt, err := c.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }, // from here on bytes may be written
 	}), r, key)
 	if err != nil {
 		cancel(nil)
 		return nil, &Error{Err: problem.From(err)}
 	}
-	res, err := c.rt.RoundTrip(req)
+	res, err := rt.RoundTrip(req)
 	if err != nil {
 		p := classify(ctx, err)
 		cancel(nil)
@@ -117,10 +135,11 @@ func (c *Client) Do(ctx context.Context, r Request, key secret.Text) (*Answer, e
 	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Header: scrubHeader(res.Header, key), Body: newRedactor(body, key)}, nil
 }
 
-func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.Request, error) {
-	u, err := c.target(r.Provider, r.Path)
+func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.Request, *http.Transport, error) {
+	place, added := c.cfg.Added(r.Provider)
+	u, err := c.target(r.Provider, r.Path, place)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	method := r.Method
 	if method == "" {
@@ -150,19 +169,25 @@ func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.R
 	case passport.Google:
 		h.Set("X-Goog-Api-Key", key.Reveal())
 	default:
-		return nil, problem.New(problem.Internal, "no way to show a credential to provider %q", r.Provider)
+		if !added {
+			return nil, nil, problem.New(problem.Internal, "no way to show a credential to provider %q", r.Provider)
+		}
+		return req, c.transport(place), place.show(h, key)
 	}
-	return req, nil
+	return req, c.rt, nil
 }
 
 // target joins a provider's base and a path that one of our dialects made; nothing of a client's path gets here unescaped.
-func (c *Client) target(p passport.Provider, path string) (*url.URL, error) {
-	base, ok := c.cfg.Bases[p]
-	if !ok {
-		return nil, problem.New(problem.Internal, "no base URL for provider %q", p)
+func (c *Client) target(p passport.Provider, path string, place Place) (*url.URL, error) {
+	base, builtIn := c.cfg.Bases[p]
+	if !builtIn {
+		base = place.Base
+	}
+	if base == nil {
+		return nil, problem.New(problem.CredentialMissing, "provider '%s' is not set up in this broker any more: its owner has removed it", p)
 	}
 	path, query, _ := strings.Cut(path, "?")
-	if p == passport.OpenAI || p == passport.Sandbox {
+	if !builtIn || p == passport.OpenAI || p == passport.Sandbox {
 		path = strings.TrimPrefix(path, "/v1") // OpenAI's base has the version in it
 	}
 	ref, err := url.Parse(strings.TrimSuffix(base.EscapedPath(), "/") + path)
@@ -178,6 +203,9 @@ func (c *Client) target(p passport.Provider, path string) (*url.URL, error) {
 func classify(ctx context.Context, err error) *problem.Error {
 	if cause := context.Cause(ctx); cause != nil {
 		return problem.From(cause)
+	}
+	if re, ok := errors.AsType[*refusedAddress](err); ok {
+		return problem.Wrap(err, problem.UpstreamFailed, "%s", re.Error())
 	}
 	if te, ok := errors.AsType[net.Error](err); ok && te.Timeout() {
 		return problem.Wrap(err, problem.UpstreamTimeout, "the provider did not answer in time")

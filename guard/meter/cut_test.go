@@ -57,7 +57,9 @@ func TestACutStreamCostsWhatWasSeen(t *testing.T) {
 		{"an unknown outcome", passport.OpenAI, false, "surprise", passport.Seen{Plain: true}, nil, hold},
 		{"two answers", passport.OpenAI, false, passport.ClientLeft, passport.Seen{Plain: true, Bytes: 501}, func(c *passport.Call) { c.Choices = 2 }, input + 1004 + 2*always},
 	} {
-		d := open(t, func(c *meter.Config, _ *passport.Detail) { c.Tariff = c.Tariff.With(sold(tt.provider, tt.reasoning)) })
+		d := open(t, func(c *meter.Config, _ *passport.Detail) {
+			c.Tariff = c.Tariff.Now().With(sold(tt.provider, tt.reasoning))
+		})
 		c := ask(passport.LimitOf(5000))
 		c.Provider, c.Stream = tt.provider, true
 		if tt.change != nil {
@@ -87,7 +89,7 @@ func TestACutStreamIsBounded(t *testing.T) {
 		provider := rapid.SampledFrom([]passport.Provider{passport.OpenAI, passport.Anthropic, passport.Google, "another"}).Draw(rt, "provider")
 		price := sold(provider, rapid.Bool().Draw(rt, "reasoning"))
 		d := open(t, func(c *meter.Config, p *passport.Detail) {
-			c.Tariff, p.MaxBudgetCents = c.Tariff.With(price), passport.LimitOf(1_000_000)
+			c.Tariff, p.MaxBudgetCents = c.Tariff.Now().With(price), passport.LimitOf(1_000_000)
 		})
 		c := ask(passport.LimitOf(rapid.Int64Range(1, 20_000).Draw(rt, "cap")))
 		c.Provider, c.Stream, c.Choices = provider, true, rapid.Int64Range(1, 4).Draw(rt, "choices")

@@ -24,7 +24,7 @@ const busyRetry = time.Second
 type Config struct {
 	Ledger        Ledger
 	Rates         Rates // nil: of this instance alone, in memory
-	Tariff        *Tariff
+	Tariff        Prices
 	Now           func() time.Time
 	NewID         func() string          // UUIDv7
 	MaxInFlight   int                    // calls of one grant that may be open at once; at least 1
@@ -76,7 +76,8 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 		return nil, problem.New(problem.Internal, "grant %s has no detail %d", g.ID, detail)
 	}
 	// 1. What can it cost?
-	price, err := m.price(c)
+	tariff := m.c.Tariff.Now()
+	price, err := tariff.of(c)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	// 3. The hold is durable before a byte leaves. If we die after this line, recovery charges all of it.
 	h := passport.Hold{
 		ID: passport.ReservationID(m.c.NewID()), Grant: g.ID, Detail: detail, Provider: c.Provider, Model: c.Model, Stream: c.Stream,
-		Amount: min(amount, passport.MaxMoney), Least: fewest, Tariff: m.c.Tariff.Version(), Claim: c.Claim, At: m.c.Now(),
+		Amount: min(amount, passport.MaxMoney), Least: fewest, Tariff: tariff.Version(), Claim: c.Claim, At: m.c.Now(),
 	}
 	held, err := m.c.Ledger.Hold(ctx, h)
 	if err == nil && held.Amount < h.Least {
@@ -142,9 +143,9 @@ func (m *Meter) Close(ctx context.Context) {
 	}
 }
 
-// price is what the model of a call costs, if all that the call uses is in that price and can be bounded.
-func (m *Meter) price(c passport.Call) (ModelPrice, error) {
-	p, ok := m.c.Tariff.Price(c.Provider, c.Model)
+// of is what the model of a call costs, if all that the call uses is in that price and can be bounded.
+func (t *Tariff) of(c passport.Call) (ModelPrice, error) {
+	p, ok := t.Price(c.Provider, c.Model)
 	if !ok {
 		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has no known price, so its cost cannot be capped", c.Model).In("model")
 	}

@@ -17,6 +17,8 @@ const (
 	// docs.anthropic.com/en/docs/tool-use-pricing-and-tokens; the rest is room for those that are not. A call with a tool
 	// has two parts or more.
 	anthropicTools = 1024
+	// What the templates of models of added providers add is not known for each. Some describe tools and today's date at length.
+	addedTemplate = 1024
 )
 
 // Bounds of an output cap that the caller left to us, in model tokens.
@@ -143,8 +145,11 @@ func (s shares) sum() int64 { return plus(plus(s.text, s.image), s.audio) }
 // the window where that is unknown. Not ok: it cannot be bounded.
 func (p *ModelPrice) shares(c passport.Call) (shares, bool) {
 	allowance := int64(templateBase)
-	if p.Provider == passport.Anthropic && c.Parts >= 2 {
+	switch {
+	case p.Provider == passport.Anthropic && c.Parts >= 2:
 		allowance += anthropicTools
+	case p.Provider.Named():
+		allowance += addedTemplate
 	}
 	parts := c.Parts + int64(len(c.Images)+len(c.Clips))
 	s := shares{text: plus(plus(c.BodyBytes, times(parts, templatePart)), allowance)}

@@ -38,7 +38,7 @@ func TestAHoldSaysAllOfTheCall(t *testing.T) {
 	c.Stream = true
 	r := d.mustReserve(c)
 	want := passport.Hold{ID: "r000001", Grant: "g", Provider: passport.OpenAI, Model: "plain", Stream: true, Amount: 2000, Least: 2000,
-		Tariff: d.config.Tariff.Version(), At: d.clock.Now()}
+		Tariff: d.config.Tariff.Now().Version(), At: d.clock.Now()}
 	if diff := cmp.Diff(want, d.ledger.holds[0]); diff != "" {
 		t.Errorf("hold (-want +got):\n%s", diff)
 	}
@@ -83,7 +83,7 @@ func TestOrderOfChecks(t *testing.T) {
 
 func TestWhatHasNoPriceIsRefused(t *testing.T) {
 	d := open(t, func(c *meter.Config, _ *passport.Detail) {
-		c.Tariff = c.Tariff.With(meter.ModelPrice{Provider: passport.OpenAI, Model: "soundless", Input: 1, InputAudio: 1, Output: 1})
+		c.Tariff = c.Tariff.Now().With(meter.ModelPrice{Provider: passport.OpenAI, Model: "soundless", Input: 1, InputAudio: 1, Output: 1})
 	})
 	for name, change := range map[string]func(*passport.Call){
 		"unknown model":       func(c *passport.Call) { c.Model = "gpt-99" },
@@ -222,7 +222,7 @@ func TestOutputCap(t *testing.T) {
 		{"asked below the floor", plain, 1080 + 511, passport.LimitOf(255), 255, 1080 + 510},
 		{"asked above what is left", plain, 5_000, passport.LimitOf(1961), 0, 0},
 	} {
-		d := open(t, func(c *meter.Config, _ *passport.Detail) { c.Tariff = c.Tariff.With(tt.model) })
+		d := open(t, func(c *meter.Config, _ *passport.Detail) { c.Tariff = c.Tariff.Now().With(tt.model) })
 		if rest := int64(passport.Dollar - tt.left - 1080); rest > 0 {
 			c := ask(passport.LimitOf(rest / 2))
 			c.BodyBytes += rest % 2

@@ -168,7 +168,7 @@ func TestABillBeyondAllMoneyIsRecordedAtTheMost(t *testing.T) {
 	dear := plain
 	dear.Output = 1_000_000 * 1_000_000 // a dollar a token
 	d := open(t, func(c *meter.Config, p *passport.Detail) {
-		c.Tariff, p.MaxBudgetCents = c.Tariff.With(dear), passport.LimitOf(10_000)
+		c.Tariff, p.MaxBudgetCents = c.Tariff.Now().With(dear), passport.LimitOf(10_000)
 	})
 	r := d.mustReserve(ask(passport.LimitOf(1)))
 	if got := r.Settle(t.Context(), passport.Finished, passport.Usage{Known: true, Output: 1 << 40}); got != passport.MaxMoney {

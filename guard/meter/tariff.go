@@ -28,6 +28,7 @@ const maxPrice = passport.Price(passport.Dollar) * 1_000_000
 type Tariff struct {
 	version string
 	models  map[modelKey]ModelPrice
+	listed  map[passport.Preset][]ModelPrice // of providers that an owner may add, by name
 }
 
 type modelKey struct {
@@ -54,7 +55,7 @@ func readTariff(b []byte) (*Tariff, error) {
 	if file.Schema != 1 || file.Currency != "USD" {
 		return nil, fmt.Errorf("schema %d in %q is not known", file.Schema, file.Currency)
 	}
-	t := &Tariff{version: versionOf(file.AsOf, b), models: make(map[modelKey]ModelPrice, len(file.Models))}
+	t := &Tariff{version: versionOf(file.AsOf, b), models: make(map[modelKey]ModelPrice, len(file.Models)), listed: map[passport.Preset][]ModelPrice{}}
 	for _, r := range file.Models {
 		p, ok, err := r.price()
 		if err != nil {
@@ -66,6 +67,11 @@ func readTariff(b []byte) (*Tariff, error) {
 		key := modelKey{p.Provider, p.Model}
 		if _, twice := t.models[key]; twice {
 			return nil, fmt.Errorf("%s is priced twice", r.Model)
+		}
+		if !slices.Contains(passport.Providers, p.Provider) { // nobody's until an owner adds the provider
+			preset := passport.Preset(p.Provider)
+			t.listed[preset] = append(t.listed[preset], p)
+			continue
 		}
 		t.models[key] = p
 	}
@@ -121,16 +127,21 @@ func (t *Tariff) With(p ModelPrice) *Tariff {
 	p.Kind = cmp.Or(p.Kind, passport.KindChat)
 	p.Tiers = slices.Clone(p.Tiers)
 	p.fillCaches()
-	next := &Tariff{models: maps.Clone(t.models)}
+	next := &Tariff{models: maps.Clone(t.models), listed: t.listed}
 	key := modelKey{p.Provider, p.Model}
 	if p.possible() {
 		next.models[key] = p
 	} else {
 		delete(next.models, key)
 	}
-	date, _, _ := strings.Cut(t.version, "+")
-	next.version = versionOf(date, fmt.Appendf(nil, "%s %+v", t.version, p))
+	next.version = versionOf(t.date(), fmt.Appendf(nil, "%s %+v", t.version, p))
 	return next
+}
+
+// date is the day that the prices are of.
+func (t *Tariff) date() string {
+	date, _, _ := strings.Cut(t.version, "+")
+	return date
 }
 
 func versionOf(date string, content []byte) string {

@@ -27,24 +27,36 @@ type fromEnv struct {
 	key  secret.Text
 }
 
-// keysOf reads the environment's keys, trimmed: of each provider the first that is not blank. Error: Invalid, naming the
-// variable, if it holds what cannot be a key.
-func keysOf(env map[string]string) (map[passport.Provider]fromEnv, error) {
+// keysOf reads the environment's keys, trimmed: of each provider the first that is not blank. named has variables of other providers.
+// Error: Invalid, naming the variable, if it holds what cannot be a key.
+func keysOf(env map[string]string, named map[passport.Provider]string) (map[passport.Provider]fromEnv, error) {
 	found := map[passport.Provider]fromEnv{}
 	for _, e := range envNames {
-		for _, name := range e.names {
-			key := strings.TrimSpace(env[name])
-			if key == "" {
-				continue
-			}
-			if !plain(key) || len(key) > maxKey {
-				return nil, problem.New(problem.Invalid, "must be at most %d printable ASCII characters without spaces", maxKey).In(name)
-			}
-			found[e.provider] = fromEnv{name, secret.New(key)}
-			break
+		if err := keyOf(env, e.provider, e.names, found); err != nil {
+			return nil, err
+		}
+	}
+	for p, name := range named {
+		if err := keyOf(env, p, []string{name}, found); err != nil {
+			return nil, err
 		}
 	}
 	return found, nil
+}
+
+func keyOf(env map[string]string, p passport.Provider, names []string, found map[passport.Provider]fromEnv) error {
+	for _, name := range names {
+		key := strings.TrimSpace(env[name])
+		if key == "" {
+			continue
+		}
+		if !plain(key) || len(key) > maxKey {
+			return problem.New(problem.Invalid, "must be at most %d printable ASCII characters without spaces", maxKey).In(name)
+		}
+		found[p] = fromEnv{name, secret.New(key)}
+		return nil
+	}
+	return nil
 }
 
 // plain says whether a key may stand in a header: printable ASCII without spaces.

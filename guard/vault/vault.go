@@ -5,6 +5,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +34,14 @@ type Config struct {
 	Sealed Sealed
 	Box    *seal.Box
 	Env    map[string]string // the process environment: variable to value
-	Now    func() time.Time
-	NewID  func() string
+	// Named are the variables that hold the keys of other providers than the built-in ones; nil: none.
+	Named map[passport.Provider]string
+	// Known says whether there is a provider besides the built-in ones; nil: there is none.
+	Known func(passport.Provider) bool
+	// Keyless says that a provider needs no key; it is lent an empty one. nil: all need one.
+	Keyless func(passport.Provider) bool
+	Now     func() time.Time
+	NewID   func() string
 }
 
 // Vault holds the provider keys. In memory it keeps the stored ones sealed and opens one for each loan. It is safe for use by
@@ -54,7 +61,13 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Sealed == nil || cfg.Box == nil || cfg.Now == nil || cfg.NewID == nil {
 		panic("vault: a part of Config is missing")
 	}
-	env, err := keysOf(cfg.Env)
+	if cfg.Known == nil {
+		cfg.Known = func(passport.Provider) bool { return false }
+	}
+	if cfg.Keyless == nil {
+		cfg.Keyless = func(passport.Provider) bool { return false }
+	}
+	env, err := keysOf(cfg.Env, cfg.Named)
 	if err != nil {
 		return nil, err
 	}
@@ -72,14 +85,15 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 	return v, nil
 }
 
-// Has says whether there is a key for a provider.
+// Has says whether there is a key for a provider, or it needs none.
 func (v *Vault) Has(p passport.Provider) bool {
 	_, inEnv := v.env[p]
 	_, stored := v.newest(p)
-	return inEnv || stored
+	return inEnv || stored || v.cfg.Keyless(p)
 }
 
-// Lend lets fn use the provider's key until it returns: the newest that the owner put in, else the one in the environment. Errors:
+// Lend lets fn use the provider's key until it returns: the newest that the owner put in, else the one in the environment, else an empty
+// one where the provider needs none. Errors:
 // CredentialMissing if there is none, Unavailable if it cannot be opened, and fn's own, as they are.
 func (v *Vault) Lend(ctx context.Context, p passport.Provider, fn func(key secret.Text) error) error {
 	if ctx.Err() != nil {
@@ -90,6 +104,9 @@ func (v *Vault) Lend(ctx context.Context, p passport.Provider, fn func(key secre
 	}
 	if e, ok := v.env[p]; ok {
 		return loan([]byte(e.key.Reveal()), fn)
+	}
+	if v.cfg.Keyless(p) {
+		return fn(secret.Text{})
 	}
 	return problem.New(problem.CredentialMissing, "No API key configured for provider '%s'. Set the corresponding environment variable.", p)
 }
@@ -134,7 +151,7 @@ func boundTo(c passport.Credential) string { return string(c.ID) + "/" + string(
 func (v *Vault) Add(ctx context.Context, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error) {
 	label = strings.TrimSpace(label)
 	text := strings.TrimSpace(key.Reveal())
-	if err := check(p, label, text); err != nil {
+	if err := v.check(p, label, text); err != nil {
 		return passport.Credential{}, err
 	}
 	c := passport.Credential{ID: passport.CredentialID(v.cfg.NewID()), Provider: p, Label: label, CreatedAt: v.cfg.Now()}
@@ -156,8 +173,8 @@ func (v *Vault) Add(ctx context.Context, p passport.Provider, label string, key 
 	return c, nil
 }
 
-func check(p passport.Provider, label, key string) error {
-	if p != passport.Sandbox && !slices.Contains(passport.Providers, p) {
+func (v *Vault) check(p passport.Provider, label, key string) error {
+	if p != passport.Sandbox && !slices.Contains(passport.Providers, p) && !v.cfg.Known(p) {
 		return problem.New(problem.Invalid, "%q is not a provider this broker knows", p).In("provider")
 	}
 	if n := utf8.RuneCountInString(label); n < 1 || n > maxLabel || !utf8.ValidString(label) {
@@ -297,7 +314,7 @@ func (v *Vault) List(ctx context.Context) ([]Entry, error) {
 		c.Sealed = nil
 		list = append(list, Entry{Credential: c, Used: ok && used.ID == c.ID})
 	}
-	for _, p := range passport.Providers {
+	for _, p := range slices.Concat(passport.Providers, slices.Sorted(maps.Keys(v.cfg.Named))) {
 		e, ok := v.env[p]
 		if !ok {
 			continue

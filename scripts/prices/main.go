@@ -1,5 +1,5 @@
 // Command prices makes guard/meter/data/prices.json from a merged list of model prices: of many providers' rows it keeps those of
-// OpenAI, Anthropic and Google that the tariff has a kind for, without the members that cost nothing. A member that is neither
+// OpenAI, Anthropic and Google, and of those whose address passport.Presets has, that the tariff has a kind for, without the members that cost nothing. A member that is neither
 // known to be priced nor known to cost nothing stops it, so that no new price is lost in silence. The same list gives the same bytes, and
 // its own output gives itself.
 //
@@ -37,7 +37,7 @@ var kept = []string{"provider", "model", "kind", "in", "out", "cache_read", "cac
 var dropped = []string{"api", "input", "match", "max_request_bytes", "deprecated", "in_audio_hour"}
 
 var (
-	providers = []string{"anthropic", "google", "openai"}
+	providers = []string{"anthropic", "cohere", "deepseek", "google", "groq", "mistral", "openai", "together", "xai"}
 	kinds     = []string{"chat", "embedding", "image", "speech", "transcription"}
 	// noChat are listed as chat and take no messages.
 	noChat = []string{"ada", "babbage", "curie", "davinci", "gpt-3.5-turbo-instruct", "text-davinci-002", "text-davinci-003"}
@@ -126,6 +126,9 @@ func readRow(raw json.RawMessage) (r row, ok bool, err error) {
 		if there && string(v) != "null" && string(v) != "false" {
 			out = append(out, fmt.Sprintf("%q:%s", name, v))
 		}
+	}
+	if _, paged := members["doc_kpage"]; paged { // reads documents, at a price for each page
+		return row{}, false, nil
 	}
 	for name := range members {
 		if !slices.Contains(dropped, name) {

@@ -23,7 +23,7 @@ func TestTrim(t *testing.T) {
 		return `{"schema":1,"currency":"USD","as_of":"2026-01-01","sources":[],"unit":"x","models":[` + rows + `]}`
 	}
 	got, err := trim([]byte(merged(`{"model":"z","provider":"openai","kind":"chat","out":2,"in":1.50,"reasoning":false,"max_out":null,"api":"a"},
-		{"provider":"openai","model":"a","kind":"embedding","in":1},{"provider":"groq","model":"a","kind":"chat"},
+		{"provider":"openai","model":"a","kind":"embedding","in":1},{"provider":"bedrock","model":"a","kind":"chat"},
 		{"provider":"openai","model":"ada","kind":"chat"},{"provider":"openai","model":"c","kind":"classifier","odd":1}`)))
 	want := `"models":[
 {"provider":"openai","model":"a","kind":"embedding","in":1},

@@ -37,7 +37,7 @@ type Watched struct {
 	Stopped func()                                          // all apps are stopped
 	SDKKeys func() []passport.TokenID                       // SDK keys with calls in flight here; called after KeyGone with no id
 	KeyGone func(id passport.TokenID)                       // an SDK key is revoked; no id: some key is, and which is about to be asked
-	Keys    func(ctx context.Context) error                 // signing keys or provider keys may have changed; called again after an error
+	Keys    func(ctx context.Context) error                 // signing keys, provider keys or providers may have changed; called again after an error
 	Blind   func()                                          // nothing was heard for blindAfter: whatever runs may have ended
 }
 
@@ -146,11 +146,12 @@ func (w *Watch) tellBlind(err error) {
 	w.to.Blind()
 }
 
-// sqlKeys tells whether apps are stopped, a text that changes when a key is made, moves on or goes, and one that changes with each SDK
+// sqlKeys tells whether apps are stopped, a text that changes when a key or a provider is made, changes or goes, and one that changes with each SDK
 // key that is revoked. The tables are small.
 const sqlKeys = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'),
 	md5(coalesce((SELECT string_agg(id || ' ' || state, ',' ORDER BY id) FROM signing_key), '') || '/' ||
-		coalesce((SELECT string_agg(id, ',' ORDER BY id) FROM credential), '')),
+		coalesce((SELECT string_agg(id, ',' ORDER BY id) FROM credential), '') || '/' ||
+		coalesce((SELECT string_agg(name || ' ' || version || ' ' || created_at, ',' ORDER BY name) FROM compatible), '')),
 	coalesce((SELECT value FROM setting WHERE name = '` + store.SDKKeySetting + `'), '')`
 
 // sqlGone tells which of the SDK keys in flight are revoked.

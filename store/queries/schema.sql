@@ -35,6 +35,20 @@ CREATE TABLE credential (
   test_error TEXT NOT NULL
 );
 
+-- Providers that the owner has added: servers that speak OpenAI's dialect. headers and models are JSON.
+CREATE TABLE compatible (
+  name       TEXT PRIMARY KEY,
+  version    BIGINT NOT NULL CHECK (version > 0),
+  title      TEXT NOT NULL,
+  preset     TEXT NOT NULL,
+  base       TEXT NOT NULL,
+  local      BIGINT NOT NULL,
+  auth       TEXT NOT NULL,
+  headers    TEXT NOT NULL,
+  models     TEXT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+
 CREATE TABLE signing_key (
   id         TEXT PRIMARY KEY,
   state      TEXT NOT NULL,

@@ -44,6 +44,19 @@ type Claim struct {
 	CreatedAt     int64
 }
 
+type Compatible struct {
+	Name      string
+	Version   int64
+	Title     string
+	Preset    string
+	Base      string
+	Local     int64
+	Auth      string
+	Headers   string
+	Models    string
+	CreatedAt int64
+}
+
 type Credential struct {
 	ID        string
 	Provider  string

@@ -42,6 +42,7 @@ type Memory struct {
 	answers  map[passport.ReservationID]answer
 	told     map[told]bool
 	hook     *hook
+	added    map[passport.Provider]passport.Compatible
 	stopped  bool
 	since    time.Time // when stopped
 }
@@ -86,6 +87,7 @@ func NewMemory() *Memory {
 		answers:  map[passport.ReservationID]answer{},
 		ceilings: map[passport.CeilingID]passport.Limit{},
 		months:   map[monthKey]*passport.Ceiling{},
+		added:    map[passport.Provider]passport.Compatible{},
 	}
 }
 

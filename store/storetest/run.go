@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		{"SDK keys are bounded under race", testSDKKeysRace},
 		{"signing keys", testSigningKeys},
 		{"credentials", testCredentials},
+		{"providers are swapped by version, and go with their keys", testCompatibles},
 		{"the owner", testOwner},
 		{"sessions and owner tokens", testSessions},
 		{"a hold counts on every row of its path", testHold},

@@ -9,6 +9,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/repeat"
+	"github.com/devrelopers/aipassport/guard/roster"
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/passport"
@@ -21,6 +22,7 @@ type Store interface {
 	repeat.Store
 	token.Store
 	vault.Sealed
+	roster.Store
 	authority.Store
 	authority.History
 	authority.Ceilings

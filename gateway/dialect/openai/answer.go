@@ -35,9 +35,9 @@ func (a *answer) Event(data []byte) bool {
 	if bytes.Count(data, []byte(`"usage"`)) == bytes.Count(data, []byte(`"usage":null`)) {
 		return false // most chunks: not worth a parse
 	}
-	var c chunk
+	c := chunk{use: usage{beside: a.use.beside}}
 	if strict.Read(data, c.read) != nil {
-		a.use, a.other = usage{}, true // servers that tell usage in every chunk: what an earlier one said is not all
+		a.use, a.other = usage{beside: a.use.beside}, true // servers that tell usage in every chunk: what an earlier one said is not all
 		return false
 	}
 	if !c.use.there {
@@ -50,7 +50,7 @@ func (a *answer) Event(data []byte) bool {
 
 // Whole takes a completion that is not streamed.
 func (a *answer) Whole(data []byte) {
-	var c chunk
+	c := chunk{use: usage{beside: a.use.beside}}
 	if strict.Read(data, c.read) != nil {
 		return
 	}
@@ -104,20 +104,27 @@ type usage struct {
 	there                      bool
 	prompt, completion         int64
 	cached, written, reasoning int64
+	hits                       int64 // cached, by another name
 	audio, image, spoken       int64 // of the prompt, of the prompt, of the completion
 	dear                       bool  // served in a tier that we asked not to be in, whose price we do not have
 	late                       bool  // text came after it
 	less                       bool  // a later one told less than an earlier one
+	beside                     bool  // reasoning is counted beside the completion, unless the total says otherwise
+	total                      int64 // prompt and completion together; -1: not told
 }
 
 // most bounds a number that can be true.
 const most = 1 << 40
 
 func (u *usage) read(b *strict.Reader) error {
-	*u = usage{there: true, prompt: -1, completion: -1}
-	return b.Object(func(name string) (err error) {
+	*u = usage{there: true, prompt: -1, completion: -1, total: -1, beside: u.beside}
+	err := b.Object(func(name string) (err error) {
 		switch {
 		case b.Null():
+		case name == "total_tokens" && u.beside:
+			u.total, err = b.Int(0, most)
+		case name == "prompt_cache_hit_tokens": // DeepSeek's word (api-docs.deepseek.com/guides/kv_cache)
+			u.hits, err = b.Int(0, most)
 		case name == "prompt_tokens":
 			u.prompt, err = b.Int(0, most)
 		case name == "completion_tokens":
@@ -131,6 +138,11 @@ func (u *usage) read(b *strict.Reader) error {
 		}
 		return err
 	})
+	u.cached = max(u.cached, u.hits)
+	if u.beside && u.completion >= 0 && u.total != u.prompt+u.completion {
+		u.completion += u.reasoning
+	}
+	return err
 }
 
 func details(b *strict.Reader, into map[string]*int64) error {

@@ -25,7 +25,8 @@ import (
 
 const path = "/v1/chat/completions"
 
-type chat struct{}
+// chat is the dialect of OpenAI itself if it has no other server.
+type chat struct{ other *Other }
 
 // New is the dialect of chat completions.
 func New() dialect.Dialect { return chat{} }
@@ -34,11 +35,11 @@ func New() dialect.Dialect { return chat{} }
 func (chat) Provider() passport.Provider { return passport.OpenAI }
 
 // Read checks a chat completion strictly. Errors: Invalid with the field at fault.
-func (chat) Read(in dialect.Input) (*dialect.Request, error) {
+func (d chat) Read(in dialect.Input) (*dialect.Request, error) {
 	if len(in.Query) > 0 {
 		return nil, errQuery
 	}
-	r := &request{choices: 1}
+	r := &request{choices: 1, other: d.other}
 	if err := strict.Read(in.Body, r.read); err != nil {
 		return nil, err
 	}
@@ -46,6 +47,7 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 		return nil, err
 	}
 	asked, capped := r.max.Get()
+	r.place(in.Body)
 	edits, slot := r.edits(asked)
 	hide := r.stream && !r.wantsUsage
 	return &dialect.Request{
@@ -64,6 +66,6 @@ func (chat) Read(in dialect.Input) (*dialect.Request, error) {
 			}
 			return strict.Splice(in.Body, append(edits[:len(edits):len(edits)], slot.With(maxOutput))...)
 		},
-		Tap: func() dialect.Tap { return tap.New(&answer{other: r.thinks}, hide) },
+		Tap: func() dialect.Tap { return tap.New(&answer{other: r.thinks, use: usage{beside: r.beside()}}, hide) },
 	}, nil
 }

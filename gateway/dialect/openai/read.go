@@ -36,10 +36,13 @@ type request struct {
 	speaks     bool // hears or speaks
 	found      media.Found
 
-	open         int  // behind the brace that opens the body
-	maxName      span // of the name max_tokens, if it has a value
-	maxValue     span // of the cap that was given, by either name
-	maxNull      span // of a null that stands for a cap
+	other        *Other // nil: OpenAI
+	open         int    // behind the brace that opens the body
+	options      span   // of stream_options, name and value
+	maxName      span   // of the name of the cap that was given
+	maxGiven     string // that name
+	maxValue     span   // of the cap that was given, by either name
+	maxNull      span   // of a null that stands for a cap
 	maxNullName  string
 	tierGiven    bool
 	storeGiven   bool
@@ -49,6 +52,7 @@ type request struct {
 	optionsOpen  int // behind the brace that opens stream_options
 	optionsEmpty bool
 	usage        span // of the value of include_usage that is not true
+	dropped      []strict.Edit
 }
 
 // read reads the body.
@@ -201,13 +205,13 @@ func (r *request) outputCap(b *strict.Reader, name string) error {
 	}
 	r.max = passport.LimitOf(n)
 	r.maxValue = span{at, b.End()}
-	if name == "max_tokens" {
-		r.maxName = span{end - len(name) - 1, end - 1}
-	}
+	r.maxName, r.maxGiven = span{end - len(name) - 1, end - 1}, name
 	return nil
 }
 
 func (r *request) streamOptions(b *strict.Reader) error {
+	from := b.End() - len(`"stream_options"`)
+	defer func() { r.options = span{from, b.End()} }()
 	at := b.Begin()
 	if b.Null() {
 		r.optionsNull = span{at, b.End()}
@@ -264,12 +268,18 @@ func (r *request) edits(max int64) ([]strict.Edit, strict.Slot) {
 			e = append(e, strict.Edit{At: r.open, Text: `"` + name + `":` + text + `,`})
 		}
 	}
-	value(r.tierNull, "service_tier", `"default"`, r.tierGiven)
-	value(r.storeNull, "store", "false", r.storeGiven)
-	if r.stream {
+	switch {
+	case r.other == nil:
+		value(r.tierNull, "service_tier", `"default"`, r.tierGiven)
+		value(r.storeNull, "store", "false", r.storeGiven)
+	case r.other.Quirks.NoUsageOption:
+		e = append(e, r.dropped...)
+	}
+	if r.stream && !(r.other != nil && r.other.Quirks.NoUsageOption) {
 		e = append(e, r.usageEdit()...)
 	}
-	name := capName(r.model)
+	e = append(e, r.priceEdit()...)
+	name := r.capName()
 	return append(e, r.given(name, max)...), r.slot(name)
 }
 
@@ -278,7 +288,8 @@ func (r *request) edits(max int64) ([]strict.Edit, strict.Slot) {
 func (r *request) given(name string, max int64) (e []strict.Edit) {
 	asked, _ := r.max.Get()
 	number := strconv.FormatInt(max, 10)
-	other := r.maxName.there() && name != "max_tokens"
+	// OpenAI's other models are sent the new name as it came: servers of its own know both.
+	other := r.maxName.there() && name != r.maxGiven && (r.other != nil || r.maxGiven == "max_tokens")
 	if other && r.maxNull.there() {
 		return []strict.Edit{r.maxNull.put(number), r.maxValue.put("null")}
 	}
