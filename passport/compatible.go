@@ -92,10 +92,10 @@ func (c Compatible) Check() error {
 	switch {
 	case !c.Name.Named():
 		return bad("name", "must be 1 to %d of a-z, 0-9 and -, and not the name of a built-in provider", MaxProviderName)
-	case !line(c.Title, MaxProviderTitle):
-		return bad("title", "must be one line of 1 to %d characters", MaxProviderTitle)
 	case !c.Preset.Known():
 		return bad("preset", "%q is none of %s", c.Preset, joinPresets())
+	case !line(c.Title, MaxProviderTitle):
+		return bad("title", "must be one line of 1 to %d characters", MaxProviderTitle)
 	case c.Base == "" || len(c.Base) > MaxBase:
 		return bad("base", "must have 1 to %d bytes", MaxBase)
 	case !slices.Contains(Auths, c.Auth):

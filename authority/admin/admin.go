@@ -76,8 +76,11 @@ type Config struct {
 	Providers func() []passport.Provider     // whose keys can have a monthly limit
 	Titles    func(passport.Provider) string // what a provider is called on a page
 	TakesKey  func(passport.Provider) bool   // whether the owner can put a key in for it
-	Live      func(passport.GrantID) int     // calls in flight
-	Now       func() time.Time
+	Roster    Roster                         // of added providers
+	// Discover asks a provider for the models that its key can reach. Errors: as the provider's answer; CredentialMissing.
+	Discover func(ctx context.Context, p passport.Provider) ([]Found, error)
+	Live     func(passport.GrantID) int // calls in flight
+	Now      func() time.Time
 	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
 	// is not known. nil: keys are kept without a test.
 	Tester func(ctx context.Context, id passport.CredentialID) error
@@ -89,7 +92,7 @@ type Admin struct{ cfg Config }
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
 	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil ||
-		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Live == nil || cfg.Now == nil {
+		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
 		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, ceilings, a webhook, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
@@ -98,25 +101,31 @@ func New(cfg Config) (*Admin, error) {
 // Routes are the handlers by pattern. Where the seed's API has the same pattern, these are for browsers.
 func (a *Admin) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /{$}":                  a.Apps,
-		"GET /grants":               a.Apps,
-		"GET /grants/{id}":          a.Grant,
-		"POST /grants/{id}/pause":   a.Pause,
-		"GET /grants/{id}/resume":   a.AskResume,
-		"POST /grants/{id}/resume":  a.Resume,
-		"GET /grants/{id}/revoke":   a.AskRevoke,
-		"POST /grants/{id}/revoke":  a.Revoke,
-		"POST /stop":                a.Stop,
-		"GET /resume":               a.AskRun,
-		"POST /resume":              a.Run,
-		"GET /keys":                 a.KeysPage,
-		"POST /keys":                a.AddKey,
-		"POST /keys/{id}/test":      a.TestKey,
-		"GET /keys/{id}/remove":     a.AskRemoveKey,
-		"POST /keys/{id}/remove":    a.RemoveKey,
-		"GET /limits":               a.Limits,
-		"POST /limits/{name}":       a.SetLimit,
-		"POST /grants/{id}/answers": a.KeepAnswers,
+		"GET /{$}":                      a.Apps,
+		"GET /grants":                   a.Apps,
+		"GET /grants/{id}":              a.Grant,
+		"POST /grants/{id}/pause":       a.Pause,
+		"GET /grants/{id}/resume":       a.AskResume,
+		"POST /grants/{id}/resume":      a.Resume,
+		"GET /grants/{id}/revoke":       a.AskRevoke,
+		"POST /grants/{id}/revoke":      a.Revoke,
+		"POST /stop":                    a.Stop,
+		"GET /resume":                   a.AskRun,
+		"POST /resume":                  a.Run,
+		"GET /keys":                     a.KeysPage,
+		"POST /keys":                    a.AddKey,
+		"POST /keys/{id}/test":          a.TestKey,
+		"GET /keys/{id}/remove":         a.AskRemoveKey,
+		"POST /keys/{id}/remove":        a.RemoveKey,
+		"GET /providers":                a.ProvidersPage,
+		"POST /providers":               a.AddProvider,
+		"GET /providers/{name}":         a.Provider,
+		"POST /providers/{name}":        a.ChangeProvider,
+		"GET /providers/{name}/remove":  a.AskRemoveProvider,
+		"POST /providers/{name}/remove": a.RemoveProvider,
+		"GET /limits":                   a.Limits,
+		"POST /limits/{name}":           a.SetLimit,
+		"POST /grants/{id}/answers":     a.KeepAnswers,
 
 		"GET /grants/{id}/keys":               a.Keys,
 		"POST /grants/{id}/keys":              a.MakeKey,
@@ -204,6 +213,12 @@ func said(word string, n int) string {
 		return "Not tested: the provider could not be asked. Try again in a minute."
 	case "sdk-key-revoked":
 		return "The key is revoked: " + ended + " The app's access and its other keys go on."
+	case "provider-added":
+		return "The provider is there. Put its key in under Keys, unless it needs none."
+	case "provider-changed":
+		return "Kept. It holds for calls that begin now."
+	case "provider-removed":
+		return "Removed, with its prices and its keys. Apps that were given it get an error, not a charge."
 	case "answers-kept":
 		return "From now on answers are kept for a day, sealed. A call that is sent again gets the first one's."
 	case "answers-gone":

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,10 +12,12 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/authority/admin"
+	"github.com/devrelopers/aipassport/guard/roster"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/storetest"
 	"github.com/devrelopers/aipassport/web"
 )
 
@@ -40,6 +43,8 @@ type world struct {
 	who     []string // set or removed a limit
 	mux     *http.ServeMux
 	jar     map[string]*http.Cookie
+	roster  *roster.Roster
+	found   []admin.Found
 }
 
 func (w *world) Visitor(*http.Request) (web.Visitor, error) {
@@ -175,7 +180,13 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Now: func() time.Time { return w.now },
+	n := 0
+	w.roster, err = roster.New(t.Context(), roster.Config{Store: storetest.NewMemory(), Own: func(*url.URL) error { return nil }, Now: func() time.Time { return w.now },
+		NewID: func() string { n++; return fmt.Sprint("ev", n) }, OnChange: func([]passport.Compatible) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(context.Context, passport.Provider) ([]admin.Found, error) { return w.found, w.test }, Now: func() time.Time { return w.now },
 		Live:   func(id passport.GrantID) int { return w.live[id] },
 		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
 	if err != nil {

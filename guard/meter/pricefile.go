@@ -173,6 +173,8 @@ func pricedOtherwise(provider passport.Provider, model string) bool {
 		".ft-",         //
 		"gpt-oss",      // open weights, which OpenAI does not sell
 		"computer-use", // drives a tool of the provider
+		"multi-agent",  // several models at work at once, none of which the output cap is known to cover
+		"-voice-",      // talk, over another API
 	} {
 		if strings.Contains(model, part) {
 			return true

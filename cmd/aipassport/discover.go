@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+
+	"github.com/devrelopers/aipassport/authority/admin"
+	"github.com/devrelopers/aipassport/gateway/upstream"
+	"github.com/devrelopers/aipassport/internal/secret"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// discover asks a provider for its models with the key that is lent for that.
+func (b *broker) discover(ctx context.Context, p passport.Provider) (out []admin.Found, err error) {
+	var list []upstream.Listed
+	err = b.vault.Lend(ctx, p, func(key secret.Text) (err error) {
+		list, err = b.upstream.Models(ctx, p, key)
+		return err
+	})
+	for _, l := range list {
+		f := admin.Found{Model: l.Model}
+		_, f.Priced = b.prices.Price(p, l.Model)
+		in, said := l.Input.Get()
+		if !f.Priced && said {
+			f.Propose = admin.TariffLine(passport.ModelTariff{Model: l.Model, Kind: passport.KindChat, Input: passport.Price(in),
+				Output: passport.Price(l.Output.Or(0)), Context: l.Context, MaxOutput: l.MaxOutput})
+		}
+		out = append(out, f)
+	}
+	return out, err
+}
