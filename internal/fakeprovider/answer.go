@@ -209,6 +209,9 @@ func (an answer) stream(ctx context.Context, rep reply) bool {
 		if !an.write(p) {
 			return false
 		}
+		if an.b.Fails == i+1 {
+			return an.write(errorEvent(an.ask.dialect))
+		}
 		if an.b.CutAfter == i+1 {
 			panic(http.ErrAbortHandler)
 		}

@@ -33,6 +33,7 @@ type Behaviour struct {
 	Body     string      // sent verbatim with Status (200 if 0), unary or not
 	Header   http.Header // added to the answer
 	CutAfter int         // > 0: the connection breaks after so many pieces of content
+	Fails    int         // > 0: after so many pieces of content a stream ends with the provider's own error event
 	CutAtEnd bool        // the connection breaks after the content, before usage and end mark; after Body
 	Drop     bool        // the connection is closed without an answer, once the request was read
 	Gzip     bool        // the answer is compressed though nobody asked

@@ -65,7 +65,7 @@ type Fake struct {
 
 type mark struct {
 	text []byte
-	b    Behaviour
+	b    []Behaviour // the first is next; the last one stays
 }
 
 // New makes a Fake that answers well until it is told otherwise.
@@ -98,20 +98,26 @@ func (f *Fake) Forget() {
 	f.next = nil
 }
 
-// When sets the behaviour of every call whose body contains text. The latest text that fits wins.
-func (f *Fake) When(text string, b Behaviour) {
+// When sets the behaviour of the calls whose body contains text: one after the other, and the last for every call after that.
+// The latest text that fits wins.
+func (f *Fake) When(text string, first Behaviour, then ...Behaviour) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.marks = append(f.marks, mark{[]byte(text), b})
+	f.marks = append(f.marks, mark{[]byte(text), append([]Behaviour{first}, then...)})
 }
 
 func (f *Fake) choose(body []byte) Behaviour {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := len(f.marks) - 1; i >= 0; i-- {
-		if bytes.Contains(body, f.marks[i].text) {
-			return f.marks[i].b
+		if !bytes.Contains(body, f.marks[i].text) {
+			continue
 		}
+		b := f.marks[i].b
+		if len(b) > 1 {
+			f.marks[i].b = b[1:]
+		}
+		return b[0]
 	}
 	if len(f.next) > 0 {
 		b := f.next[0]

@@ -280,3 +280,17 @@ func errorBody(d dialect, status int, message string) string {
 		return fmt.Sprintf(`{"error":{"code":%d,"message":%s,"status":"%s"}}`, status, quote(message), kind[2])
 	}
 }
+
+// errorEvent is how a provider tells in a stream that it cannot go on.
+// Anthropic: https://docs.anthropic.com/en/docs/build-with-claude/streaming#error-events. OpenAI's SDKs raise what has a member error.
+func errorEvent(d dialect) string {
+	data := "data: " + errorBody(d, 529, "the fake provider was told to fail")
+	switch d {
+	case anthropic:
+		return "event: error\n" + data + "\n\n"
+	case google:
+		return data + "\r\n\r\n"
+	default:
+		return data + "\n\n"
+	}
+}
