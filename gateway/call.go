@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -293,8 +294,13 @@ func (c *call) fail(ctx context.Context, err error) {
 		c.refuse(p)
 	case c.stream && p.Kind != problem.ClientGone:
 		http.NewResponseController(c.w).SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
-		// Empty lines first: of an event that was cut, a piece has gone out that would swallow ours.
-		c.w.Write(append([]byte("\n\n"), c.speaks().Cut(p)...))
+		// Empty lines first: of an event that was cut, a piece has gone out that would swallow ours. With the line ends of the
+		// dialect: Google's own Go client takes what lies before a mere \n\n for one event, however many \r\n\r\n are in it.
+		event, blank := c.speaks().Cut(p), []byte("\n\n")
+		if bytes.HasSuffix(event, []byte("\r\n\r\n")) {
+			blank = []byte("\r\n\r\n")
+		}
+		c.w.Write(append(blank, event...))
 	default:
 		panic(http.ErrAbortHandler)
 	}
