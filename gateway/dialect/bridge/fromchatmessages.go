@@ -22,6 +22,7 @@ func (c *chat) message(at string) error {
 		"content":      func() (err error) { m.parts, err = c.content(at + ".content"); return err },
 		"name":         func() error { m.named = true; return c.Text() },
 		"refusal":      func() (err error) { m.refusal, err = c.String(); return err },
+		"annotations":  func() error { return c.ignore("annotations", func() error { return c.Array(c.AnyObject) }) }, // of an answer that is put back whole
 		"tool_call_id": func() (err error) { m.callID, err = c.String(); return err },
 		"tool_calls": func() error {
 			return c.each(c.body, at+".tool_calls", func(at string) error {

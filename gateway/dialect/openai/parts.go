@@ -29,6 +29,11 @@ func (r *request) message(b *strict.Reader) error {
 				return nil
 			}
 			return named(b, "name", "arguments")
+		case "annotations": // of an answer, which the SDKs put back whole into the messages of the next call
+			if b.Null() {
+				return nil
+			}
+			return b.Array(b.AnyObject)
 		case "audio":
 			if b.Null() {
 				return nil

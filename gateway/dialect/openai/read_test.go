@@ -84,7 +84,7 @@ func in(body string) dialect.Input { return dialect.Input{Body: []byte(body)} }
 const full = `{"model":"gpt-4o","messages":[
  {"role":"system","content":"s"},{"role":"developer","content":[{"type":"text","text":"t","prompt_cache_breakpoint":{"mode":"explicit","ttl":"30m"}}],"name":"n"},
  {"role":"user","content":"hi"},
- {"role":"assistant","content":null,"refusal":null,"audio":null,"tool_calls":[{"id":"c","type":"function","index":0,"function":{"name":"f","arguments":"{}"}},{"id":"d","type":"custom","custom":{"name":"g","input":"x"}}]},
+ {"role":"assistant","content":null,"refusal":null,"annotations":[{"type":"url_citation"}],"audio":null,"tool_calls":[{"id":"c","type":"function","index":0,"function":{"name":"f","arguments":"{}"}},{"id":"d","type":"custom","custom":{"name":"g","input":"x"}}]},
  {"role":"tool","tool_call_id":"c","content":"r"},{"role":"assistant","content":[{"type":"refusal","refusal":"no"}],"function_call":{"name":"f","arguments":"{}"}},
  {"role":"function","name":"f","content":"r"}],
  "max_completion_tokens":900,"temperature":1e0,"top_p":0.5,"n":3,"stop":["a","b"],"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false},
