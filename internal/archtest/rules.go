@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
 	"bench":          {}, // measures the built broker from outside
 	"scripts/prices": {},
+	"e2e/sdk":        {"internal/fakeprovider"}, // drives the built broker from outside, with the SDKs
 	"e2e":            {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "internal/valkeytest", "passport"},
 }
 
@@ -71,7 +72,7 @@ var testOnly = map[string][]string{
 	"internal/archtest":           {},
 	"internal/pgtest":             {},
 	"internal/valkeytest":         {},
-	"internal/fakeprovider":       {"internal/testutil", "e2e", "cmd/*"}, // cmd: the demo's sandbox
+	"internal/fakeprovider":       {"internal/testutil", "e2e", "e2e/sdk", "cmd/*"}, // cmd: the demo's sandbox
 }
 
 // owners says who may import a package that is not ours: an import path, or the beginning of one up to a slash, to folders. Of two
@@ -82,13 +83,13 @@ var owners = map[string][]string{
 	"plugin":       {},
 	"math/rand":    {"gateway/dialect/dialecttest", "store/storetest"},
 	"database/sql": {"store", "store/*"},
-	"os":           {"bench", "cmd/*", "internal/failpoint", "internal/pgtest", "internal/seal", "scripts/prices", "internal/valkeytest", "store/sqlite"}, // elsewhere only os.Err...
-	"os/exec":      {"bench", "cmd/*", "internal/pgtest", "internal/valkeytest"},
+	"os":           {"bench", "e2e/sdk", "cmd/*", "internal/failpoint", "internal/pgtest", "internal/seal", "scripts/prices", "internal/valkeytest", "store/sqlite"}, // elsewhere only os.Err...
+	"os/exec":      {"bench", "e2e/sdk", "cmd/*", "internal/pgtest", "internal/valkeytest"},
 	"os/user":      {"internal/pgtest"},
-	"os/signal":    {"cmd/*"},
-	"syscall":      {"cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite", "webhook"},
+	"os/signal":    {"e2e/sdk", "cmd/*"},
+	"syscall":      {"e2e/sdk", "cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite", "webhook"},
 	"net":          {"bench", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server", "webhook"},
-	"net/http": {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
+	"net/http": {"bench", "e2e/sdk", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
 		"internal/testutil", "server", "web", "webhook"},
 	"net/url":     {"bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "guard/roster", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web", "webhook"},
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "guard/roster", "internal/flood", "internal/names", "internal/reach", "internal/record", "server", "webhook"},
@@ -121,8 +122,8 @@ var onlyErrors = []string{"os"}
 
 // names says who may use one name of a package. A folder that ends in /* is every folder below, at any depth.
 var names = map[string][]string{
-	"time.Now":                       {"bench", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
-	"time.Since":                     {"bench", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"}, // they ask the same clock
+	"time.Now":                       {"bench", "e2e/sdk", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
+	"time.Since":                     {"bench", "e2e/sdk", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"}, // they ask the same clock
 	"time.Until":                     {"bench", "cmd/*", "internal/fakeprovider", "internal/pgtest", "internal/testutil"},
 	"net/http.DefaultClient":         {},
 	"net/http.DefaultTransport":      {},
@@ -133,10 +134,10 @@ var names = map[string][]string{
 	"net/http.Head":                  {},
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
-	"net/http.Client":                {"bench", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
+	"net/http.Client":                {"bench", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
 	"net/http.Transport":             {"bench", "gateway/upstream", "webhook"},
 	"net/http.NewRequest":            {"bench", "gateway/upstream", "cmd/*"},
-	"net/http.NewRequestWithContext": {"gateway/upstream", "cmd/*", "webhook"},
+	"net/http.NewRequestWithContext": {"e2e/sdk", "gateway/upstream", "cmd/*", "webhook"},
 	"net.Dial":                       {},
 	"net.DialTimeout":                {},
 	"net.Dialer":                     {"bench", "gateway/upstream", "webhook"},
