@@ -291,6 +291,7 @@ func TestWhatChangesNoAnswerIsTold(t *testing.T) {
 		{passport.OpenAI, member(claude, `"metadata":{},"prompt_cache_key":"k","prompt_cache_options":{"mode":"explicit"},"prompt_cache_retention":"24h"`), []string{"metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}},
 		{passport.OpenAI, member(flash, `"user":"u"`), []string{"user"}},
 		{passport.OpenAI, claude, nil},
+		{passport.OpenAI, strings.Replace(claude, `"role":"user"`, `"role":"assistant","annotations":[{"type":"url_citation"}],"content":"a"},{"role":"user"`, 1), []string{"annotations"}},
 		{passport.Anthropic, member(gpt, `"cache_control":{"type":"ephemeral"},"metadata":{"user_id":"`+strings.Repeat("u", 65)+`"}`), []string{"cache_control", "metadata.user_id"}},
 		{passport.Anthropic, strings.Replace(gpt, `"role":"user","content":"hi"}`, `"role":"assistant","content":[{"type":"redacted_thinking","data":"x"}]},{"role":"user","content":"hi"}`, 1), []string{"thinking"}},
 	} {

@@ -114,7 +114,7 @@ func TestTheTableOfTheDocs(t *testing.T) {
 		{half("### From Anthropic's messages", "### From OpenAI's embeddings"), messagesFields},
 	} {
 		tested := "messages stream model prompt_cache_breakpoint input_audio file name refusal developer system image_url tool tool_calls tool_use tool_result citations disable_parallel_tool_use max_completion_tokens " +
-			"prompt_cache_key prompt_cache_retention prompt_cache_options metadata include_usage max_tokens"
+			"prompt_cache_key prompt_cache_retention prompt_cache_options metadata annotations include_usage max_tokens"
 		for _, f := range c.fields {
 			var members map[string]any
 			if err := json.Unmarshal([]byte("{"+f.more+"}"), &members); err != nil {
