@@ -31,7 +31,7 @@ type History interface {
 	EventsOf(ctx context.Context, g passport.GrantID, limit int) ([]passport.Event, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
-	// Totals sums all grants: settled since a time, held now, calls since that time.
+	// Totals sums all grants: held now, and of the calls made since a time how many there are and what those that ended have cost.
 	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
 }
 

@@ -133,11 +133,18 @@ func Totals(ctx context.Context, q *query.Queries, since time.Time) (settled, he
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	ended, err := q.EndedTotals(ctx, Micros(since))
+	ended, err := q.EndedTotals(ctx, query.EndedTotalsParams{CreatedAt: Micros(since), ID: firstID(since)})
 	if err != nil {
 		return 0, 0, 0, err
 	}
 	return passport.Money(ended.Settled), passport.Money(open.Held), open.Calls + ended.Calls, nil
+}
+
+// firstID is below every id that was made since a time: an id is a UUID of version 7, which begins with its milliseconds (RFC 9562 §5.7).
+// A minute is left for clocks that are set back a little.
+func firstID(since time.Time) string {
+	ms := max(0, since.Add(-time.Minute).UnixMilli())
+	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
 }
 
 // VerifyLedger lists the budgets and months of ceilings that differ from the sums of their reservations, and budgets that differ from their

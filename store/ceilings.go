@@ -165,13 +165,13 @@ func takeUp(ctx context.Context, q *query.Queries, id passport.CeilingID, m pass
 
 // settledBeside is what calls of a month have cost that hold on no month of a ceiling.
 func settledBeside(ctx context.Context, q *query.Queries, id passport.CeilingID, m passport.Month) (passport.Money, error) {
-	from, until := Micros(m.Begins()), Micros(m.Ends())
+	from, until, first := Micros(m.Begins()), Micros(m.Ends()), firstID(m.Begins())
 	var sum int64
 	var err error
 	if id == passport.PersonCeiling {
-		sum, err = q.SettledBesidePerson(ctx, query.SettledBesidePersonParams{EndedAt: from, CreatedAt: until})
+		sum, err = q.SettledBesidePerson(ctx, query.SettledBesidePersonParams{CreatedAt: from, CreatedAt_2: until, ID: first})
 	} else {
-		sum, err = q.SettledBesideKey(ctx, query.SettledBesideKeyParams{EndedAt: from, CreatedAt: until, Provider: string(id.Provider())})
+		sum, err = q.SettledBesideKey(ctx, query.SettledBesideKeyParams{CreatedAt: from, CreatedAt_2: until, Provider: string(id.Provider()), ID: first})
 	}
 	return passport.Money(sum), err
 }

@@ -158,7 +158,6 @@ CREATE TABLE reservation (
 );
 CREATE INDEX reservation_grant ON reservation (grant_id, id);
 CREATE INDEX reservation_open ON reservation (id) WHERE state = 'held';
-CREATE INDEX reservation_ended ON reservation (ended_at) WHERE state <> 'held';
 
 CREATE TABLE token (
   id         TEXT PRIMARY KEY,

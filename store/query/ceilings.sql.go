@@ -206,17 +206,23 @@ func (q *Queries) SetCeiling(ctx context.Context, arg SetCeilingParams) error {
 
 const settledBesideKey = `-- name: SettledBesideKey :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND ended_at >= $1 AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND id >= $4
 `
 
 type SettledBesideKeyParams struct {
-	EndedAt   int64
-	CreatedAt int64
-	Provider  string
+	CreatedAt   int64
+	CreatedAt_2 int64
+	Provider    string
+	ID          string
 }
 
 func (q *Queries) SettledBesideKey(ctx context.Context, arg SettledBesideKeyParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, settledBesideKey, arg.EndedAt, arg.CreatedAt, arg.Provider)
+	row := q.db.QueryRowContext(ctx, settledBesideKey,
+		arg.CreatedAt,
+		arg.CreatedAt_2,
+		arg.Provider,
+		arg.ID,
+	)
 	var settled int64
 	err := row.Scan(&settled)
 	return settled, err
@@ -224,16 +230,17 @@ func (q *Queries) SettledBesideKey(ctx context.Context, arg SettledBesideKeyPara
 
 const settledBesidePerson = `-- name: SettledBesidePerson :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND ended_at >= $1 AND created_at >= $1 AND created_at < $2 AND person_month = 0
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND id >= $3
 `
 
 type SettledBesidePersonParams struct {
-	EndedAt   int64
-	CreatedAt int64
+	CreatedAt   int64
+	CreatedAt_2 int64
+	ID          string
 }
 
 func (q *Queries) SettledBesidePerson(ctx context.Context, arg SettledBesidePersonParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, settledBesidePerson, arg.EndedAt, arg.CreatedAt)
+	row := q.db.QueryRowContext(ctx, settledBesidePerson, arg.CreatedAt, arg.CreatedAt_2, arg.ID)
 	var settled int64
 	err := row.Scan(&settled)
 	return settled, err

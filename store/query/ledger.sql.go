@@ -73,16 +73,21 @@ func (q *Queries) AdjustReservation(ctx context.Context, arg AdjustReservationPa
 const endedTotals = `-- name: EndedTotals :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled,
   CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
-FROM reservation WHERE state <> 'held' AND ended_at >= $1
+FROM reservation WHERE state <> 'held' AND id >= $2 AND created_at >= $1
 `
+
+type EndedTotalsParams struct {
+	CreatedAt int64
+	ID        string
+}
 
 type EndedTotalsRow struct {
 	Settled int64
 	Calls   int64
 }
 
-func (q *Queries) EndedTotals(ctx context.Context, createdAt int64) (EndedTotalsRow, error) {
-	row := q.db.QueryRowContext(ctx, endedTotals, createdAt)
+func (q *Queries) EndedTotals(ctx context.Context, arg EndedTotalsParams) (EndedTotalsRow, error) {
+	row := q.db.QueryRowContext(ctx, endedTotals, arg.CreatedAt, arg.ID)
 	var i EndedTotalsRow
 	err := row.Scan(&i.Settled, &i.Calls)
 	return i, err

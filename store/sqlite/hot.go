@@ -13,8 +13,8 @@ import (
 // The statements of every call, prepared once on the writer's connection. ?n is SQLite's own way to bind by number. None of
 // them has IN, OR or RETURNING: for these SQLite builds a table in memory each time, which costs more than a second statement.
 const (
-	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING`
+	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month, prev)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING`
 	sqlHeld = `SELECT grant_id, detail, amount, person_month, key_month, provider FROM reservation WHERE id = ?1 AND state = 'held'`
 	sqlEnd  = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
 		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12, input_audio = ?13, input_image = ?14,
@@ -74,13 +74,14 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 	}
 	err = bind(h.reserve).text(string(ask.ID)).text(string(ask.Grant)).int(int64(ask.Detail)).text(string(ask.Provider)).
 		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).
-		int(monthOf(ceilings, true)).int(monthOf(ceilings, false)).exec()
+		int(monthOf(ceilings, true)).int(monthOf(ceilings, false)).text(a.last).exec()
 	if err != nil {
 		return passport.Held{}, nil, err
 	}
 	if h.raw.Changes() == 0 {
 		return passport.Held{}, nil, store.Exists("reservation")
 	}
+	a.last = string(ask.ID)
 	if err := h.move(a, ask.Detail, amount, 0, 1); err != nil {
 		return passport.Held{}, nil, err
 	}

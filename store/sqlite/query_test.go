@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,6 +84,9 @@ func TestStatementsRunOnSQLite(t *testing.T) {
 	}
 }
 
+// ownColumns are SQLite's alone: the statements that both engines share do not name them.
+var ownColumns = []string{"budget last TEXT", "reservation prev TEXT"}
+
 // What sqlc read must be what is there.
 func TestSchemasAgree(t *testing.T) {
 	db := database(t)
@@ -109,7 +113,9 @@ func TestSchemasAgree(t *testing.T) {
 			if err := rows.Scan(&col); err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, col)
+			if !slices.Contains(ownColumns, table[1]+" "+col) {
+				got = append(got, col)
+			}
 		}
 		if d := cmp.Diff(want, got); d != "" || rows.Err() != nil {
 			t.Errorf("%s: got (+), want (-), %v:\n%s", table[1], rows.Err(), d)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/devrelopers/aipassport/passport"
@@ -35,12 +36,35 @@ func (s *Store) Standings(ctx context.Context, before time.Time, limit int) (out
 	return out, err
 }
 
+// sqlChain follows a grant's calls from the newest, or from the one before ?2, by their prev: ?3 of them at most.
+const sqlChain = `WITH RECURSIVE chain (id, n) AS (
+	SELECT CASE ?2 WHEN '' THEN (SELECT last FROM budget WHERE grant_id = ?1 AND seq = 0)
+		ELSE (SELECT prev FROM reservation WHERE id = ?2 AND grant_id = ?1) END, 1
+	UNION ALL SELECT r.prev, c.n + 1 FROM chain c JOIN reservation r ON r.id = c.id WHERE c.n < ?3)
+	SELECT id FROM chain WHERE id <> '' AND n <= ?3`
+
 // Reservations implements authority.History.
 func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) (out []passport.Reservation, err error) {
 	s.settled(ctx)
-	err = s.read(ctx, func(q *query.Queries) error {
-		out, err = store.Reservations(ctx, q, g, before, limit)
-		return err
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, sqlChain, string(g), string(before), store.Bounded(limit))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		q := query.New(tx)
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			row, err := q.Reservation(ctx, id)
+			if err != nil {
+				return err
+			}
+			out = append(out, store.ReservationOf(row))
+		}
+		return rows.Err()
 	})
 	return out, err
 }

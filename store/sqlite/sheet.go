@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at FROM budget WHERE grant_id = ?1 ORDER BY seq`
-	sqlWrite   = `UPDATE budget SET held = ?3, settled = ?4, calls = ?5 WHERE grant_id = ?1 AND seq = ?2`
+	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at, last FROM budget WHERE grant_id = ?1 ORDER BY seq`
+	sqlWrite   = `UPDATE budget SET held = ?3, settled = ?4, calls = ?5, last = ?6 WHERE grant_id = ?1 AND seq = ?2`
 	sqlSwitch  = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling)`
 )
 
@@ -31,6 +31,7 @@ type account struct {
 	status  passport.GrantState
 	end     int64
 	budgets []passport.Balance
+	last    string // its newest call; with the total, the others have none
 	moved   bool
 }
 
@@ -50,7 +51,7 @@ func (h *hot) account(grant string) (*account, error) {
 	}
 	for h.budgets.Step() {
 		if len(a.budgets) == 0 {
-			a.status, a.end = stateOf(h.budgets.ColumnRawText(6)), h.budgets.ColumnInt64(7)
+			a.status, a.end, a.last = stateOf(h.budgets.ColumnRawText(6)), h.budgets.ColumnInt64(7), h.budgets.ColumnText(8)
 		}
 		a.budgets = append(a.budgets, balanceAt(h.budgets, 0))
 	}
@@ -116,10 +117,12 @@ func (h *hot) move(a *account, detail int, held, settled passport.Money, calls i
 // flush writes what was moved.
 func (h *hot) flush() error {
 	for _, a := range h.sheet.dirty {
+		last := a.last
 		for seq, b := range a.budgets {
-			if err := bind(h.write).text(a.grant).int(int64(seq)).int(int64(b.Held)).int(int64(b.Settled)).int(b.Calls).exec(); err != nil {
+			if err := bind(h.write).text(a.grant).int(int64(seq)).int(int64(b.Held)).int(int64(b.Settled)).int(b.Calls).text(last).exec(); err != nil {
 				return err
 			}
+			last = ""
 		}
 		a.moved = false
 	}

@@ -212,6 +212,10 @@ func (s *Store) add(ctx context.Context, step func(context.Context, *query.Queri
 
 // read runs a step on a snapshot.
 func (s *Store) read(ctx context.Context, step func(*query.Queries) error) error {
+	return s.snapshot(ctx, func(tx *sql.Tx) error { return step(query.New(tx)) })
+}
+
+func (s *Store) snapshot(ctx context.Context, step func(*sql.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
@@ -221,7 +225,7 @@ func (s *Store) read(ctx context.Context, step func(*query.Queries) error) error
 	if err != nil {
 		return failed(ctx, err)
 	}
-	err = step(query.New(tx))
+	err = step(tx)
 	if end := tx.Rollback(); err == nil {
 		err = end
 	}

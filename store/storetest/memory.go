@@ -313,7 +313,7 @@ func (m *Memory) Totals(_ context.Context, since time.Time) (settled, held passp
 		for _, c := range m.calls {
 			if c.State == passport.ReservationHeld {
 				held += c.Amount
-			} else if store.Micros(c.EndedAt) >= store.Micros(since) {
+			} else if store.Micros(c.CreatedAt) >= store.Micros(since) {
 				settled += c.Actual
 			}
 			if c.reached && store.Micros(c.CreatedAt) >= store.Micros(since) {

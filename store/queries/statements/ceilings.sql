@@ -14,11 +14,11 @@ DELETE FROM ceiling WHERE id = $1;
 
 -- name: SettledBesidePerson :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND ended_at >= $1 AND created_at >= $1 AND created_at < $2 AND person_month = 0;
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND id >= $3;
 
 -- name: SettledBesideKey :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND ended_at >= $1 AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3;
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND id >= $4;
 
 -- name: HeldBesidePerson :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation

@@ -31,7 +31,7 @@ FROM reservation WHERE state = 'held';
 -- name: EndedTotals :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled,
   CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
-FROM reservation WHERE state <> 'held' AND ended_at >= $1;
+FROM reservation WHERE state <> 'held' AND id >= $2 AND created_at >= $1;
 
 -- name: WrongBalances :many
 SELECT w.* FROM (
