@@ -167,7 +167,9 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 		c.store(ctx)
 		return c.send(rest)
 	}
-	out = bytes.Clone(out)
+	if len(out) > 0 && &out[0] != &whole[0] {
+		out = bytes.Clone(out) // the tap's own, which End may change
+	}
 	rest, usage := tap.End()
 	if !usage.Known && !tap.Seen().Whole {
 		return errNotWhole

@@ -32,7 +32,7 @@ func (a *answer) Event(data []byte) bool {
 	a.text += n
 	a.use.late = a.use.late || n > 0 && a.use.there // what an earlier chunk told is not all, unless this one tells again
 	a.other = a.other || !said && !bytes.Contains(data, nothing)
-	if bytes.Count(data, []byte(`"usage"`)) == bytes.Count(data, []byte(`"usage":null`)) {
+	if !tells(data) {
 		return false // most chunks: not worth a parse
 	}
 	c := chunk{use: usage{beside: a.use.beside}}
@@ -46,6 +46,24 @@ func (a *answer) Event(data []byte) bool {
 	c.use.less = a.use.less || a.use.there && (c.use.prompt < a.use.prompt || c.use.completion < a.use.completion)
 	a.use = c.use
 	return c.choices == 0
+}
+
+var (
+	usageName = []byte(`"usage"`)
+	isNull    = []byte(":null")
+)
+
+// tells says whether an event may have a usage other than null.
+func tells(event []byte) bool {
+	for {
+		i := bytes.Index(event, usageName)
+		if i < 0 {
+			return false
+		}
+		if event = event[i+len(usageName):]; !bytes.HasPrefix(event, isNull) {
+			return true
+		}
+	}
 }
 
 // Whole takes a completion that is not streamed.

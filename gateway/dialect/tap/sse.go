@@ -102,12 +102,11 @@ func (s *splitter) emit(raw []byte, each func(raw, data []byte)) {
 	var data []byte
 	many := false
 	for len(text) > 0 {
-		line := text
-		if i := bytes.IndexAny(text, "\r\n"); i >= 0 {
-			line, text = text[:i], text[i+1:]
-		} else {
-			text = nil
+		line, rest, _ := bytes.Cut(text, []byte{'\n'})
+		if i := bytes.IndexByte(line, '\r'); i >= 0 {
+			line, rest = line[:i], text[i+1:]
 		}
+		text = rest
 		value, ok := dataOf(line)
 		if !ok {
 			continue
@@ -130,12 +129,14 @@ func (s *splitter) emit(raw []byte, each func(raw, data []byte)) {
 
 // dataOf is the value of a data line: what follows the colon, without one space.
 func dataOf(line []byte) ([]byte, bool) {
-	name, value, _ := bytes.Cut(line, []byte(":"))
-	if string(name) != "data" {
+	value, ok := bytes.CutPrefix(line, []byte("data"))
+	switch {
+	case !ok:
 		return nil, false
-	}
-	if value == nil {
+	case len(value) == 0:
 		return []byte{}, true
+	default:
+		value, ok = bytes.CutPrefix(value, []byte(":"))
+		return bytes.TrimPrefix(value, []byte(" ")), ok
 	}
-	return bytes.TrimPrefix(value, []byte(" ")), true
 }
