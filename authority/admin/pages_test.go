@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/devrelopers/aipassport/authority/admin"
 	"github.com/devrelopers/aipassport/guard/vault"
@@ -334,14 +335,19 @@ func TestPagesHaveNoDeadLinks(t *testing.T) {
 	w.add("p", passport.GrantPaused, passport.Balance{Cap: 5e6})
 	w.add("w", passport.GrantPending, passport.Balance{})
 	w.keys = []vault.Entry{{Credential: passport.Credential{ID: "cr0", Provider: passport.OpenAI, Label: "personal"}}}
-	for _, from := range []string{"/", "/keys", "/grants/a", "/grants/p", "/grants/w", "/grants/a/revoke", "/grants/p/resume", "/keys/cr0/remove"} {
+	w.sdk = []passport.SDKKey{{ID: "k0", Grant: "a", Name: "laptop", ExpiresAt: w.now.Add(time.Hour)}}
+	for _, from := range []string{"/", "/keys", "/grants/a", "/grants/p", "/grants/w", "/grants/a/revoke", "/grants/a/keys/k0/revoke", "/grants/p/resume", "/keys/cr0/remove"} {
 		page := w.get(from).Body.String()
 		for _, m := range regexp.MustCompile(`(href|action)="(/[^"]*)"`).FindAllStringSubmatch(page, -1) {
 			if strings.HasPrefix(m[2], "/static/") || strings.HasPrefix(m[2], "/consent/") || m[2] == "/logout" {
 				continue
 			}
 			method := map[string]string{"href": "GET", "action": "POST"}[m[1]]
-			if _, pattern := w.mux.Handler(httptest.NewRequest(method, m[2], nil)); pattern == "" {
+			path, place, _ := strings.Cut(m[2], "#") // a browser keeps the place to itself
+			if place != "" && !strings.Contains(page, `id="`+place+`"`) {
+				t.Errorf("%s leads to %s, a place that is not there", from, m[2])
+			}
+			if _, pattern := w.mux.Handler(httptest.NewRequest(method, path, nil)); pattern == "" {
 				t.Errorf("%s leads to %s %s, which is nowhere", from, method, m[2])
 			}
 		}
