@@ -6,7 +6,4 @@ var gaps = []gap{
 		why: "the AI SDK does not read `x-should-retry`: it asks for a spent call twice more, and pays nothing for it. Set `maxRetries: 0` to spare the wait"},
 	{clients: "ai-anthropic", targets: "google", features: "structured",
 		why: "for models that it does not know the AI SDK asks Anthropic's surface for one call, at most, of a tool that it makes up; Google's models cannot be told that, and it is refused"},
-	{features: "models", why: "not built yet"},
-	{features: "image-generation", why: "not built yet"},
-	{targets: "google", clients: "openai-go openai-js ai-openai ai-compatible", features: "embeddings", why: "not built yet"},
 }

@@ -29,6 +29,7 @@ type Price struct{ Input, Output int64 }
 var prices = map[string]Price{
 	"gpt-4o":                 {2_500_000, 10_000_000},
 	"text-embedding-3-small": {20_000, 0},
+	"gpt-image-1":            {5_000_000, 40_000_000},
 	"gpt-image-1-mini":       {2_000_000, 8_000_000},
 	"gpt-4o-transcribe":      {6_000_000, 10_000_000}, // of sound
 	"tts-1":                  {15_000_000, 0},         // for a million characters
