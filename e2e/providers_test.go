@@ -315,3 +315,72 @@ func TestUnknownProvidersAreNotListed(t *testing.T) {
 		t.Errorf("got %s", a)
 	}
 }
+
+// TestAProviderOfThePage: it holds at once; its price can be changed; removed, it is refused by name; and a key that was put in for it is
+// never shown to a later one of the same name.
+func TestAProviderOfThePage(t *testing.T) {
+	for _, engine := range []string{"memory of one broker", "after a restart"} {
+		t.Run(engine, func(t *testing.T) {
+			first, second := startCompatible(t), startCompatible(t)
+			b := start(t, nil)
+			b.keepSecret(mistralKey)
+			p := b.setUp()
+			add := func(at *compatible) {
+				t.Helper()
+				p.open("/providers")
+				p.submit("/providers", url.Values{"preset": {"other"}, "name": {"lab"}, "title": {"The lab"}, "base": {at.URL + "/v1"}, "local": {"yes"}, "models": {"small 2 30"}})
+				if p.page.status != 200 || p.path != "/providers/lab" {
+					t.Fatalf("at %s: %s", p.path, p.page)
+				}
+			}
+			add(first)
+			p.open("/keys")
+			p.submit("/keys", url.Values{"provider": {"lab"}, "label": {"mine"}, "key": {mistralKey}})
+			if got, _ := first.last(t); p.page.status != 200 || got.path != "/v1/models" || got.header.Get("Authorization") != "Bearer "+mistralKey {
+				t.Fatalf("the key was shown as %+v: %s", got, p.page)
+			}
+			a := b.ask(scope("lab", "small", 100, 100))
+			p.open("/consent/" + a.id)
+			if u, _ := url.Parse(first.URL); !strings.Contains(string(p.page.body), "The lab ("+u.Host+")") {
+				t.Error("the consent page does not say where prompts go")
+			}
+			b.approve(a.id, `{"expiresInSeconds":3600}`)
+			g := grant{a, b.token(a)}
+			call := func() answer { return b.send("POST", "/v1/chat/completions", say("small"), bearer(g.token)) }
+			if x := call(); x.status != 200 || x.header.Get("Aipassport-Cost-Micro-Usd") != "500" {
+				t.Fatalf("got %s, cost %s", x, x.header.Get("Aipassport-Cost-Micro-Usd"))
+			}
+			p.limit("lab", "0")
+			if x := call(); x.status != 429 {
+				t.Errorf("above its monthly limit: %s", x)
+			}
+			p.limit("lab", "")
+			p.open("/providers/lab")
+			p.submit("/providers/lab", url.Values{"models": {"small 4 30"}})
+			if x := call(); x.header.Get("Aipassport-Cost-Micro-Usd") != "700" {
+				t.Errorf("at another price: %s, cost %s", x, x.header.Get("Aipassport-Cost-Micro-Usd"))
+			}
+			p.open("/providers/lab")
+			p.submit("/providers/lab/models", nil)
+			if text := string(p.page.body); !strings.Contains(text, "vendor/dear:free 1.50 2.00 context=1000") || strings.Contains(text, "bad name") || strings.Contains(text, "auto 1") {
+				t.Errorf("the models: %s", p.page)
+			}
+
+			p.open("/providers/lab/remove")
+			p.submit("/providers/lab/remove", nil)
+			_, before := first.last(t)
+			x := call()
+			if _, after := first.last(t); x.status != 502 || !strings.Contains(x.str("error.message"), "removed") || after != before {
+				t.Errorf("after it was removed: %s", x)
+			}
+			add(second)
+			if engine == "after a restart" {
+				b.kill()
+				b.run()
+			}
+			if x = call(); x.status != 502 || len(second.calls) != 0 {
+				t.Errorf("a later one of its name: %s, %+v", x, second.calls)
+			}
+		})
+	}
+}

@@ -121,6 +121,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /providers":               a.AddProvider,
 		"GET /providers/{name}":         a.Provider,
 		"POST /providers/{name}":        a.ChangeProvider,
+		"POST /providers/{name}/models": a.ListModels,
 		"GET /providers/{name}/remove":  a.AskRemoveProvider,
 		"POST /providers/{name}/remove": a.RemoveProvider,
 		"GET /limits":                   a.Limits,

@@ -182,7 +182,7 @@ func newWorld(t *testing.T) *world {
 	}
 	n := 0
 	w.roster, err = roster.New(t.Context(), roster.Config{Store: storetest.NewMemory(), Own: func(*url.URL) error { return nil }, Now: func() time.Time { return w.now },
-		NewID: func() string { n++; return fmt.Sprint("ev", n) }, OnChange: func([]passport.Compatible) {}})
+		NewID: func() string { n++; return fmt.Sprint("ev", n) }, Keys: func(context.Context) error { return nil }, OnChange: func([]passport.Compatible) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func (a *Admin) AddProvider(w http.ResponseWriter, r *http.Request) {
 	a.cfg.Pages.Redirect(w, r, providerPath(c.Name))
 }
 
-// ChangeProvider answers POST /providers/{name}: it keeps what was typed, or asks the provider for its models.
+// ChangeProvider answers POST /providers/{name}.
 func (a *Admin) ChangeProvider(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.act(w, r)
 	if !ok {
@@ -178,10 +178,6 @@ func (a *Admin) ChangeProvider(w http.ResponseWriter, r *http.Request) {
 	f, err := a.stored(r)
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
-		return
-	}
-	if r.PostForm.Get("do") == "models" {
-		a.listModels(w, r, v, f)
 		return
 	}
 	r.PostForm.Set("name", f.Name) // neither can be changed
@@ -204,7 +200,17 @@ func (a *Admin) ChangeProvider(w http.ResponseWriter, r *http.Request) {
 	a.cfg.Pages.Redirect(w, r, f.Path)
 }
 
-func (a *Admin) listModels(w http.ResponseWriter, r *http.Request, v web.Visitor, f providerForm) {
+// ListModels answers POST /providers/{name}/models: it asks the provider which models the key can reach, and shows them.
+func (a *Admin) ListModels(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.act(w, r)
+	if !ok {
+		return
+	}
+	f, err := a.stored(r)
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
 	found, err := a.cfg.Discover(r.Context(), passport.Provider(f.Name))
 	if err != nil && problem.KindOf(err) == problem.Internal {
 		a.cfg.Pages.Error(w, r, v, err)

@@ -30,7 +30,7 @@ func TestProvidersAreAddedChangedAndRemoved(t *testing.T) {
 	}
 
 	// Changed by version: a page that is out of date changes nothing.
-	change := url.Values{"do": {"keep"}, "version": {"1"}, "base": {"https://api.mistral.ai/v2"}, "title": {"Le Chat"}, "models": {"small 1 2"}}
+	change := url.Values{"version": {"1"}, "base": {"https://api.mistral.ai/v2"}, "title": {"Le Chat"}, "models": {"small 1 2"}}
 	says(t, w.after("/providers/mistral", change), "Kept.", "Le Chat", "https://api.mistral.ai/v2")
 	if rec := w.post("/providers/mistral", change); rec.Code != 422 || !strings.Contains(rec.Body.String(), "has changed meanwhile") {
 		t.Errorf("an old page: %d", rec.Code)
@@ -80,13 +80,13 @@ func TestModelsAreListedAndNothingIsTakenOver(t *testing.T) {
 	w := newWorld(t)
 	w.after("/providers", url.Values{"preset": {"ollama"}, "name": {"home"}, "local": {"yes"}})
 	w.found = []admin.Found{{Model: "small", Priced: true}, {Model: "a/dear", Propose: "a/dear 1.50 2.00 context=1000"}, {Model: "<b>x"}}
-	page := w.post("/providers/home", url.Values{"do": {"models"}}).Body.String()
+	page := w.post("/providers/home/models", nil).Body.String()
 	says(t, page, "a/dear 1.50 2.00 context=1000", "Known", "calls are refused", "&lt;b&gt;x")
 	if e, _ := w.roster.Find("home"); len(e.Tariffs) != 0 || e.Version != 1 {
 		t.Errorf("taken over: %+v", e)
 	}
 	w.found, w.test = nil, problem.New(problem.UpstreamFailed, "the provider could not be reached")
-	if rec := w.post("/providers/home", url.Values{"do": {"models"}}); rec.Code != 422 || !strings.Contains(rec.Body.String(), "could not be reached") {
+	if rec := w.post("/providers/home/models", nil); rec.Code != 422 || !strings.Contains(rec.Body.String(), "could not be reached") {
 		t.Errorf("a failure is not told: %d", rec.Code)
 	}
 }

@@ -25,7 +25,7 @@ func (b *broker) openRoster(ctx context.Context) error {
 		tariff = sandboxTariff(tariff)
 	}
 	b.prices = meter.NewBook(tariff)
-	b.roster, err = roster.New(ctx, roster.Config{Store: b.store, File: b.cfg.added, Own: b.own, Now: now, NewID: newID, OnChange: b.prices.Added})
+	b.roster, err = roster.New(ctx, roster.Config{Store: b.store, File: b.cfg.added, Own: b.own, Now: now, NewID: newID, Keys: b.reloadKeys, OnChange: b.prices.Added})
 	if err != nil {
 		return fmt.Errorf("AIPASSPORT_PROVIDERS_FILE: %w", err)
 	}
@@ -33,6 +33,14 @@ func (b *broker) openRoster(ctx context.Context) error {
 		b.log.Info("provider", "name", string(e.Name), "host", e.URL.Host, "of_file", e.FromFile, "priced_by_owner", len(e.Tariffs))
 	}
 	return nil
+}
+
+// reloadKeys takes over which provider keys there are. At the start the vault comes after the roster, and reads them anew.
+func (b *broker) reloadKeys(ctx context.Context) error {
+	if b.vault == nil {
+		return nil
+	}
+	return b.vault.Reload(ctx)
 }
 
 // own says that an address is this broker.

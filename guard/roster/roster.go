@@ -36,6 +36,9 @@ type Config struct {
 	Own   func(u *url.URL) error // says that u is the broker itself, where calls would go round in circles
 	Now   func() time.Time
 	NewID func() string
+	// Keys brings along what is in memory of the keys, after the providers were read and before they can be found: the keys of one that
+	// was removed are gone with it, and must not be shown to another of its name.
+	Keys func(ctx context.Context) error
 	// OnChange is told what there is now, before anybody can find it: at New, and whenever it changes. It is not called twice at once.
 	OnChange func([]passport.Compatible)
 }
@@ -61,7 +64,7 @@ type Roster struct {
 // New checks the file's providers and reads what is stored. Error: Invalid, with the provider in its text, if one of the file cannot be.
 // One that is stored and cannot be any more, because the broker has moved to its address, is left out.
 func New(ctx context.Context, cfg Config) (*Roster, error) {
-	if cfg.Store == nil || cfg.Own == nil || cfg.Now == nil || cfg.NewID == nil || cfg.OnChange == nil {
+	if cfg.Store == nil || cfg.Own == nil || cfg.Now == nil || cfg.NewID == nil || cfg.Keys == nil || cfg.OnChange == nil {
 		panic("roster: a part of Config is missing")
 	}
 	r := &Roster{cfg: cfg}
@@ -101,6 +104,9 @@ func (r *Roster) Reload(ctx context.Context) error {
 	stored, err := r.cfg.Store.Compatibles(ctx)
 	if err != nil {
 		return fmt.Errorf("read the added providers: %w", err)
+	}
+	if err := r.cfg.Keys(ctx); err != nil {
+		return err
 	}
 	entries := map[passport.Provider]Entry{}
 	for _, c := range stored {
