@@ -34,6 +34,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer b.close()
+	cfg.place().makeRoom()
 	log.Info("listening", "addr", b.listener.Addr().String(), "url", b.public.String(), "version", version, "data", cfg.place().String(), "tariff", b.prices.Now().Version())
 	if link, ok := b.identity.SetupLink(); ok {
 		fmt.Fprintf(os.Stderr, "\nNobody owns this broker yet. Open this link once to become its owner:\n\n  %s\n\n", link)

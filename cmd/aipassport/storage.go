@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/identity"
@@ -74,6 +75,17 @@ func (p place) lock() (*os.File, error) {
 		return nil, err
 	}
 	return lockData(p.data)
+}
+
+// syncing is how many more threads run Go code than there are processors. While SQLite's writer waits for the disk, Go's scheduler keeps a
+// place for it for up to 10 ms before it lends it to others: on two processors half of the broker would stand still with every commit.
+const syncing = 2
+
+// makeRoom makes those places, unless GOMAXPROCS says how many there are to be.
+func (p place) makeRoom() {
+	if !p.inPostgres() && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + syncing)
+	}
 }
 
 // open opens the store. The error is one line that names the setting, and has no password.
