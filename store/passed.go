@@ -83,6 +83,37 @@ func TellPassed(ctx context.Context, q *query.Queries, id passport.ReservationID
 	return b, nil
 }
 
+// Spent says whether what is settled leaves of a balance less than the least that a call could hold, though not nothing: that is Passed's.
+func Spent(b passport.Balance, least passport.Money) bool {
+	return b.Cap > 0 && b.Settled < b.Cap && b.Cap-b.Settled < least
+}
+
+// SpentEvent tells that what is left of a grant pays for no call.
+func SpentEvent(g passport.GrantID, b passport.Balance, at time.Time) passport.Event {
+	return passport.Event{ID: passport.EventID(fmt.Sprintf("%s:%s:%d:%d", g, passport.GrantSpent, b.Cap, b.Settled)), Kind: passport.GrantSpent, At: at, Actor: "broker",
+		Grant: g, Note: fmt.Sprintf("%s of %s is left, which pays for no call", b.Cap-b.Settled, b.Cap)}
+}
+
+// TellSpent is the step of meter.Ledger. 80 % says nothing any more beside it.
+func TellSpent(ctx context.Context, q *query.Queries, g passport.GrantID, least passport.Money, at time.Time) error {
+	row, err := q.TotalBudget(ctx, string(g))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b := balanceOf(row)
+	if !Spent(b, least) {
+		return nil
+	}
+	ev := SpentEvent(g, b, at)
+	if _, err := q.Tell(ctx, query.TellParams{Subject: string(g), Kind: string(passport.GrantNearCap)}); err != nil {
+		return err
+	}
+	return tellOnce(ctx, q, string(g), false, ev)
+}
+
 // tellOnce writes an event if its subject was not told of it before. A quiet one is only noted.
 func tellOnce(ctx context.Context, q *query.Queries, subject string, quiet bool, ev passport.Event) error {
 	n, err := q.Tell(ctx, query.TellParams{Subject: subject, Kind: string(ev.Kind)})

@@ -187,6 +187,7 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 			n := b.board.End(g, problem.New(problem.GrantPaused, "the grant was frozen: a bill was above its worst case"))
 			b.log.Error("a provider billed above the worst case of a call: the grant is frozen", "grant", string(g), "cut", n)
 		},
+		OnTellError: func(err error) { b.log.Warn("an app that has no money left was not told of", "error", err.Error()) },
 		OnSettleError: func(err error) {
 			b.log.Error("a settle was lost: its hold is charged in full at the next start", "error", err.Error())
 		},

@@ -88,6 +88,7 @@ func open(t testing.TB, change ...func(*meter.Config, *passport.Detail)) *desk {
 		NewID:         func() string { return fmt.Sprintf("r%06d", ids.Add(1)) },
 		OnFreeze:      func(g passport.GrantID) { d.mu.Lock(); d.frozen = append(d.frozen, g); d.mu.Unlock() },
 		OnSettleError: func(err error) { d.mu.Lock(); d.errs = append(d.errs, err); d.mu.Unlock() },
+		OnTellError:   func(err error) { d.mu.Lock(); d.errs = append(d.errs, err); d.mu.Unlock() },
 	}
 	detail := passport.Detail{Provider: passport.OpenAI, Capabilities: []passport.Capability{passport.Chat},
 		MaxBudgetCents: passport.LimitOf(100), MaxRequests: passport.LimitOf(1_000_000), RateLimit: passport.LimitOf(passport.MaxRate)}

@@ -26,6 +26,10 @@ type Ledger interface {
 	// An actual above the hold is recorded whole and pauses the grant, with an event, in the same transaction.
 	Settle(ctx context.Context, s passport.Settlement) error
 
+	// TellSpent tells, once until the grant's cap is changed, that a grant is spent: what its settled calls leave of its cap is less than
+	// least, which is above nothing. Else it does nothing. Asking again is safe. What is held counts as left: it may come back.
+	TellSpent(ctx context.Context, g passport.GrantID, least passport.Money, at time.Time) error
+
 	// ChargeOrphans charges every hold that is still open in full, with an event each. For the start, before listening.
 	ChargeOrphans(ctx context.Context, at time.Time) (calls int, sum passport.Money, err error)
 }

@@ -31,6 +31,7 @@ type Config struct {
 	CutCostsHold  bool                   // a stream that was cut is charged its hold, whatever was seen of it
 	OnFreeze      func(passport.GrantID) // a bill above its hold was recorded, which pauses the grant; may be nil
 	OnSettleError func(error)            // the ledger did not take what a call cost: its hold stays, to be charged in full; may be nil
+	OnTellError   func(error)            // the ledger did not tell that a grant is spent: the next refusal tries again; may be nil
 }
 
 // Meter holds money for calls and settles it. It is safe for use by several goroutines.
@@ -39,8 +40,9 @@ type Meter struct {
 
 	// mu guards what follows. It is not held over I/O.
 	mu     sync.Mutex
-	open   map[passport.GrantID]int // reservations that are not settled
-	total  int                      // the sum of open
+	open   map[passport.GrantID]int       // reservations that are not settled
+	spent  map[passport.GrantID]time.Time // when a grant that is refused was looked at last; at most spentSize
+	total  int                            // the sum of open
 	closed bool
 	idle   chan struct{} // closed when closed is set and total is 0
 }
@@ -59,10 +61,13 @@ func New(c Config) (*Meter, error) {
 	if c.OnSettleError == nil {
 		c.OnSettleError = func(error) {}
 	}
+	if c.OnTellError == nil {
+		c.OnTellError = func(error) {}
+	}
 	if c.Rates == nil {
 		c.Rates = NewMemoryRates(c.Now)
 	}
-	return &Meter{c: c, open: map[passport.GrantID]int{}, idle: make(chan struct{})}, nil
+	return &Meter{c: c, open: map[passport.GrantID]int{}, spent: map[passport.GrantID]time.Time{}, idle: make(chan struct{})}, nil
 }
 
 // Reserve holds the worst case of a call, on a detail of a grant, before anything of the call may leave: durable on nil.
@@ -111,6 +116,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 		err = m.refused(ctx, h, err)
 		m.c.Rates.GiveBack(at)
 		m.leave(g.ID)
+		m.tellSpent(ctx, g, err)
 		return nil, err
 	}
 	if least < wish {

@@ -19,6 +19,9 @@ func (generous) Hold(_ context.Context, h passport.Hold) (passport.Held, error) 
 	return passport.Held{Amount: h.Amount}, nil
 }
 func (generous) Settle(context.Context, passport.Settlement) error { return nil }
+func (generous) TellSpent(context.Context, passport.GrantID, passport.Money, time.Time) error {
+	return nil
+}
 func (generous) ChargeOrphans(context.Context, time.Time) (int, passport.Money, error) {
 	return 0, 0, nil
 }

@@ -86,6 +86,12 @@ func (s *Store) settled(ctx context.Context) {
 	_ = s.do(ctx, &job{done: make(chan error, 1)})
 }
 
+// TellSpent implements meter.Ledger. Behind the batches that have counted, and not beside a change of the cap.
+func (s *Store) TellSpent(ctx context.Context, g passport.GrantID, least passport.Money, at time.Time) error {
+	s.settled(ctx)
+	return s.change(ctx, budgets(g), func(ctx context.Context, q *query.Queries) error { return store.TellSpent(ctx, q, g, least, at) })
+}
+
 const sqlEnded = `SELECT DISTINCT r.owner FROM reservation r LEFT JOIN instance i ON i.id = r.owner
 	WHERE r.state = 'held' AND (r.owner = $1 OR i.id IS NULL OR i.lease_until = '-infinity')`
 

@@ -34,6 +34,11 @@ func (s *Store) Settle(ctx context.Context, z passport.Settlement) error {
 	return nil
 }
 
+// TellSpent implements meter.Ledger.
+func (s *Store) TellSpent(ctx context.Context, g passport.GrantID, least passport.Money, at time.Time) error {
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.TellSpent(ctx, q, g, least, at) })
+}
+
 // ChargeOrphans implements meter.Ledger.
 func (s *Store) ChargeOrphans(ctx context.Context, at time.Time) (calls int, sum passport.Money, err error) {
 	err = s.change(ctx, func(ctx context.Context, q *query.Queries) (err error) {

@@ -51,6 +51,17 @@ func (m *Memory) passed(c *call, at time.Time) {
 	}
 }
 
+// TellSpent implements meter.Ledger.
+func (m *Memory) TellSpent(_ context.Context, g passport.GrantID, least passport.Money, at time.Time) error {
+	return m.do("TellSpent", func() error {
+		if a := m.accounts[g]; a != nil && store.Spent(a.total, least) {
+			m.told[told{string(g), passport.GrantNearCap}] = true
+			m.tellOnce(string(g), false, store.SpentEvent(g, a.total, stored(at)))
+		}
+		return nil
+	})
+}
+
 // EventsOf implements authority.History.
 func (m *Memory) EventsOf(_ context.Context, g passport.GrantID, limit int) (out []passport.Event, err error) {
 	err = m.do("EventsOf", func() error {

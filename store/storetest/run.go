@@ -67,6 +67,7 @@ func Run(t *testing.T, open Open) {
 		{"answers are kept where the owner allows it", testAnswers},
 		{"a mark that is passed is told once", testPassed},
 		{"calls that are used up are told", testPassedCalls},
+		{"a grant whose rest pays for no call is spent", testTellSpent},
 		{"a mark is not passed by nothing", testPassedByNothing},
 		{"a mark is passed by orphans and by a breach", testPassedUnseen},
 		{"a ceiling that is passed is told once a month", testPassedCeiling},

@@ -106,6 +106,42 @@ func testPassedCalls(_ *testing.T, b *bench) {
 	b.equal(b.marks(g.ID), kinds(passport.GrantNearCalls, passport.GrantCallsSpent))
 }
 
+// testTellSpent: what is left pays for no call. Told once, not while money that is held may come back, and again after another cap.
+func testTellSpent(_ *testing.T, b *bench) {
+	tell := func(g passport.GrantID, least passport.Money) {
+		b.t.Helper()
+		b.ok(b.s.TellSpent(ctx(), g, least, Epoch().Add(time.Hour)))
+	}
+	g := b.active(Detail(1, 1000))
+	h := b.hold(g.ID, 9950)
+	tell(g.ID, 100) // held is not spent
+	b.settle(settlement(h, 7000))
+	tell(g.ID, 3000)
+	tell("nobody", 100)
+	b.equal(b.marks(g.ID), kinds())
+	tell(g.ID, 3001)
+	tell(g.ID, 3001)
+	b.equal(b.marks(g.ID), kinds(passport.GrantSpent))
+	told, err := b.s.EventsOf(ctx(), g.ID, 1)
+	b.ok(err)
+	b.equal([]any{told[0].Actor, told[0].Note, told[0].At}, []any{"broker", "$0.003 of $0.01 is left, which pays for no call", Epoch().Add(time.Hour)})
+	b.spend(g.ID, 1000, 1000) // 80 % says nothing any more, and neither does all
+	b.spend(g.ID, 2000, 2000)
+	tell(g.ID, passport.MaxMoney)
+	b.equal(b.marks(g.ID), kinds(passport.GrantSpent))
+
+	g = b.change(g, func(g *passport.Grant) { g.Details = []passport.Detail{Detail(2, 1000)} })
+	tell(g.ID, 10_000)
+	b.equal(b.marks(g.ID), kinds(passport.GrantSpent))
+	tell(g.ID, 10_001)
+	b.equal(b.marks(g.ID), kinds(passport.GrantSpent, passport.GrantSpent))
+
+	nothing := b.active(Detail(0, 1000)) // a cap of nothing is not spent
+	tell(nothing.ID, 1)
+	b.equal(b.marks(nothing.ID), kinds())
+	b.sound()
+}
+
 // testPassedByNothing: a settlement that comes again changes nothing, so it tells nothing, whatever is in flight meanwhile.
 func testPassedByNothing(_ *testing.T, b *bench) {
 	g := b.active(Detail(1000, 2))
