@@ -2,42 +2,70 @@ package e2e_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/devrelopers/aipassport/internal/fakeprovider"
+	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/testutil"
 )
 
 const failpoint = "AIPASSPORT_FAILPOINT"
 
+// mortal is the broker with failpoints, built beside the one under test.
+var mortal = sync.OnceValues(func() (string, error) {
+	name := binary + "-mortal"
+	build := exec.Command("go", "build", "-tags", "failpoint", "-o", name, "github.com/devrelopers/aipassport/cmd/aipassport")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the broker with failpoints: %w\n%s", err, out)
+	}
+	return name, nil
+})
+
 // TestThreat03KilledAtEveryCommit kills the broker before and after every commit of a story, one at a time, and starts it
 // again: what was answered is there, what the provider billed is covered, the ledger adds up.
 func TestThreat03KilledAtEveryCommit(t *testing.T) {
-	mortal := filepath.Join(t.TempDir(), "aipassport")
-	build := exec.Command("go", "build", "-tags", "failpoint", "-o", mortal, "github.com/devrelopers/aipassport/cmd/aipassport")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the broker with failpoints: %v\n%s", err, out)
-	}
+	everyPlace(t, 1, func(t *testing.T, n int) bool { return dieAt(t, n, nil) })
+}
+
+// TestThreat03KilledAtEveryCommitOnPostgres is the same there. What was held at its death is charged when its lease has lapsed, so some die
+// side by side.
+func TestThreat03KilledAtEveryCommitOnPostgres(t *testing.T) {
+	server := pgtest.New(t)
+	everyPlace(t, 12, func(t *testing.T, n int) bool {
+		t.Parallel()
+		return dieAt(t, n, env{"AIPASSPORT_DATABASE_URL": server.Database(t)})
+	})
+}
+
+// everyPlace dies at each place of the story, some at a time, until it lives to the end.
+func everyPlace(t *testing.T, together int, die func(t *testing.T, n int) (over bool)) {
 	const most = 200 // places to die; the story has fewer
-	for n := 1; ; n++ {
-		if n > most {
+	var places atomic.Int64
+	for first := 1; places.Load() == 0; first += together {
+		if first > most {
 			t.Fatalf("the story is not over after %d places to die", most)
 		}
-		over := false
-		t.Run(strconv.Itoa(n), func(t *testing.T) { over = dieAt(t, mortal, n) })
-		if over {
-			if n < 20 {
-				t.Errorf("the story had %d places to die only: are there failpoints in it?", n-1)
+		t.Run(fmt.Sprint("from ", first), func(t *testing.T) {
+			for n := first; n < first+together; n++ {
+				t.Run(strconv.Itoa(n), func(t *testing.T) {
+					if die(t, n) {
+						places.CompareAndSwap(0, int64(n-1))
+					}
+				})
 			}
-			t.Logf("%d places to die", n-1)
-			return
-		}
+		})
 	}
+	if places.Load() < 20 {
+		t.Errorf("the story had %d places to die only: are there failpoints in it?", places.Load())
+	}
+	t.Logf("%d places to die", places.Load())
 }
 
 // told is what the broker has answered, up to its end.
@@ -49,9 +77,13 @@ type told struct {
 }
 
 // dieAt tells the story to a broker that dies at a place in it. Over: it lived to its end.
-func dieAt(t *testing.T, mortal string, n int) (over bool) {
-	b := prepare(t, testutil.Provider(t, providerKeys), nil)
-	b.binary, b.env[failpoint] = mortal, strconv.Itoa(n)
+func dieAt(t *testing.T, n int, e env) (over bool) {
+	name, err := mortal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := prepare(t, testutil.Provider(t, providerKeys), e)
+	b.binary, b.env[failpoint] = name, strconv.Itoa(n)
 	var s told
 	if b.begin() {
 		over = b.story(&s)
@@ -64,12 +96,14 @@ func dieAt(t *testing.T, mortal string, n int) (over bool) {
 	b.env[failpoint] = ""
 	b.run()
 	b.verify()
+	if e == nil && s.id != "" && b.standing(s.id).ReservedMicroUsd != 0 {
+		t.Error("money is held after the start")
+	}
 	if s.id == "" {
 		return over
 	}
-	st := b.standing(s.id)
-	billed := b.fake.Billed()
-	if st.ReservedMicroUsd != 0 || st.SettledMicroUsd < billed || st.SettledMicroUsd > 1_000_000 {
+	st, billed := b.settled(s.id), b.fake.Billed()
+	if st.SettledMicroUsd < billed || st.SettledMicroUsd > 1_000_000 {
 		t.Errorf("the provider billed %d, cap 1000000, now %+v", billed, st)
 	}
 	if sent := len(b.fake.Requests()); st.UsageCount < int64(sent) || sent < s.calls {

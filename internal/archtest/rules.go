@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 
 	"store":            {"internal/problem", "passport", "store/query"},
 	"store/migrations": {},
-	"store/postgres":   {"internal/problem", "passport", "store", "store/migrations", "store/query", "store/rates"},
+	"store/postgres":   {"internal/failpoint", "internal/problem", "passport", "store", "store/migrations", "store/query", "store/rates"},
 	"store/query":      {},
 	"store/rates":      {"internal/problem", "passport"},
 	"store/valkey":     {"store/rates"},

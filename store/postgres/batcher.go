@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/devrelopers/aipassport/internal/failpoint"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -311,10 +312,16 @@ func (b *batcher) attempt(bt *batch, retry bool) error {
 		return nil
 	}
 	return b.line.do(b.stop, attemptTime, func(ctx context.Context, conn *pgx.Conn) error {
+		run := bt.run
 		if bt.keyed() {
-			return bt.runKeyed(ctx, conn, b.lease.id, b.lease.epoch.Load(), retry)
+			run = func(ctx context.Context, _ querier, owner string, epoch int64, retry bool) error {
+				return bt.runKeyed(ctx, conn, owner, epoch, retry)
+			}
 		}
-		return bt.run(ctx, conn, b.lease.id, b.lease.epoch.Load(), retry)
+		failpoint.Here() // then nothing of it is in the database
+		err := run(ctx, conn, b.lease.id, b.lease.epoch.Load(), retry)
+		failpoint.Here() // then all of it is, and nobody knows
+		return err
 	})
 }
 

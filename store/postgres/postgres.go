@@ -25,6 +25,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"github.com/devrelopers/aipassport/internal/failpoint"
 	"github.com/devrelopers/aipassport/store/migrations"
 	"github.com/devrelopers/aipassport/store/query"
 )
@@ -227,12 +228,14 @@ func (s *Store) attempt(ctx context.Context, locks func(context.Context, *sql.Tx
 	if err := step(ctx, query.New(tx)); err != nil {
 		return err
 	}
+	failpoint.Here() // then nothing of it is in the database
 	if err := tx.Commit(); err != nil {
 		if again(err) {
 			return err
 		}
 		return unknown(err)
 	}
+	failpoint.Here() // then all of it is, and nobody knows
 	return nil
 }
 
