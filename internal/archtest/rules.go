@@ -138,7 +138,7 @@ var names = map[string][]string{
 	"net/http.Transport":             {"bench", "gateway/upstream", "webhook"},
 	"net/http.NewRequest":            {"bench", "gateway/upstream", "cmd/*"},
 	"net/http.NewRequestWithContext": {"e2e/sdk", "gateway/upstream", "cmd/*", "webhook"},
-	"net.Dial":                       {},
+	"net.Dial":                       {"internal/pgtest"},
 	"net.DialTimeout":                {},
 	"net.Dialer":                     {"bench", "gateway/upstream", "webhook"},
 }

@@ -93,7 +93,14 @@ var image = sync.OnceValues(func() (_ []byte, err error) {
 	return d.files[database].now, err
 })
 
-func (a *account) open(ctx context.Context, s *sqlite.Store) error {
+// opener is what a grant is opened in.
+type opener interface {
+	AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
+	ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
+	AddToken(ctx context.Context, t passport.Token, ev passport.Event) error
+}
+
+func (a *account) open(ctx context.Context, s opener) error {
 	details := a.terms[0].details()
 	g := passport.Grant{ID: a.grant, RequestID: "rq", Version: 1, State: passport.GrantPending, AppName: "a", Asked: details,
 		Details: details, CreatedAt: epoch, ExpiresAt: a.ends}

@@ -60,9 +60,9 @@ func withLease(o postgres.Options, d time.Duration) postgres.Options {
 // when it is back lowers the charge, once.
 func TestAPeerChargesTheDead(t *testing.T) {
 	url := pgtest.Database(t)
-	way := lineTo(t, url)
+	way := pgtest.LineTo(t, url)
 	const lease = 1200 * time.Millisecond
-	dead, peer := open(t, withLease(options(way.url), lease)), open(t, withLease(options(url), lease))
+	dead, peer := open(t, withLease(options(way.URL), lease)), open(t, withLease(options(url), lease))
 	active(t, peer, "g", 1, 1000)
 	var holds []passport.Hold
 	for i := range 4 {
@@ -75,7 +75,7 @@ func TestAPeerChargesTheDead(t *testing.T) {
 	}
 	total(t, dead, "g") // it is written
 
-	way.set(true)
+	way.Set(true)
 	if err := dead.Settle(t.Context(), settlement(holds[1], 200)); err != nil { // it waits
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestAPeerChargesTheDead(t *testing.T) {
 		t.Errorf("got %v, want nothing held by an instance that nobody hears", err)
 	}
 
-	way.set(false)
+	way.Set(false)
 	await(t, url, `SELECT actual = 200 FROM reservation WHERE id = 'dead1'`)
 	same := settlement(holds[2], 1000) // what it was charged already
 	for _, s := range []passport.Settlement{same, settlement(holds[3], 300), settlement(holds[3], 50), settlement(holds[1], 1)} {
@@ -146,11 +146,11 @@ func TestTheFence(t *testing.T) {
 // The answer to a batch is lost after it was committed: it is asked for again, and given once.
 func TestALostAnswerIsAskedForAgain(t *testing.T) {
 	url := pgtest.Database(t)
-	way := lineTo(t, url)
-	s := open(t, withLease(options(way.url), time.Hour))
+	way := pgtest.LineTo(t, url)
+	s := open(t, withLease(options(way.URL), time.Hour))
 	active(t, s, "g", 1, 10)
 	hold(t, s, ask("g", "r1", 100))
-	way.deaf.Store(true)
+	way.Deaf.Store(true)
 	got := make(chan error, 1)
 	go func() {
 		held, err := s.Hold(t.Context(), ask("g", "r2", 200))
@@ -160,9 +160,9 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 		got <- err
 	}()
 	await(t, url, `SELECT count(*) = 2 FROM reservation`)
-	way.deaf.Store(false)
-	way.set(true)
-	way.set(false)
+	way.Deaf.Store(false)
+	way.Set(true)
+	way.Set(false)
 	if err := <-got; err != nil {
 		t.Errorf("got %v, want the hold that was committed", err)
 	}
@@ -175,11 +175,11 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 // Whoever left before the answer hears that nobody knows; what was not sent is given back behind the hold, whichever way that went.
 func TestACallerThatLeftGivesBack(t *testing.T) {
 	url := pgtest.Database(t)
-	way := lineTo(t, url)
-	s := open(t, withLease(options(way.url), time.Hour))
+	way := pgtest.LineTo(t, url)
+	s := open(t, withLease(options(way.URL), time.Hour))
 	active(t, s, "g", 1, 10)
 	hold(t, s, ask("g", "r1", 100))
-	way.deaf.Store(true)
+	way.Deaf.Store(true)
 	ctx, leave := context.WithCancel(t.Context())
 	got := make(chan error, 1)
 	go func() {
@@ -196,9 +196,9 @@ func TestACallerThatLeftGivesBack(t *testing.T) {
 	if err := s.Settle(t.Context(), unsent); err != nil {
 		t.Fatal(err)
 	}
-	way.deaf.Store(false)
-	way.set(true)
-	way.set(false)
+	way.Deaf.Store(false)
+	way.Set(true)
+	way.Set(false)
 	want := passport.Balance{Cap: passport.Cent, Held: 100, CallsCap: 10, Calls: 1}
 	if got := total(t, s, "g"); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -364,19 +364,19 @@ func TestAStartLeavesLivePeersAlone(t *testing.T) {
 func TestNobodyIsTakenForDeadBecauseTheDatabaseWasAway(t *testing.T) {
 	server := pgtest.New(t)
 	url := server.Database(t)
-	way := lineTo(t, url)
+	way := pgtest.LineTo(t, url)
 	const lease = 1500 * time.Millisecond
-	first, second := open(t, withLease(options(url), lease)), open(t, withLease(options(way.url), lease))
+	first, second := open(t, withLease(options(url), lease)), open(t, withLease(options(way.URL), lease))
 	active(t, first, "g", 1, 10)
 	hold(t, second, ask("g", "r1", 100))
 	hold(t, first, ask("g", "r2", 100))
 	await(t, url, `SELECT min(lease_until) > clock_timestamp() + INTERVAL '0.7 s' FROM instance`)
-	way.set(true)
+	way.Set(true)
 	server.Stop(t, pgtest.Immediate)
 	<-time.After(lease) // the outage is longer than a lease: that is what the test is about
 	server.Start(t)
 	await(t, url, `SELECT count(*) = 1 FROM instance WHERE lease_until > clock_timestamp()`) // the first is back, and the second is late
-	way.set(false)
+	way.Set(false)
 	await(t, url, `SELECT count(*) = 2 FROM instance WHERE lease_until > clock_timestamp()`)
 	want := passport.Balance{Cap: passport.Cent, Held: 200, CallsCap: 10, Calls: 2}
 	if got := total(t, first, "g"); got != want {

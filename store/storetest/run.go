@@ -17,12 +17,15 @@ import (
 // Open opens the store at a place. The same place gives the same data, once the one before is closed.
 type Open func(t *testing.T, place string) Store
 
+// rule is one case of the contract.
+type rule struct {
+	name string
+	test func(*testing.T, *bench)
+}
+
 // Run is the contract that every store keeps.
 func Run(t *testing.T, open Open) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, *bench)
-	}{
+	for _, c := range []rule{
 		{"grants are swapped by version", testGrants},
 		{"the oldest requests give way", testOldRequests},
 		{"one of many swaps wins", testSwapRace},
