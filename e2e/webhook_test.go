@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/testutil"
 )
 
@@ -79,15 +80,7 @@ func TestTheWebhookTellsWhatAnAppSpends(t *testing.T) {
 	srv := ownersServer(t)
 	b := start(t, env{"AIPASSPORT_WEBHOOK_ALLOW": "127.0.0.0/8"})
 	p := b.setUp()
-	p.open("/settings")
-	v := p.form("/settings/webhook")
-	v.Set("do", "set")
-	v.Set("url", srv.url+"/path-canary-1188")
-	a := b.send("POST", "/settings/webhook", v.Encode(), p.headers(false))
-	secret := signingSecret.FindString(strings.ReplaceAll(string(a.body), "&#43;", "+"))
-	if a.status != 200 || secret == "" {
-		t.Fatal(a)
-	}
+	secret := p.hook(srv.url + "/path-canary-1188")
 	p.open("/settings")
 	if strings.Contains(string(p.page.body), secret) {
 		t.Error("the secret is shown twice")
@@ -131,6 +124,57 @@ func TestTheWebhookTellsWhatAnAppSpends(t *testing.T) {
 	p.open("/grants/" + g.id)
 	if !strings.Contains(p.text(), "80 % of its calls are used") {
 		t.Errorf("the app's page does not tell: %s", p.text())
+	}
+}
+
+// hook sets the webhook on the page, and returns its secret.
+func (p *person) hook(address string) (secret string) {
+	p.b.t.Helper()
+	p.open("/settings")
+	v := p.form("/settings/webhook")
+	v.Set("do", "set")
+	v.Set("url", address)
+	a := p.b.send("POST", "/settings/webhook", v.Encode(), p.headers(false))
+	secret = signingSecret.FindString(strings.ReplaceAll(string(a.body), "&#43;", "+"))
+	if a.status != 200 || secret == "" {
+		p.b.t.Fatal(a)
+	}
+	return secret
+}
+
+// TestTwoInstancesSendEachEventOnce: two brokers on one Postgres, events at both. Each comes, and none twice. (That the other goes on when
+// one dies is the lease's: 45 s, and the contract of the stores has it.)
+func TestTwoInstancesSendEachEventOnce(t *testing.T) {
+	srv := ownersServer(t)
+	a, b := two(t, pgtest.Database(t), env{"AIPASSPORT_WEBHOOK_ALLOW": "127.0.0.0/8"})
+	secret := a.setUp().hook(srv.url)
+	at := map[string]int{} // how often the approval of a grant came
+	approve := func(by ...*broker) {
+		t.Helper()
+		given := map[string]bool{}
+		for _, x := range by {
+			given[x.give(native[0].scope(100, 5)).id] = true
+		}
+		for len(given) > 0 {
+			n := srv.next(t, secret, "grant.approved")
+			for id := range given {
+				if strings.Contains(n.body, id) {
+					delete(given, id)
+				}
+			}
+			at[n.header.Get("Webhook-Id")]++
+		}
+	}
+	approve(a, b, a, b, b, a, b, a, a, b, a, b)
+	approve(b)
+	approve(a)
+	for id, n := range at {
+		if n != 1 {
+			t.Errorf("event %s came %d times", id, n)
+		}
+	}
+	if len(at) != 14 {
+		t.Errorf("%d events came of 14", len(at))
 	}
 }
 
