@@ -38,8 +38,14 @@ func TestThreat06ManagementNeedsTheOwner(t *testing.T) {
 	b := start(t, nil)
 	pending := b.ask(goodScope)
 	g := b.give(goodScope)
-	// The app's own secret opens its grant to reading only.
+	// An app's own secret opens its grant to reading, and to giving it back; another's to nothing.
 	for _, m := range management(pending.id)[2:] {
+		if a := b.send(m.method, m.path, m.body, bearer(g.secret)); a.status != 401 {
+			t.Errorf("%s %s with the secret of another grant: %s", m.method, m.path, a)
+		}
+		if strings.HasSuffix(m.path, "/revoke") {
+			continue
+		}
 		if a := b.send(m.method, m.path, m.body, bearer(pending.secret)); a.status != 401 {
 			t.Errorf("%s %s with the grant's secret: %s", m.method, m.path, a)
 		}
