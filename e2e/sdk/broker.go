@@ -34,8 +34,9 @@ type broker struct {
 	fake *fakeprovider.Fake
 	stop func()
 
-	mu  sync.Mutex // guards what follows
-	log bytes.Buffer
+	mu   sync.Mutex // guards what follows
+	log  bytes.Buffer
+	made []string // tokens and SDK keys, which the log must not have
 }
 
 // startBroker runs a broker on a free port, with a data directory of its own, and waits until it listens.
@@ -117,7 +118,7 @@ func (b *broker) leaks() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var found []string
-	for _, secret := range []string{ownerToken, openAIKey, anthropicKey, googleKey, markBegin, `"msg":"panic"`, "panic: "} {
+	for _, secret := range append([]string{ownerToken, openAIKey, anthropicKey, googleKey, markBegin, `"msg":"panic"`, "panic: "}, b.made...) {
 		if strings.Contains(b.log.String(), secret) {
 			found = append(found, fmt.Sprintf("%.12s... is in the broker's log", secret))
 		}
@@ -173,7 +174,29 @@ func (b *broker) grant(ctx context.Context, details string) (id, token string, e
 	if err == nil && made.Token == "" {
 		err = errors.New("POST /tokens gave no token")
 	}
+	b.keepSecret(made.Token)
 	return asked.Grant.ID, made.Token, err
+}
+
+// key makes an SDK key of a grant, as its owner.
+func (b *broker) key(ctx context.Context, grant string) (string, error) {
+	var made struct{ Key string }
+	err := b.ask(ctx, "POST", "/grants/"+grant+"/keys", ownerToken, `{"name":"SDK suites"}`, &made)
+	if err == nil && !strings.HasPrefix(made.Key, "aip_") {
+		err = errors.New("POST /grants/{id}/keys gave no SDK key")
+	}
+	b.keepSecret(made.Key)
+	return made.Key, err
+}
+
+// keepSecret notes a text that the log must not have.
+func (b *broker) keepSecret(text string) {
+	if text == "" {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.made = append(b.made, text)
 }
 
 // standing is what a grant has cost and what is held for calls that run.

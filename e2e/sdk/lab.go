@@ -48,7 +48,7 @@ type report struct {
 type open struct {
 	cell
 	scenario
-	grant, token, mark string
+	grant, token, mark string // token: or the SDK key
 }
 
 // lab gives suites a grant and a mark for each case, and judges what came of it.
@@ -106,6 +106,9 @@ func (l *lab) begin(ctx context.Context, which cell) (begun, error) {
 	details := fmt.Sprintf(`{"type":"ai_access","provider":%q,"models":%s,"capabilities":["chat","embeddings","images","audio"],"maxBudgetCents":10000,"maxRequests":%d,"rateLimit":%d}`,
 		t.provider, cmp.Or(s.models, "[]"), cmp.Or(s.callsCap, 1000), cmp.Or(s.rate, 100_000))
 	id, token, err := l.b.grant(ctx, details)
+	if err == nil && s.key {
+		token, err = l.b.key(ctx, id)
+	}
 	if err != nil {
 		return begun{}, err
 	}

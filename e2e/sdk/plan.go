@@ -19,6 +19,7 @@ type scenario struct {
 	cut      bool     // no answer comes to its end: what is charged may be more than the provider's bill
 	left     bool     // because the caller leaves: the provider must notice
 	free     bool     // nothing may be charged
+	key      bool     // the suite gets an SDK key of the grant, and no token
 }
 
 // plan is how the provider answers one call of a case, in whichever dialect it is asked. The zero plan answers well.
@@ -43,6 +44,7 @@ var (
 // scenarios are what the suites expect: they know them by the name of the feature alone.
 var scenarios = map[string]scenario{
 	"unary":            {calls: 1},
+	"sdk-key":          {calls: 1, key: true},
 	"stream":           {calls: 1},
 	"tools":            {calls: 2, plans: []plan{{tools: []fakeprovider.Tool{weather}}, {text: []string{"It is ", "mild."}}}, contains: []string{"21 degrees", "weather", "Zürich"}},
 	"stream-tools":     {calls: 1, plans: []plan{{text: []string{"Let me ", "see."}, tools: []fakeprovider.Tool{weather, clock}}}, contains: []string{"weather", "clock"}},

@@ -47,6 +47,7 @@ type feature struct{ name, shown string }
 
 var features = []feature{
 	{"unary", "whole answer"},
+	{"sdk-key", "whole answer with an SDK key (`aip_...`) instead of a token"},
 	{"stream", "stream"},
 	{"tools", "tools, results given back"},
 	{"stream-tools", "tools in a stream"},

@@ -12,7 +12,7 @@ import (
 
 func TestAnthropic(t *testing.T) {
 	show(t, "anthropic-go", "github.com/anthropics/anthropic-sdk-go", every, map[string]func(*attempt) error{
-		"unary": func(a *attempt) error { return anthropicSays(a, anthropicClient(a)) }, "stream": anthropicStream, "tools": anthropicTools,
+		"unary": anthropicUnary, "sdk-key": withKey(anthropicUnary), "stream": anthropicStream, "tools": anthropicTools,
 		"stream-tools": anthropicStreamTools, "structured": anthropicStructured, "images-in": anthropicImage, "models": anthropicModels,
 		"count-tokens": anthropicCount, "error-400": anthropicFails(400), "error-404": anthropicFails(404), "error-409": anthropicFails(409),
 		"error-422": anthropicFails(422), "error-429": anthropicFails(429), "error-500": anthropicFails(500), "error-529": anthropicFails(529),
@@ -51,6 +51,8 @@ func anthropicSays(a *attempt, c anthropic.Client) error {
 	}
 	return anthropicIs(a, *got, said)
 }
+
+func anthropicUnary(a *attempt) error { return anthropicSays(a, anthropicClient(a)) }
 
 // anthropicRead reads a stream to its end with the SDK's own accumulator.
 func anthropicRead(a *attempt, p anthropic.MessageNewParams) (anthropic.Message, error) {

@@ -14,7 +14,7 @@ import (
 
 func TestGenAI(t *testing.T) {
 	show(t, "genai-go", "google.golang.org/genai", []string{"google"}, map[string]func(*attempt) error{
-		"unary": func(a *attempt) error { return genAISays(a, nil) }, "stream": genAIStream, "tools": genAITools, "stream-tools": genAIStreamTools,
+		"unary": genAIUnary, "sdk-key": withKey(genAIUnary), "stream": genAIStream, "tools": genAITools, "stream-tools": genAIStreamTools,
 		"structured": genAIStructured, "images-in": genAIImage, "embeddings": genAIEmbeddings, "models": genAIModels, "count-tokens": genAICount,
 		"error-400": genAIFails(400), "error-404": genAIFails(404), "error-409": genAIFails(409), "error-422": genAIFails(422), "error-429": genAIFails(429),
 		"error-500": genAIFails(500), "error-529": genAIFails(529), "error-refused": genAIRefused, "error-401": genAIWrongKey, "error-403": genAIFails(403),
@@ -61,6 +61,8 @@ func genAISays(a *attempt, retry *genai.HTTPRetryOptions) error {
 	}
 	return genAIIs(a, got, said)
 }
+
+func genAIUnary(a *attempt) error { return genAISays(a, nil) }
 
 // genAIRead reads a stream: its text, its calls of tools and its last finish reason.
 func genAIRead(ctx context.Context, a *attempt, conf *genai.GenerateContentConfig, each func()) (text string, calls []*genai.FunctionCall, finish genai.FinishReason, err error) {

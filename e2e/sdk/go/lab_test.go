@@ -13,6 +13,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -34,6 +35,16 @@ func (a *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // http is a client that counts.
 func (a *attempt) http() *http.Client { return &http.Client{Transport: a} }
+
+// withKey is a feature for which the lab gives an SDK key in the place of a token.
+func withKey(feature func(*attempt) error) func(*attempt) error {
+	return func(a *attempt) error {
+		if !strings.HasPrefix(a.Key, "aip_") {
+			return fmt.Errorf("the lab gave no SDK key: %.6s...", a.Key)
+		}
+		return feature(a)
+	}
+}
 
 // sent is an error if the SDK has sent more requests, or fewer, than n.
 func (a *attempt) sent(n int64) error {

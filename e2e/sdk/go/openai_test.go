@@ -15,7 +15,7 @@ import (
 
 func TestOpenAI(t *testing.T) {
 	show(t, "openai-go", "github.com/openai/openai-go/v3", every, map[string]func(*attempt) error{
-		"unary": func(a *attempt) error { return openAISays(a, openAIClient(a)) }, "stream": openAIStream, "tools": openAITools,
+		"unary": openAIUnary, "sdk-key": withKey(openAIUnary), "stream": openAIStream, "tools": openAITools,
 		"stream-tools": openAIStreamTools, "structured": openAIStructured, "images-in": openAIImage, "embeddings": openAIEmbeddings,
 		"image-generation": openAIImages, "responses": openAIResponses, "stream-responses": openAIStreamResponses, "models": openAIModels,
 		"error-400": openAIFails(400), "error-404": openAIFails(404), "error-409": openAIFails(409), "error-422": openAIFails(422),
@@ -47,6 +47,8 @@ func openAISays(a *attempt, c openai.Client) error {
 		want("the model", got.Model, a.Model), want("usage is there", got.Usage.PromptTokens > 0 && got.Usage.CompletionTokens > 0, true),
 		want("the sum of usage", got.Usage.TotalTokens, got.Usage.PromptTokens+got.Usage.CompletionTokens), want("the id is there", got.ID != "", true))
 }
+
+func openAIUnary(a *attempt) error { return openAISays(a, openAIClient(a)) }
 
 // openAIRead reads a stream to its end with the SDK's own accumulator.
 func openAIRead(a *attempt, p openai.ChatCompletionNewParams) (openai.ChatCompletionAccumulator, error) {

@@ -4,7 +4,7 @@ import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { APICallError, embedMany, generateImage, generateText, isStepCount, jsonSchema, Output, RetryError, streamText, tool } from 'ai';
-import { ada, at30, caught, clock, clockSchema, embedder, every, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema } from './lab.mjs';
+import { ada, at30, caught, clock, clockSchema, embedder, every, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema, withKey } from './lab.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
@@ -45,6 +45,7 @@ function suite(client, pkg, own, targets, make, chat) {
 
   show(client, pkg, targets, {
     unary: (c) => says(c),
+    'sdk-key': withKey((c) => says(c)),
     async stream(c) {
       const got = await read(c);
       assert.deepEqual(got, { text: said, calls: [], finish: 'stop', error: undefined, aborted: false });

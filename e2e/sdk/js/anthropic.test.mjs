@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import Anthropic, { APIError, APIUserAbortError, AuthenticationError, BadRequestError, ConflictError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, UnprocessableEntityError } from '@anthropic-ai/sdk';
-import { ada, at30, caught, clock, clockSchema, every, listed, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema } from './lab.mjs';
+import { ada, at30, caught, clock, clockSchema, every, listed, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema, withKey } from './lab.mjs';
 
 const client = (c, o = {}) => new Anthropic({ baseURL: c.base + '/anthropic', apiKey: c.key, fetch: c.fetch, ...o });
 
@@ -35,6 +35,7 @@ const fails = (status, Class) => async (c) => isError(await caught(client(c, { m
 
 show('anthropic-js', '@anthropic-ai/sdk', every, {
   unary: (c) => says(c, client(c)),
+  'sdk-key': withKey((c) => says(c, client(c))),
   stream: async (c) => is(c, await client(c).messages.stream(chat(c)).finalMessage(), said),
   async tools(c) {
     const ai = client(c);

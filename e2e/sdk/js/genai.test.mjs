@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { ApiError, GoogleGenAI } from '@google/genai';
-import { ada, at30, caught, clock, clockSchema, embedder, listed, personSchema, said, saidBeforeTheError, show, weather, weatherSchema } from './lab.mjs';
+import { ada, at30, caught, clock, clockSchema, embedder, listed, personSchema, said, saidBeforeTheError, show, weather, weatherSchema, withKey } from './lab.mjs';
 
 // This SDK calls the global fetch, so what it sends is counted there, by its key.
 const sent = new Map();
@@ -54,6 +54,7 @@ async function read(c, config = {}, seen = {}) {
 
 show('genai-js', '@google/genai', ['google'], {
   unary: (c) => says(c),
+  'sdk-key': withKey((c) => says(c)),
   stream: async (c) => assert.deepEqual(await read(c), { text: said, calls: [], finish: 'STOP' }),
   async tools(c) {
     const ai = client(c);

@@ -54,6 +54,12 @@ export function show(client, pkg, targets, features) {
   });
 }
 
+// withKey is a feature for which the lab gives an SDK key in the place of a token.
+export const withKey = (feature) => (c) => {
+  assert.match(c.key, /^aip_/);
+  return feature(c);
+};
+
 // listed is an error if a list lacks the model, or has one of another provider.
 export function listed(models, target, model) {
   assert.ok(models.includes(model), `the list has no ${model}: ${models}`);

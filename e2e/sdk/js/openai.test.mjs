@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import OpenAI, { APIError, APIUserAbortError, AuthenticationError, BadRequestError, ConflictError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, UnprocessableEntityError } from 'openai';
-import { ada, at30, caught, clock, clockSchema, embedder, every, listed, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema } from './lab.mjs';
+import { ada, at30, caught, clock, clockSchema, embedder, every, listed, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema, withKey } from './lab.mjs';
 
 const client = (c, o = {}) => new OpenAI({ baseURL: c.base + '/v1', apiKey: c.key, fetch: c.fetch, ...o });
 
@@ -32,6 +32,7 @@ function isError(e, status, Class) {
 
 show('openai-js', 'openai', every, {
   unary: (c) => says(c, client(c)),
+  'sdk-key': withKey((c) => says(c, client(c))),
   async stream(c) {
     const stream = client(c).chat.completions.stream(chat(c, { stream_options: { include_usage: true } }));
     const got = await stream.finalChatCompletion();
