@@ -45,6 +45,7 @@ type world struct {
 	jar     map[string]*http.Cookie
 	roster  *roster.Roster
 	found   []admin.Found
+	asked   []passport.Provider // for their models
 }
 
 func (w *world) Visitor(*http.Request) (web.Visitor, error) {
@@ -186,7 +187,10 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(context.Context, passport.Provider) ([]admin.Found, error) { return w.found, w.test }, Now: func() time.Time { return w.now },
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
+		w.asked = append(w.asked, p)
+		return w.found, w.test
+	}, Now: func() time.Time { return w.now },
 		Live:   func(id passport.GrantID) int { return w.live[id] },
 		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
 	if err != nil {

@@ -30,6 +30,7 @@ type option struct {
 
 type keyView struct {
 	ID, Path, Provider, Label, EnvName string
+	Models                             string // where the provider's models are listed with it; empty: another key is lent to apps
 	FromEnv                            bool
 	Added                              time.Time
 	State                              badge
@@ -71,6 +72,9 @@ func (a *Admin) key(e vault.Entry) keyView {
 	c := e.Credential
 	k := keyView{ID: string(c.ID), Path: "/keys/" + url.PathEscape(string(c.ID)), Provider: a.cfg.Titles(c.Provider), Label: c.Label, EnvName: e.EnvName,
 		FromEnv: e.FromEnv, Added: c.CreatedAt, Tested: c.TestedAt, Used: e.Used}
+	if e.Used {
+		k.Models = providerPath(c.Provider) + "/models"
+	}
 	switch {
 	case c.TestedAt.IsZero():
 		k.State = badge{"", "info", "Not tested"}

@@ -18,7 +18,7 @@ import (
 
 var allRoutes = []string{"GET /", "GET /grants", "GET /grants/a", "POST /grants/a/pause", "GET /grants/a/resume", "POST /grants/a/resume", "GET /grants/a/revoke", "POST /grants/a/revoke",
 	"POST /stop", "GET /resume", "POST /resume", "GET /keys", "POST /keys", "POST /keys/cr0/test", "GET /keys/cr0/remove", "POST /keys/cr0/remove", "GET /limits",
-	"POST /limits/all", "POST /limits/openai", "GET /grants/a/keys", "POST /grants/a/keys", "GET /grants/a/keys/k0/revoke", "POST /grants/a/keys/k0/revoke"}
+	"GET /providers/openai", "POST /providers/openai/models", "POST /limits/all", "POST /limits/openai", "GET /grants/a/keys", "POST /grants/a/keys", "GET /grants/a/keys/k0/revoke", "POST /grants/a/keys/k0/revoke"}
 
 func TestNobodySeesOrChangesAnything(t *testing.T) {
 	for _, route := range allRoutes {
@@ -35,7 +35,7 @@ func TestNobodySeesOrChangesAnything(t *testing.T) {
 		if rec.Code != 303 || !strings.HasPrefix(rec.Header().Get("Location"), "/login") || strings.Contains(rec.Body.String(), "example.com") {
 			t.Errorf("%s: %d %s", route, rec.Code, rec.Header().Get("Location"))
 		}
-		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 || len(w.sdk) != 1 || !w.sdk[0].RevokedAt.IsZero() {
+		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 || len(w.sdk) != 1 || !w.sdk[0].RevokedAt.IsZero() || len(w.asked) != 0 {
 			t.Errorf("%s changed something", route)
 		}
 	}
@@ -58,7 +58,7 @@ func TestEveryPostNeedsTheToken(t *testing.T) {
 		if rec := w.post(path, url.Values{"name": {"x"}, "life": {""}, "csrf": {"x"}, "provider": {"openai"}, "label": {"x"}, "key": {"x"}, "do": {"set"}, "money": {"1"}}); rec.Code != 403 {
 			t.Errorf("%s: %d", route, rec.Code)
 		}
-		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 || len(w.sdk) != 1 || !w.sdk[0].RevokedAt.IsZero() {
+		if w.list[0].Grant.State != passport.GrantActive || !w.stopped.IsZero() || len(w.keys) != 1 || len(w.limits) != 0 || len(w.sdk) != 1 || !w.sdk[0].RevokedAt.IsZero() || len(w.asked) != 0 {
 			t.Errorf("%s changed something", route)
 		}
 	}
@@ -334,9 +334,9 @@ func TestPagesHaveNoDeadLinks(t *testing.T) {
 	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
 	w.add("p", passport.GrantPaused, passport.Balance{Cap: 5e6})
 	w.add("w", passport.GrantPending, passport.Balance{})
-	w.keys = []vault.Entry{{Credential: passport.Credential{ID: "cr0", Provider: passport.OpenAI, Label: "personal"}}}
+	w.keys = []vault.Entry{{Credential: passport.Credential{ID: "cr0", Provider: passport.OpenAI, Label: "personal"}, Used: true}}
 	w.sdk = []passport.SDKKey{{ID: "k0", Grant: "a", Name: "laptop", ExpiresAt: w.now.Add(time.Hour)}}
-	for _, from := range []string{"/", "/keys", "/grants/a", "/grants/p", "/grants/w", "/grants/a/revoke", "/grants/a/keys/k0/revoke", "/grants/p/resume", "/keys/cr0/remove"} {
+	for _, from := range []string{"/", "/keys", "/grants/a", "/grants/p", "/grants/w", "/grants/a/revoke", "/grants/a/keys/k0/revoke", "/grants/p/resume", "/keys/cr0/remove", "/providers/openai"} {
 		page := w.get(from).Body.String()
 		for _, m := range regexp.MustCompile(`(href|action)="(/[^"]*)"`).FindAllStringSubmatch(page, -1) {
 			if strings.HasPrefix(m[2], "/static/") || strings.HasPrefix(m[2], "/consent/") || m[2] == "/logout" {

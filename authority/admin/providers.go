@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,7 +50,7 @@ type providerForm struct {
 	Local                                       bool
 	Headers, Models                             string // a line each
 	Version                                     int64
-	FromFile                                    bool
+	FromFile, BuiltIn                           bool
 	Presets, Auths                              []option
 	Found                                       []Found
 	Asked                                       bool
@@ -95,18 +96,27 @@ func (f providerForm) filled() providerForm {
 	return f
 }
 
-// Provider answers GET /providers/{name}.
+// Provider answers GET /providers/{name}. Of a built-in one there are the models, and nothing to set.
 func (a *Admin) Provider(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.look(w, r)
 	if !ok {
 		return
 	}
-	f, err := a.stored(r)
+	f, err := a.known(r)
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
 	a.renderForm(w, r, v, "provider", f.Title, f.filled(), nil)
+}
+
+// known is stored, or a built-in provider.
+func (a *Admin) known(r *http.Request) (providerForm, error) {
+	p := passport.Provider(r.PathValue("name"))
+	if slices.Contains(passport.Providers, p) {
+		return providerForm{Path: providerPath(p), Name: string(p), Title: a.cfg.Titles(p), Kind: "Built in", BuiltIn: true}, nil
+	}
+	return a.stored(r)
 }
 
 func (a *Admin) stored(r *http.Request) (providerForm, error) {
@@ -200,13 +210,14 @@ func (a *Admin) ChangeProvider(w http.ResponseWriter, r *http.Request) {
 	a.cfg.Pages.Redirect(w, r, f.Path)
 }
 
-// ListModels answers POST /providers/{name}/models: it asks the provider which models the key can reach, and shows them.
+// ListModels answers POST /providers/{name}/models: it asks the provider, added or built in, which models the key that is lent to apps can
+// reach, and shows them.
 func (a *Admin) ListModels(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.act(w, r)
 	if !ok {
 		return
 	}
-	f, err := a.stored(r)
+	f, err := a.known(r)
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -217,10 +228,18 @@ func (a *Admin) ListModels(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		f.Errors = web.FieldErrors{{Field: "list", Text: "The models could not be listed: " + problem.From(err).Detail + "."}}
+		f.Errors = web.FieldErrors{{Field: "list", Text: "The models could not be listed: " + whyNot(err) + "."}}
 	}
 	f.Found, f.Asked = found, err == nil
 	a.renderForm(w, r, v, "provider", f.Title, f.filled(), f.Errors)
+}
+
+// whyNot is why models could not be listed. What a caller without a key is told is not for the owner, who can put one in.
+func whyNot(err error) string {
+	if problem.KindOf(err) == problem.CredentialMissing {
+		return "there is no key for it, add one under Keys"
+	}
+	return strings.TrimSuffix(problem.From(err).Detail, ".")
 }
 
 // AskRemoveProvider answers GET /providers/{name}/remove.

@@ -1,7 +1,9 @@
 package admin_test
 
 import (
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/devrelopers/aipassport/authority/admin"
+	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -88,5 +91,55 @@ func TestModelsAreListedAndNothingIsTakenOver(t *testing.T) {
 	w.found, w.test = nil, problem.New(problem.UpstreamFailed, "the provider could not be reached")
 	if rec := w.post("/providers/home/models", nil); rec.Code != 422 || !strings.Contains(rec.Body.String(), "could not be reached") {
 		t.Errorf("a failure is not told: %d", rec.Code)
+	}
+}
+
+// TestModelsOfABuiltInProviderAreListed: with the key that is lent to apps, and on a page where there is nothing to set.
+func TestModelsOfABuiltInProviderAreListed(t *testing.T) {
+	w := newWorld(t)
+	w.keys = []vault.Entry{{Credential: passport.Credential{ID: "cr1", Provider: passport.OpenAI, Label: "new"}, Used: true},
+		{Credential: passport.Credential{ID: "cr0", Provider: passport.OpenAI, Label: "old"}},
+		{Credential: passport.Credential{ID: "env:GOOGLE_API_KEY", Provider: passport.Google}, FromEnv: true, EnvName: "GOOGLE_API_KEY", Used: true}}
+	page := w.get("/keys").Body.String()
+	for action, want := range map[string]int{"/providers/openai/models": 1, "/providers/google/models": 1, "/providers/anthropic/models": 0} {
+		if n := strings.Count(page, `action="`+action+`"`); n != want {
+			t.Errorf("%d buttons for %s, want %d", n, action, want)
+		}
+	}
+	w.found = []admin.Found{{Model: "gpt-4o", Priced: true}, {Model: "<b>x"}}
+	for _, p := range passport.Providers {
+		w.asked = nil
+		rec := w.post("/providers/"+string(p)+"/models", nil)
+		if rec.Code != 200 || !slices.Equal(w.asked, []passport.Provider{p}) {
+			t.Fatalf("%s: %d, asked %v", p, rec.Code, w.asked)
+		}
+		page := rec.Body.String()
+		says(t, page, "<bdi>"+p.Title()+"</bdi>", "gpt-4o", ">Known<", "calls are refused", "&lt;b&gt;x", `action="/providers/`+string(p)+`/models"`)
+		if strings.Contains(page, "Settings</h2>") || strings.Contains(page, "/remove") {
+			t.Errorf("%s: there is something to set", p)
+		}
+		for _, c := range []struct{ method, path string }{{"POST", ""}, {"GET", "/remove"}, {"POST", "/remove"}} {
+			path := "/providers/" + string(p) + c.path
+			send := w.get
+			if c.method == "POST" {
+				send = func(path string) *httptest.ResponseRecorder { return w.post(path, nil) }
+			}
+			rec := send(path)
+			if rec.Code != 404 {
+				t.Errorf("%s %s: %d", c.method, path, rec.Code)
+			}
+		}
+	}
+	for _, c := range []struct {
+		err error
+		say string
+	}{
+		{problem.New(problem.CredentialMissing, "No API key configured. Set the variable."), "could not be listed: there is no key for it, add one under Keys."},
+		{problem.New(problem.CredentialRefused, "OpenAI refused this key (status 401)"), "could not be listed: OpenAI refused this key (status 401)."},
+	} {
+		w.found, w.test = nil, c.err
+		if rec := w.post("/providers/openai/models", nil); rec.Code != 422 || !strings.Contains(rec.Body.String(), c.say) || strings.Contains(rec.Body.String(), "lists no models") {
+			t.Errorf("%v: %d", c.err, rec.Code)
+		}
 	}
 }

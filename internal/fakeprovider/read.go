@@ -153,14 +153,14 @@ func (a ask) contentType() string {
 	return "application/json"
 }
 
-// models is the list of models in a provider's shape, for tests of a key.
+// models is the list of models in a provider's shape, for tests of a key; OpenAI's and Google's have one without a price in the built-in list.
 func models(d dialect) string {
 	switch d {
 	case openAI:
-		return `{"object":"list","data":[{"id":"gpt-4o-mini","object":"model","created":1721172741,"owned_by":"system"},{"id":"gpt-4o","object":"model","created":1715367049,"owned_by":"system"}]}`
+		return `{"object":"list","data":[{"id":"gpt-4o-mini","object":"model","created":1721172741,"owned_by":"system"},{"id":"gpt-4o","object":"model","created":1715367049,"owned_by":"system"},{"id":"omni-moderation-latest","object":"model","created":1731689265,"owned_by":"system"}]}`
 	case anthropic:
 		return `{"data":[{"type":"model","id":"claude-sonnet-4-5","display_name":"Claude Sonnet 4.5","created_at":"2025-09-29T00:00:00Z"}],"has_more":false,"first_id":"claude-sonnet-4-5","last_id":"claude-sonnet-4-5"}`
 	default:
-		return `{"models":[{"name":"models/gemini-2.5-flash","version":"001","displayName":"Gemini 2.5 Flash","inputTokenLimit":1048576,"outputTokenLimit":65536,"supportedGenerationMethods":["generateContent","countTokens"]}]}`
+		return `{"models":[{"name":"models/gemini-2.5-flash","version":"001","displayName":"Gemini 2.5 Flash","inputTokenLimit":1048576,"outputTokenLimit":65536,"supportedGenerationMethods":["generateContent","countTokens"]},{"name":"models/aqa","version":"001","displayName":"AQA","inputTokenLimit":7168,"outputTokenLimit":1024,"supportedGenerationMethods":["generateAnswer"]}]}`
 	}
 }
