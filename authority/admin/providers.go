@@ -90,9 +90,7 @@ func (f providerForm) filled() providerForm {
 	for _, p := range passport.Presets {
 		f.Presets = append(f.Presets, option{string(p.Preset), p.Title, string(p.Preset) == f.Preset})
 	}
-	for _, x := range []option{{"", "As usual there", f.Auth == ""}, {"bearer", "Bearer", f.Auth == "bearer"}, {"api-key", "The header api-key", f.Auth == "api-key"}, {"none", "No key", f.Auth == "none"}} {
-		f.Auths = append(f.Auths, x)
-	}
+	f.Auths = []option{{"", "As usual there", f.Auth == ""}, {"bearer", "Bearer", f.Auth == "bearer"}, {"api-key", "The header api-key", f.Auth == "api-key"}, {"none", "No key", f.Auth == "none"}}
 	return f
 }
 

@@ -17,7 +17,6 @@ const batchEmbed = "batchEmbedContents"
 type embed struct {
 	body
 	texts      []string
-	input      bool
 	dimensions int64
 	base64     bool
 	ignored    []string

@@ -13,8 +13,7 @@ import (
 type chat struct {
 	body
 	talk
-	messages   bool // there, even if empty
-	toolChoice bool
+	messages bool // there, even if empty
 }
 
 // efforts are OpenAI's words for how much a model is to think, the least first.
