@@ -28,6 +28,7 @@ func inspect(c open, r *fakeprovider.Request) []string {
 		}
 	}
 	say(strings.Contains(string(r.Body), c.token), "the app's token is in the body")
+	say(strings.Contains(string(r.Body), "name-of-a-file"), "the name of the app's file went upstream")
 	var body map[string]any
 	if err := json.Unmarshal(r.Body, &body); err != nil {
 		return wrong // the fake told so, if it should have been JSON
@@ -35,6 +36,8 @@ func inspect(c open, r *fakeprovider.Request) []string {
 	switch {
 	case r.Path == "/v1/chat/completions":
 		wrong = append(wrong, chatBody(body)...)
+	case r.Path == "/v1/responses":
+		wrong = append(wrong, responsesBody(body)...)
 	case r.Path == "/v1/messages":
 		wrong = append(wrong, messagesBody(body)...)
 	case strings.HasSuffix(r.Path, "enerateContent"):
@@ -111,6 +114,38 @@ func chatBody(body map[string]any) []string {
 	for i, t := range list(body, "tools") {
 		if f := object(t, "function"); text(t, "type") != "function" || text(f, "name") == "" {
 			wrong = append(wrong, fmt.Sprintf("tools[%d] is no function with a name", i))
+		}
+	}
+	return wrong
+}
+
+// responsesBody checks a body by https://platform.openai.com/docs/api-reference/responses/create.
+func responsesBody(body map[string]any) []string {
+	wrong := unknown(body, "model input instructions max_output_tokens max_tool_calls temperature top_p top_logprobs tools tool_choice parallel_tool_calls "+
+		"text reasoning include store stream stream_options truncation user metadata service_tier safety_identifier prompt_cache_key background")
+	called := map[string]bool{}
+	for i, item := range list(body, "input") {
+		switch text(item, "type") {
+		case "function_call":
+			called[text(item, "call_id")] = true
+			if text(item, "name") == "" || !json.Valid([]byte(text(item, "arguments"))) {
+				wrong = append(wrong, fmt.Sprintf("input[%d] is a call of a tool without name or with arguments that are no JSON", i))
+			}
+		case "function_call_output":
+			if !called[text(item, "call_id")] {
+				wrong = append(wrong, fmt.Sprintf("input[%d] answers the call %q, which nobody made", i, text(item, "call_id")))
+			}
+		case "", "message":
+			if text(item, "role") == "" || item["content"] == nil {
+				wrong = append(wrong, fmt.Sprintf("input[%d] is a message without role or content", i))
+			}
+		default:
+			wrong = append(wrong, fmt.Sprintf("input[%d] has the type %q", i, text(item, "type")))
+		}
+	}
+	for i, t := range list(body, "tools") {
+		if text(t, "type") != "function" || text(t, "name") == "" || object(t, "parameters") == nil {
+			wrong = append(wrong, fmt.Sprintf("tools[%d] is no function with a name and parameters", i))
 		}
 	}
 	return wrong

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -94,7 +95,7 @@ func serve[In, Out any](w http.ResponseWriter, r *http.Request, do func(context.
 type begun struct {
 	None                   string // why the cell does not apply; then there is no more
 	Case, Base, Key, Model string
-	Picture                string // a PNG in base64
+	Picture, Sound         string // a PNG and a WAV in base64
 }
 
 func (l *lab) begin(ctx context.Context, which cell) (begun, error) {
@@ -117,7 +118,7 @@ func (l *lab) begin(ctx context.Context, which cell) (begun, error) {
 	c := open{which, s, id, token, fmt.Sprintf("%s%d-", markBegin, len(l.cases)+1)}
 	l.cases[c.mark] = c
 	l.plan(c)
-	return begun{Case: c.mark, Base: l.b.url, Key: token, Model: t.model, Picture: picture}, nil
+	return begun{Case: c.mark, Base: l.b.url, Key: token, Model: t.model, Picture: picture, Sound: base64.StdEncoding.EncodeToString(sound)}, nil
 }
 
 // verdict is what the lab thinks of a case; empty: all is as it must be.

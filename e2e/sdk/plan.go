@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/fakeprovider"
@@ -36,6 +37,10 @@ type plan struct {
 // picture is a PNG of 8 x 8 pixels in base64.
 const picture = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEElEQVR4nGNgaPiPHQ0tCQAqM1/BakZglgAAAABJRU5ErkJggg=="
 
+// sound is a WAV of half a second of silence: 8,000 samples a second of 8 bits.
+var sound = []byte("RIFF\xc4\x0f\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00data\xa0\x0f\x00\x00" +
+	strings.Repeat("\x80", 4000))
+
 var (
 	weather = fakeprovider.Tool{Name: "weather", Input: `{"city":"Zürich","days":3}`}
 	clock   = fakeprovider.Tool{Name: "clock", Input: `{"zone":"CET"}`}
@@ -52,27 +57,32 @@ var scenarios = map[string]scenario{
 	"images-in":        {calls: 1, contains: []string{picture}},
 	"embeddings":       {calls: 1},
 	"image-generation": {calls: 1},
+	"speech":           {calls: 1, contains: []string{"alloy"}},
+	"transcription":    {calls: 1, contains: []string{`filename="audio.wav"`, string(sound)}},
 	"responses":        {calls: 1},
 	"stream-responses": {calls: 1},
-	"models":           {free: true},
-	"count-tokens":     {calls: 1, free: true},
-	"error-400":        {calls: 1, plans: []plan{{status: 400}}, free: true},
-	"error-refused":    {free: true}, // a model that has no price
-	"error-401":        {free: true},
-	"error-403":        {free: true, models: `["another-model"]`},
-	"error-404":        {calls: 1, plans: []plan{{status: 404}}, free: true},
-	"error-409":        {calls: 1, plans: []plan{{status: 409}}, free: true},
-	"error-422":        {calls: 1, plans: []plan{{status: 422}}, free: true},
-	"error-429":        {calls: 1, plans: []plan{{status: 429}}, free: true},
-	"error-rate":       {calls: 1, rate: 1},     // a call that goes well, and one that is too fast
-	"error-spent":      {calls: 1, callsCap: 1}, // a call that goes well, and one that is refused and not tried again
-	"error-500":        {calls: 1, plans: []plan{{status: 500}}, free: true},
-	"error-529":        {calls: 1, plans: []plan{{status: 529}}, free: true},
-	"retry":            {calls: 2, plans: []plan{{status: 500}, {}}},
-	"mid-stream-error": {calls: 1, plans: []plan{{fails: 2}}, cut: true},
-	"revoked":          {calls: 1, plans: []plan{{revoked: true}}, cut: true, left: true},
-	"abort":            {calls: 1, plans: []plan{{hangs: true}}, cut: true, left: true},
-	"parallel":         {calls: 30, plans: []plan{{together: 30}}},
+	"responses-tools": {calls: 2, plans: []plan{{tools: []fakeprovider.Tool{weather}}, {text: []string{"It is ", "mild."}}},
+		contains: []string{"21 degrees", "weather", "Zürich", `"store":false`}},
+	"responses-structured": {calls: 1, plans: []plan{{text: []string{`{"name":"Ada",`, `"age":36}`}}}, contains: []string{`"age"`}},
+	"models":               {free: true},
+	"count-tokens":         {calls: 1, free: true},
+	"error-400":            {calls: 1, plans: []plan{{status: 400}}, free: true},
+	"error-refused":        {free: true}, // a model that has no price
+	"error-401":            {free: true},
+	"error-403":            {free: true, models: `["another-model"]`},
+	"error-404":            {calls: 1, plans: []plan{{status: 404}}, free: true},
+	"error-409":            {calls: 1, plans: []plan{{status: 409}}, free: true},
+	"error-422":            {calls: 1, plans: []plan{{status: 422}}, free: true},
+	"error-429":            {calls: 1, plans: []plan{{status: 429}}, free: true},
+	"error-rate":           {calls: 1, rate: 1},     // a call that goes well, and one that is too fast
+	"error-spent":          {calls: 1, callsCap: 1}, // a call that goes well, and one that is refused and not tried again
+	"error-500":            {calls: 1, plans: []plan{{status: 500}}, free: true},
+	"error-529":            {calls: 1, plans: []plan{{status: 529}}, free: true},
+	"retry":                {calls: 2, plans: []plan{{status: 500}, {}}},
+	"mid-stream-error":     {calls: 1, plans: []plan{{fails: 2}}, cut: true},
+	"revoked":              {calls: 1, plans: []plan{{revoked: true}}, cut: true, left: true},
+	"abort":                {calls: 1, plans: []plan{{hangs: true}}, cut: true, left: true},
+	"parallel":             {calls: 30, plans: []plan{{together: 30}}},
 }
 
 // plan tells the fake what to do with the calls of a case.

@@ -55,8 +55,12 @@ var features = []feature{
 	{"images-in", "image in the prompt"},
 	{"embeddings", "embeddings"},
 	{"image-generation", "image generation"},
+	{"speech", "speech"},
+	{"transcription", "transcription"},
 	{"responses", "responses"},
 	{"stream-responses", "responses in a stream"},
+	{"responses-tools", "tools on responses, results given back, with `store: false`"},
+	{"responses-structured", "structured output on responses"},
 	{"models", "list of models"},
 	{"count-tokens", "count of tokens"},
 	{"error-400", "400 of the provider is the SDK's bad request"},
@@ -89,6 +93,9 @@ func none(c client, target, feature string) string {
 	return ""
 }
 
+// onResponses are the features of one route, which OpenAI's surface has for OpenAI's own models.
+const onResponses = "responses stream-responses responses-tools responses-structured"
+
 // reasons tell why cells do not apply. What is empty fits all.
 var reasons = []struct{ features, clients, targets, surface, why string }{
 	{features: "count-tokens", surface: "/v1", why: "OpenAI's chat surface has no count of tokens"},
@@ -98,10 +105,14 @@ var reasons = []struct{ features, clients, targets, surface, why string }{
 	{features: "image-generation", surface: "/anthropic", why: "Anthropic makes no images"},
 	{features: "count-tokens", surface: "/anthropic", targets: "openai google", why: "tokens are counted for Anthropic's own models only"},
 	{features: "image-generation", targets: "anthropic google", why: "images are made by OpenAI's models only"},
-	{features: "responses stream-responses", surface: "/anthropic", why: "responses are OpenAI's"},
-	{features: "responses stream-responses", surface: "/google", why: "responses are OpenAI's"},
-	{features: "responses stream-responses", clients: "ai-compatible", why: "this SDK speaks chat completions only"},
-	{features: "responses stream-responses", targets: "anthropic google", why: "responses are for OpenAI's own models; ask for others by chat completions or messages"},
+	{features: "speech transcription", surface: "/anthropic", why: "Anthropic has no speech and no transcriptions"},
+	{features: "speech transcription", surface: "/google", why: "Google has no such routes"},
+	{features: "speech transcription", clients: "ai-compatible", why: "this SDK has no speech and no transcriptions"},
+	{features: "speech transcription", targets: "anthropic google", why: "sound is made and written down by OpenAI's models only"},
+	{features: onResponses, surface: "/anthropic", why: "responses are OpenAI's"},
+	{features: onResponses, surface: "/google", why: "responses are OpenAI's"},
+	{features: onResponses, clients: "ai-compatible", why: "this SDK speaks chat completions only"},
+	{features: onResponses, targets: "anthropic google", why: "responses are for OpenAI's own models; ask for others by chat completions or messages"},
 }
 
 // gap is a cell that does not work, or that nothing shows yet, with the reason. A gap that works fails the run.

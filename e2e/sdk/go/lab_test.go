@@ -22,7 +22,7 @@ import (
 type attempt struct {
 	None                   string
 	Case, Base, Key, Model string // Case is the mark that each call must have in its prompt
-	Picture                string
+	Picture, Sound         string // in base64
 	target                 string
 	asked                  atomic.Int64 // requests that the SDK has sent
 }

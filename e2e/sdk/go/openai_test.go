@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
 )
 
@@ -17,7 +15,8 @@ func TestOpenAI(t *testing.T) {
 	show(t, "openai-go", "github.com/openai/openai-go/v3", every, map[string]func(*attempt) error{
 		"unary": openAIUnary, "sdk-key": withKey(openAIUnary), "stream": openAIStream, "tools": openAITools,
 		"stream-tools": openAIStreamTools, "structured": openAIStructured, "images-in": openAIImage, "embeddings": openAIEmbeddings,
-		"image-generation": openAIImages, "responses": openAIResponses, "stream-responses": openAIStreamResponses, "models": openAIModels,
+		"image-generation": openAIImages, "models": openAIModels, "speech": openAISpeech, "transcription": openAITranscription,
+		"responses": openAIResponses, "stream-responses": openAIStreamResponses, "responses-tools": openAIResponsesTools, "responses-structured": openAIResponsesStructured,
 		"error-400": openAIFails(400), "error-404": openAIFails(404), "error-409": openAIFails(409), "error-422": openAIFails(422),
 		"error-429": openAIFails(429), "error-500": openAIFails(500), "error-529": openAIOverloaded,
 		"error-refused": openAIRefused, "error-401": openAIWrongKey, "error-403": openAIFails(403), "error-rate": openAIRate, "error-spent": openAISpent,
@@ -161,35 +160,6 @@ func openAIImages(a *attempt) error {
 		return fmt.Errorf("images: %.300s", got.RawJSON())
 	}
 	return nil
-}
-
-func openAIAsk(a *attempt) responses.ResponseNewParams {
-	return responses.ResponseNewParams{Model: a.Model, MaxOutputTokens: openai.Int(500), Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(a.Case)}}
-}
-
-func openAIResponses(a *attempt) error {
-	c := openAIClient(a)
-	got, err := c.Responses.New(context.Background(), openAIAsk(a))
-	if err != nil {
-		return err
-	}
-	return first(want("the text", got.OutputText(), said), want("the status", string(got.Status), "completed"), want("usage is there", got.Usage.TotalTokens > 0, true))
-}
-
-func openAIStreamResponses(a *attempt) error {
-	c := openAIClient(a)
-	s := c.Responses.NewStreaming(context.Background(), openAIAsk(a))
-	defer s.Close()
-	var text strings.Builder
-	end := ""
-	for s.Next() {
-		e := s.Current()
-		if e.Type == "response.output_text.delta" {
-			text.WriteString(e.Delta)
-		}
-		end = e.Type
-	}
-	return first(s.Err(), want("the text", text.String(), said), want("the last event", end, "response.completed"))
 }
 
 func openAIModels(a *attempt) error {

@@ -3,7 +3,7 @@ import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, embedMany, generateImage, generateText, isStepCount, jsonSchema, Output, RetryError, streamText, tool } from 'ai';
+import { APICallError, embedMany, generateImage, generateSpeech, generateText, isStepCount, jsonSchema, Output, RetryError, streamText, tool, transcribe } from 'ai';
 import { ada, at30, caught, clock, clockSchema, embedder, every, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema, withKey } from './lab.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
@@ -78,6 +78,15 @@ function suite(client, pkg, own, targets, make, chat) {
       const got = await generateImage({ model: make(c).imageModel('gpt-image-1'), prompt: c.mark, size: '1024x1024' });
       assert.ok(got.image.base64);
     },
+    async speech(c) {
+      const got = await generateSpeech({ model: make(c).speech('tts-1'), text: c.mark, voice: 'alloy' });
+      const heard = Buffer.from(got.audio.uint8Array).toString('latin1');
+      assert.ok(heard.startsWith('ID3') && heard.endsWith(said), heard);
+    },
+    async transcription(c) {
+      const got = await transcribe({ model: make(c).transcription('whisper-1'), audio: c.sound, providerOptions: { openai: { prompt: c.mark } } });
+      assert.equal(got.text, said);
+    },
     async responses(c) {
       const got = await generateText(ask(c, { model: make(c).responses(c.model) }));
       assert.equal(got.text, said);
@@ -86,6 +95,16 @@ function suite(client, pkg, own, targets, make, chat) {
     async 'stream-responses'(c) {
       const got = await read(c, { model: make(c).responses(c.model) });
       assert.deepEqual(got, { text: said, calls: [], finish: 'stop', error: undefined, aborted: false });
+    },
+    async 'responses-tools'(c) { // unless it is told to store nothing, the AI SDK refers to what it thinks is stored
+      const execute = (input) => { assert.deepEqual(input, weather); return '21 degrees'; };
+      const got = await generateText(ask(c, { model: make(c).responses(c.model), tools: { weather: tool({ ...weatherTool, execute }) }, stopWhen: isStepCount(3), providerOptions: { openai: { store: false } } }));
+      assert.equal(got.text, 'It is mild.');
+      assert.equal(got.steps.length, 2);
+    },
+    async 'responses-structured'(c) {
+      const got = await generateText(ask(c, { model: make(c).responses(c.model), output: Output.object({ schema: jsonSchema(personSchema), name: 'person' }) }));
+      assert.deepEqual(got.output, ada);
     },
     'error-400': fails(400),
     'error-403': fails(403),

@@ -34,7 +34,7 @@ async function tell(path, body) {
 const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version;
 
 // show runs each feature with each target and tells the lab what came of it. A feature is a function of the case: base, key,
-// mark, model, picture, target, and fetch, which counts what the SDK sends.
+// mark, model, picture, sound, target, and fetch, which counts what the SDK sends.
 export function show(client, pkg, targets, features) {
   describe(client, { concurrency: 8 }, () => {
     for (const target of targets) {
@@ -42,7 +42,7 @@ export function show(client, pkg, targets, features) {
         test(`${client}/${target}/${name}`, async () => {
           const got = await tell('/case', { Client: client, Feature: name, Target: target });
           if (got.None) return; // the table says "-" and why
-          const c = { base: got.Base, key: got.Key, mark: got.Case, model: got.Model, picture: got.Picture, target, sent: 0 };
+          const c = { base: got.Base, key: got.Key, mark: got.Case, model: got.Model, picture: got.Picture, sound: Buffer.from(got.Sound, 'base64'), target, sent: 0 };
           c.fetch = (url, init) => { c.sent++; return fetch(url, init); };
           let failed = '';
           try { await feature(c); } catch (e) { failed = String(e?.stack ?? e) || 'an error without a text'; }

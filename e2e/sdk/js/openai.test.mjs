@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import OpenAI, { APIError, APIUserAbortError, AuthenticationError, BadRequestError, ConflictError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, UnprocessableEntityError } from 'openai';
+import OpenAI, { toFile, APIError, APIUserAbortError, AuthenticationError, BadRequestError, ConflictError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, UnprocessableEntityError } from 'openai';
 import { ada, at30, caught, clock, clockSchema, embedder, every, listed, noSuchModel, personSchema, said, saidBeforeTheError, show, weather, weatherSchema, withKey } from './lab.mjs';
 
 const client = (c, o = {}) => new OpenAI({ baseURL: c.base + '/v1', apiKey: c.key, fetch: c.fetch, ...o });
@@ -81,6 +81,16 @@ show('openai-js', 'openai', every, {
     assert.equal(got.data.length, 1);
     assert.ok(got.data[0].b64_json);
   },
+  async speech(c) {
+    const got = await client(c).audio.speech.create({ model: 'tts-1', voice: 'alloy', input: c.mark });
+    assert.equal(got.headers.get('content-type'), 'audio/mpeg');
+    const heard = Buffer.from(await got.arrayBuffer()).toString('latin1');
+    assert.ok(heard.startsWith('ID3') && heard.endsWith(said), heard);
+  },
+  async transcription(c) {
+    const file = await toFile(c.sound, 'name-of-a-file.wav');
+    assert.equal((await client(c).audio.transcriptions.create({ model: 'whisper-1', prompt: c.mark, file })).text, said);
+  },
   async responses(c) {
     const got = await client(c).responses.create({ model: c.model, max_output_tokens: 500, input: c.mark });
     assert.equal(got.output_text, said);
@@ -90,6 +100,21 @@ show('openai-js', 'openai', every, {
   async 'stream-responses'(c) {
     const got = await client(c).responses.stream({ model: c.model, max_output_tokens: 500, input: c.mark }).finalResponse();
     assert.equal(got.output_text, said);
+    assert.equal(got.status, 'completed');
+  },
+  async 'responses-tools'(c) {
+    const ai = client(c);
+    const ask = { model: c.model, max_output_tokens: 500, store: false, tools: [{ type: 'function', name: 'weather', parameters: weatherSchema, strict: false }] };
+    const input = [{ role: 'user', content: c.mark }];
+    const got = await ai.responses.create({ ...ask, input });
+    assert.deepEqual(got.output.map((o) => [o.type, o.name, JSON.parse(o.arguments)]), [['function_call', 'weather', weather]]);
+    const result = { type: 'function_call_output', call_id: got.output[0].call_id, output: '21 degrees' };
+    assert.equal((await ai.responses.create({ ...ask, input: [...input, ...got.output, result] })).output_text, 'It is mild.');
+  },
+  async 'responses-structured'(c) {
+    const text = { format: { type: 'json_schema', name: 'person', strict: true, schema: personSchema } };
+    const got = await client(c).responses.parse({ model: c.model, max_output_tokens: 500, input: c.mark, text });
+    assert.deepEqual(got.output_parsed, ada);
     assert.equal(got.status, 'completed');
   },
   async models(c) {
