@@ -218,6 +218,8 @@ func cells(byCell map[cell]row, columns []client, target string, f feature, note
 		switch {
 		case why != "" && !seen:
 			fmt.Fprintf(&b, " - %s |", notes.number(why))
+		case why != "":
+			return "", fmt.Errorf("%s is no cell that applies, and was seen", key)
 		case seen && r.OK && !isGap:
 			b.WriteString(" yes |")
 		case seen && !r.OK && isGap:
