@@ -75,6 +75,10 @@ test('a key is tested, kept and never shown', async () => {
   await page.getByRole('listitem').filter({ hasText: 'for apps' }).waitFor()
   assert.ok(!(await page.content()).includes(providerKey), 'the key is not on the page')
   await picture('keys')
+  await page.getByRole('button', { name: 'List models of OpenAI' }).click()
+  await page.getByRole('row', { name: 'gpt-4o-mini Known' }).waitFor()
+  assert.ok(!(await page.content()).includes(providerKey), 'nor where its models are')
+  await picture('models')
   quiet()
 })
 
