@@ -46,17 +46,17 @@ func openAIResponsesTools(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	if len(got.Output) != 1 || got.Output[0].Type != "function_call" {
+	if len(got.Output) != 2 || got.Output[1].Type != "function_call" {
 		return fmt.Errorf("calls of tools: %s", got.RawJSON())
 	}
-	call := got.Output[0].AsFunctionCall()
-	if err := first(want("the tool", call.Name, "weather"), sameJSON("its input", call.Arguments, weatherInput), want("its id is there", call.CallID != "", true)); err != nil {
+	call, before := got.Output[1].AsFunctionCall(), got.Output[0].AsMessage().ToParam()
+	if err := first(want("the text before", got.OutputText(), "Let me see."), want("the tool", call.Name, "weather"), sameJSON("its input", call.Arguments, weatherInput), want("its id is there", call.CallID != "", true)); err != nil {
 		return err
 	}
 	param, result := call.ToParam(), responses.ResponseInputItemParamOfFunctionCallOutput("21 degrees")
 	result.OfFunctionCallOutput.CallID = openai.String(call.CallID)
 	p.Input = responses.ResponseNewParamsInputUnion{OfInputItemList: responses.ResponseInputParam{
-		responses.ResponseInputItemParamOfMessage(a.Case, responses.EasyInputMessageRoleUser), {OfFunctionCall: &param}, result}}
+		responses.ResponseInputItemParamOfMessage(a.Case, responses.EasyInputMessageRoleUser), {OfOutputMessage: &before}, {OfFunctionCall: &param}, result}}
 	if got, err = c.Responses.New(context.Background(), p); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ function suite(client, pkg, own, targets, make, chat) {
       const got = await read(c, { model: make(c).responses(c.model) });
       assert.deepEqual(got, { text: said, calls: [], finish: 'stop', error: undefined, aborted: false });
     },
-    async 'responses-tools'(c) { // unless it is told to store nothing, the AI SDK refers to what it thinks is stored
+    async 'responses-tools'(c) { // unless it is told that nothing is stored, the AI SDK refers to the text of an earlier step
       const execute = (input) => { assert.deepEqual(input, weather); return '21 degrees'; };
       const got = await generateText(ask(c, { model: make(c).responses(c.model), tools: { weather: tool({ ...weatherTool, execute }) }, stopWhen: isStepCount(3), providerOptions: { openai: { store: false } } }));
       assert.equal(got.text, 'It is mild.');

@@ -107,8 +107,10 @@ show('openai-js', 'openai', every, {
     const ask = { model: c.model, max_output_tokens: 500, store: false, tools: [{ type: 'function', name: 'weather', parameters: weatherSchema, strict: false }] };
     const input = [{ role: 'user', content: c.mark }];
     const got = await ai.responses.create({ ...ask, input });
-    assert.deepEqual(got.output.map((o) => [o.type, o.name, JSON.parse(o.arguments)]), [['function_call', 'weather', weather]]);
-    const result = { type: 'function_call_output', call_id: got.output[0].call_id, output: '21 degrees' };
+    const [before, call] = got.output;
+    assert.equal(got.output_text, 'Let me see.');
+    assert.deepEqual([before.type, call.type, call.name, JSON.parse(call.arguments)], ['message', 'function_call', 'weather', weather]);
+    const result = { type: 'function_call_output', call_id: call.call_id, output: '21 degrees' };
     assert.equal((await ai.responses.create({ ...ask, input: [...input, ...got.output, result] })).output_text, 'It is mild.');
   },
   async 'responses-structured'(c) {
