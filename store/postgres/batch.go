@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,9 +29,6 @@ const (
 	resNotLive  = -5
 	resNoDetail = -6
 )
-
-// tailBytes bounds the model's name in the note of a hold, so that note and amount stay within passport.MaxNote.
-const tailBytes = passport.MaxNote - 40
 
 // batch is what one apply_batch is told and what it answers. Its columns are apply_batch's parameters of the same names.
 type batch struct {
@@ -121,19 +117,16 @@ func texts[T ~string](in []T) []string {
 
 func (b *batch) holdArgs() []any {
 	n := len(b.holds)
-	id, provider, model, tariff, tail := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	id, provider, model, tariff := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	detail := make([]int32, n)
 	amount, least, at, stream, month := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
 	for i, h := range b.holds {
-		id[i], provider[i], model[i], tariff[i], tail[i] = string(h.ID), string(h.Provider), h.Model, h.Tariff, h.Model
-		if len(h.Model) > tailBytes {
-			tail[i] = strings.ToValidUTF8(h.Model[:tailBytes], "")
-		}
+		id[i], provider[i], model[i], tariff[i] = string(h.ID), string(h.Provider), h.Model, h.Tariff
 		detail[i] = int32(h.Detail)
 		amount[i], least[i], at[i], stream[i] = int64(h.Amount), int64(h.Least), store.Micros(h.At), store.Bit(h.Stream)
 		month[i] = int64(passport.MonthOf(h.At))
 	}
-	return []any{id, ints(b.hG), detail, amount, least, at, stream, provider, model, tariff, tail, month}
+	return []any{id, ints(b.hG), detail, amount, least, at, stream, provider, model, tariff, make([]string, n), month} // h_tail is not read any more (migration 00015)
 }
 
 // ints is never NULL, which an empty slice of pgx's would be.
