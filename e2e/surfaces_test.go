@@ -201,7 +201,7 @@ func TestWhoLeavesEndsTheUpstreamCall(t *testing.T) {
 				}
 				leave()
 				if err := b.fake.AwaitEnd(testutil.Context(t)); err != nil {
-					t.Errorf("%s: the provider is kept busy: %v", r.name, err)
+					t.Fatalf("%s: the provider is kept busy: %v", r.name, err)
 				}
 				if err := <-done; err == nil {
 					t.Errorf("%s: was answered", r.name)
