@@ -101,8 +101,8 @@ func chargeOrphan(ctx context.Context, q *query.Queries, row query.Reservation, 
 		return err
 	}
 	r := ReservationOf(row)
-	if err := AddEvent(ctx, q, ChargedEvent(r)); err != nil {
-		return err
+	if err := AddEvent(ctx, q, ChargedEvent(r)); err != nil || row.Amount == 0 {
+		return err // who is charged nothing passes no mark
 	}
 	if _, err := TellPassed(ctx, q, r.ID, r.Grant, at); err != nil {
 		return err

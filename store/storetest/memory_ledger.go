@@ -175,7 +175,9 @@ func (m *Memory) ChargeOrphans(_ context.Context, at time.Time) (n int, sum pass
 			m.shift(c, -c.Amount, c.Amount)
 			c.State, c.Actual, c.Why, c.EndedAt = passport.ReservationSwept, c.Amount, passport.Orphaned, stored(at)
 			m.note(store.ChargedEvent(c.Reservation))
-			m.passed(c, stored(at))
+			if c.Amount > 0 {
+				m.passed(c, stored(at))
+			}
 			n, sum = n+1, sum+c.Amount
 		}
 		return nil
