@@ -60,6 +60,14 @@ type Grant struct {
 	// KeepAnswers is the owner's leave to keep answers for a day, sealed, so that a call that is sent again with its Idempotency-Key
 	// gets the first one's.
 	KeepAnswers bool
+
+	Client  ClientID // the OAuth client that asked; empty: it came by POST /grant-requests
+	Site    string   // the host that the access goes to, in ASCII; empty: there is none that we know (AppURL is only a claim)
+	Checked bool     // Site has proved that it asks: by its metadata document, or by a redirect to an origin that the owner registered
+	JKT     string   // RFC 7638 thumbprint of the key that its tokens are bound to (RFC 9449); empty: bearer tokens
+	Parent  GrantID  // the grant that this one was narrowed from by token exchange (RFC 8693); empty: a person gave it
+	Actor   string   // JSON of the act claim (RFC 8693 §4.1): who acts for the person; empty: the client itself
+	Extends GrantID  // while pending: the active grant that it asks to raise; its approval changes that one
 }
 
 // To returns the grant after a move at a time, or an error of kind Conflict if the move does not exist. It does not change g.

@@ -14,6 +14,7 @@ type (
 	EventID       string
 	CredentialID  string
 	PersonID      string
+	ClientID      string // RFC 6749 §2.2; of a metadata document its https URL
 )
 
 // Provider is an upstream AI company.

@@ -43,7 +43,8 @@ func AddGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 		AppName: g.AppName, AppUrl: g.AppURL, Reason: g.Reason, Asked: asked, Details: details, SecretHash: g.SecretHash[:],
 		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
 		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
-		KeepAnswers: Bit(g.KeepAnswers),
+		KeepAnswers: Bit(g.KeepAnswers), ClientID: string(g.Client), Site: g.Site, Checked: Bit(g.Checked), Jkt: g.JKT, ParentID: string(g.Parent), Actor: g.Actor,
+		ExtendsID: string(g.Extends),
 	})
 	if err != nil {
 		return err
@@ -79,7 +80,9 @@ func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev pas
 		AppName: g.AppName, AppUrl: g.AppURL, Reason: g.Reason, Asked: asked, Details: details, SecretHash: g.SecretHash[:],
 		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
 		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
-		KeepAnswers: Bit(g.KeepAnswers), ID: string(g.ID), Version_2: g.Version - 1,
+		KeepAnswers: Bit(g.KeepAnswers), ClientID: string(g.Client), Site: g.Site, Checked: Bit(g.Checked), Jkt: g.JKT, ParentID: string(g.Parent), Actor: g.Actor,
+		ExtendsID: string(g.Extends),
+		ID:        string(g.ID), Version_2: g.Version - 1,
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ func GrantOf(r query.Grant) (passport.Grant, error) {
 		Notes:      r.Notes,
 
 		KeepAnswers: r.KeepAnswers != 0,
+
+		Client: passport.ClientID(r.ClientID), Site: r.Site, Checked: r.Checked != 0, JKT: r.Jkt,
+		Parent: passport.GrantID(r.ParentID), Actor: r.Actor, Extends: passport.GrantID(r.ExtendsID),
 	}
 	copy(g.SecretHash[:], r.SecretHash)
 	var err error

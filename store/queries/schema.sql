@@ -79,10 +79,18 @@ CREATE TABLE grants (
   approved_at BIGINT NOT NULL,
   revoked_at  BIGINT NOT NULL,
   notes       TEXT NOT NULL,
-  keep_answers BIGINT NOT NULL DEFAULT 0
+  keep_answers BIGINT NOT NULL DEFAULT 0,
+  client_id   TEXT NOT NULL DEFAULT '',
+  site        TEXT NOT NULL DEFAULT '',
+  checked     BIGINT NOT NULL DEFAULT 0,
+  jkt         TEXT NOT NULL DEFAULT '',
+  parent_id   TEXT NOT NULL DEFAULT '',
+  actor       TEXT NOT NULL DEFAULT '',
+  extends_id  TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX grants_created ON grants (created_at, id);
 CREATE INDEX grants_pending ON grants (created_at, id) WHERE state = 'pending';
+CREATE INDEX grants_parent ON grants (parent_id) WHERE parent_id <> '';
 
 -- seq 0 is the grant's total; it alone carries status and end, so that a hold reads one row to know all.
 -- seq 1 and up, one for each detail, are there only where a grant has several details.

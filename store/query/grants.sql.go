@@ -36,8 +36,8 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 
 const addGrant = `-- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes, keep_answers)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -59,6 +59,13 @@ type AddGrantParams struct {
 	RevokedAt   int64
 	Notes       string
 	KeepAnswers int64
+	ClientID    string
+	Site        string
+	Checked     int64
+	Jkt         string
+	ParentID    string
+	Actor       string
+	ExtendsID   string
 }
 
 func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, error) {
@@ -80,6 +87,13 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 		arg.RevokedAt,
 		arg.Notes,
 		arg.KeepAnswers,
+		arg.ClientID,
+		arg.Site,
+		arg.Checked,
+		arg.Jkt,
+		arg.ParentID,
+		arg.Actor,
+		arg.ExtendsID,
 	)
 	if err != nil {
 		return 0, err
@@ -213,8 +227,8 @@ func (q *Queries) ChangeBudget(ctx context.Context, arg ChangeBudgetParams) (int
 const changeGrant = `-- name: ChangeGrant :execrows
 UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
   secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15,
-  keep_answers = $16
-WHERE id = $17 AND version = $18
+  keep_answers = $16, client_id = $17, site = $18, checked = $19, jkt = $20, parent_id = $21, actor = $22, extends_id = $23
+WHERE id = $24 AND version = $25
 `
 
 type ChangeGrantParams struct {
@@ -234,6 +248,13 @@ type ChangeGrantParams struct {
 	RevokedAt   int64
 	Notes       string
 	KeepAnswers int64
+	ClientID    string
+	Site        string
+	Checked     int64
+	Jkt         string
+	ParentID    string
+	Actor       string
+	ExtendsID   string
 	ID          string
 	Version_2   int64
 }
@@ -256,6 +277,13 @@ func (q *Queries) ChangeGrant(ctx context.Context, arg ChangeGrantParams) (int64
 		arg.RevokedAt,
 		arg.Notes,
 		arg.KeepAnswers,
+		arg.ClientID,
+		arg.Site,
+		arg.Checked,
+		arg.Jkt,
+		arg.ParentID,
+		arg.Actor,
+		arg.ExtendsID,
 		arg.ID,
 		arg.Version_2,
 	)
@@ -331,7 +359,7 @@ func (q *Queries) FreezeGrant(ctx context.Context, id string) (int64, error) {
 }
 
 const grant = `-- name: Grant :one
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers FROM grants WHERE id = $1
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -355,12 +383,19 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.RevokedAt,
 		&i.Notes,
 		&i.KeepAnswers,
+		&i.ClientID,
+		&i.Site,
+		&i.Checked,
+		&i.Jkt,
+		&i.ParentID,
+		&i.Actor,
+		&i.ExtendsID,
 	)
 	return i, err
 }
 
 const grantsBefore = `-- name: GrantsBefore :many
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2
 `
 
 type GrantsBeforeParams struct {
@@ -395,6 +430,13 @@ func (q *Queries) GrantsBefore(ctx context.Context, arg GrantsBeforeParams) ([]G
 			&i.RevokedAt,
 			&i.Notes,
 			&i.KeepAnswers,
+			&i.ClientID,
+			&i.Site,
+			&i.Checked,
+			&i.Jkt,
+			&i.ParentID,
+			&i.Actor,
+			&i.ExtendsID,
 		); err != nil {
 			return nil, err
 		}

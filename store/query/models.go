@@ -104,6 +104,13 @@ type Grant struct {
 	RevokedAt   int64
 	Notes       string
 	KeepAnswers int64
+	ClientID    string
+	Site        string
+	Checked     int64
+	Jkt         string
+	ParentID    string
+	Actor       string
+	ExtendsID   string
 }
 
 type OwnerToken struct {

@@ -1,7 +1,7 @@
 -- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes, keep_answers)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: DropOldRequests :execrows
@@ -11,8 +11,8 @@ DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
 -- name: ChangeGrant :execrows
 UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
   secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15,
-  keep_answers = $16
-WHERE id = $17 AND version = $18;
+  keep_answers = $16, client_id = $17, site = $18, checked = $19, jkt = $20, parent_id = $21, actor = $22, extends_id = $23
+WHERE id = $24 AND version = $25;
 
 -- name: FreezeGrant :execrows
 UPDATE grants SET state = 'paused', version = version + 1 WHERE id = $1 AND state = 'active';
