@@ -17,6 +17,7 @@ const (
 	OwnerOrApp  Auth = "owner or grant secret"
 	Owner       Auth = "owner" // session or bearer
 	Setup       Auth = "setup link"
+	Client      Auth = "client" // an OAuth client, by the method it is registered with; a public one by its id
 )
 
 // Route is one line of the attack surface.

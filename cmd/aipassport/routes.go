@@ -26,7 +26,17 @@ func (b *broker) routes() []server.Route {
 	for _, rt := range b.gateway.Routes() {
 		list = append(list, server.Route{Pattern: rt.Pattern, Auth: server.Token, CORS: true, Handler: rt.Handler})
 	}
+	list = append(list, b.clientRoutes()...)
 	return append(list, b.pageRoutes(api)...)
+}
+
+// clientRoutes are the endpoints that OAuth clients call, browser apps among them.
+func (b *broker) clientRoutes() (list []server.Route) {
+	handlers := b.oauth.Routes()
+	for _, pattern := range slices.Sorted(maps.Keys(handlers)) {
+		list = append(list, server.Route{Pattern: pattern, Auth: server.Client, CORS: true, Handler: handlers[pattern]})
+	}
+	return list
 }
 
 func health(w http.ResponseWriter, _ *http.Request) {

@@ -17,6 +17,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/admin"
 	"github.com/devrelopers/aipassport/authority/consent"
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/seed"
 	"github.com/devrelopers/aipassport/gateway"
 	"github.com/devrelopers/aipassport/gateway/dialect/anthropic"
@@ -83,6 +84,7 @@ type broker struct {
 	control  *authority.Control
 	admin    *admin.Admin
 	consent  *consent.Consent
+	oauth    *oauth.OAuth
 	gateway  *gateway.Gateway
 	server   *server.Server
 	profiled func() error // ends the profile, if there is one
@@ -223,6 +225,9 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	}
 	if err := b.identity.OpenSetup(ctx); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
+	}
+	if err := b.openOAuth(); err != nil {
+		return err
 	}
 	return b.openPages()
 }

@@ -43,7 +43,8 @@ var mayImport = map[string][]string{
 	"gateway/dialect/strict":      {"internal/problem", "passport"},
 	"gateway/upstream":            {"internal/problem", "internal/reach", "internal/secret", "passport"},
 	"authority":                   {"guard/*", "internal/*", "passport", "web"},
-	"authority/*":                 {"authority", "guard/*", "internal/*", "passport", "web"}, // and not each other
+	"authority/*":                 {"authority", "authority/oauth/wire", "guard/*", "internal/*", "passport", "web"}, // and not each other
+	"authority/oauth/wire":        {"internal/*", "passport"},                                                        // what the OAuth endpoints share
 
 	"store":            {"internal/problem", "passport", "store/query"},
 	"store/migrations": {},
@@ -52,12 +53,12 @@ var mayImport = map[string][]string{
 	"store/rates":      {"internal/problem", "passport"},
 	"store/valkey":     {"store/rates"},
 	"store/sqlite":     {"internal/failpoint", "internal/problem", "passport", "store", "store/migrations", "store/query"},
-	"store/storetest":  {"authority", "authority/*", "guard/*", "internal/*", "passport", "store", "webhook"},
+	"store/storetest":  {"authority", "authority/*", "authority/oauth/wire", "guard/*", "internal/*", "passport", "store", "webhook"},
 
 	"web":            {"internal/problem", "passport"},
 	"webhook":        {"internal/problem", "internal/seal", "passport"}, // the second door to the outside: no guard, no gateway
 	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
-	"cmd/aipassport": {"authority", "authority/*", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
+	"cmd/aipassport": {"authority", "authority/*", "authority/oauth/wire", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
 	"bench":          {}, // measures the built broker from outside
 	"scripts/prices": {},
 	"e2e/sdk":        {"internal/fakeprovider"}, // drives the built broker from outside, with the SDKs
