@@ -120,8 +120,10 @@ func From(err error) *Error {
 		e.Code, e.Status = InvalidRequest, respond.Status(p.Kind)
 	case problem.Forbidden:
 		e.Code = UnauthorizedClient
-	case problem.GrantEnded, problem.GrantPaused:
+	case problem.GrantEnded:
 		e.Code = InvalidGrant
+	case problem.GrantPaused: // it comes back, and invalid_grant would tell the app to throw its refresh token away (RFC 6749 §5.2)
+		e.Code = TemporarilyUnavailable
 	case problem.RateExceeded, problem.Busy:
 		e.Code, e.Status = TemporarilyUnavailable, http.StatusTooManyRequests
 	case problem.Unavailable:
