@@ -27,4 +27,10 @@ type Store interface {
 	TokenOfSDKKey(ctx context.Context, hash [32]byte) (passport.Token, error)
 	// UsedSDKKeys notes when keys were used last. It moves forward only, and passes over keys that are not there.
 	UsedSDKKeys(ctx context.Context, used map[passport.TokenID]time.Time) error
+
+	// Seen remembers a thing that works once, of all instances, until it would not work any more, and says whether it was the first time.
+	// On an error nobody knows: it is not to be taken.
+	Seen(ctx context.Context, kind passport.SeenKind, hash [32]byte, until time.Time) (fresh bool, err error)
+	// SweepSeen forgets what would not work any more, and says how many.
+	SweepSeen(ctx context.Context, now time.Time) (int64, error)
 }

@@ -210,6 +210,15 @@ CREATE TABLE answer (
 CREATE INDEX answer_age ON answer (created_at, reservation_id);
 CREATE INDEX answer_grant ON answer (grant_id);
 
+-- What works once and has been used: the SHA-256 of a DPoP proof's or a client assertion's jti, until when that would have worked.
+CREATE TABLE seen (
+  kind  TEXT NOT NULL,
+  hash  BYTEA NOT NULL,
+  until BIGINT NOT NULL,
+  PRIMARY KEY (kind, hash)
+);
+CREATE INDEX seen_until ON seen (until);
+
 -- What a grant, or a month of a ceiling, was told of already: once, until its cap is changed.
 CREATE TABLE told (
   subject TEXT NOT NULL,

@@ -174,6 +174,12 @@ type SdkKey struct {
 	UsedAt  int64
 }
 
+type Seen struct {
+	Kind  string
+	Hash  []byte
+	Until int64
+}
+
 type Session struct {
 	Hash      []byte
 	PersonID  string

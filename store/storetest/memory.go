@@ -41,6 +41,7 @@ type Memory struct {
 	claims   map[claimKey]claim
 	answers  map[passport.ReservationID]answer
 	told     map[told]bool
+	seen     map[seenKey]time.Time
 	hook     *hook
 	added    map[passport.Provider]passport.Compatible
 	stopped  bool
@@ -84,6 +85,7 @@ func NewMemory() *Memory {
 		bearers:  map[[32]byte]passport.OwnerToken{},
 		claims:   map[claimKey]claim{},
 		told:     map[told]bool{},
+		seen:     map[seenKey]time.Time{},
 		answers:  map[passport.ReservationID]answer{},
 		ceilings: map[passport.CeilingID]passport.Limit{},
 		months:   map[monthKey]*passport.Ceiling{},

@@ -35,6 +35,8 @@ func Run(t *testing.T, open Open) {
 		{"SDK keys", testSDKKeys},
 		{"SDK keys are bounded under race", testSDKKeysRace},
 		{"signing keys", testSigningKeys},
+		{"what is seen once is not fresh again", testSeen},
+		{"one of many is the first to be seen", testSeenRace},
 		{"credentials", testCredentials},
 		{"providers are swapped by version, and go with their keys", testCompatibles},
 		{"the owner", testOwner},
