@@ -10,7 +10,9 @@ import (
 	"runtime"
 
 	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/repeat"
 	"github.com/devrelopers/aipassport/guard/roster"
@@ -33,7 +35,10 @@ type storage interface {
 	authority.History
 	authority.Ceilings
 	authority.SDKKeys
+	device.Codes
+	device.Shown
 	identity.Store
+	openrouter.Store
 	webhook.Store
 	io.Closer
 }

@@ -188,6 +188,36 @@ CREATE TABLE sdk_key (
 );
 CREATE INDEX sdk_key_grant ON sdk_key (grant_id, id);
 
+-- Devices that wait for an answer (RFC 8628). hash is the SHA-256 of the device code. The user code is no secret: without the owner's
+-- session it opens nothing, and the consent page shows it. wait is in microseconds.
+CREATE TABLE device_code (
+  hash       BYTEA PRIMARY KEY,
+  user_code  TEXT NOT NULL UNIQUE,
+  client_id  TEXT NOT NULL,
+  grant_id   TEXT NOT NULL UNIQUE,
+  jkt        TEXT NOT NULL,
+  sender     TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  wait       BIGINT NOT NULL,
+  polled_at  BIGINT NOT NULL,
+  used       BIGINT NOT NULL
+);
+CREATE INDEX device_code_age ON device_code (created_at, hash);
+
+-- Requests for a key in OpenRouter's shape. code_hash is the SHA-256 of the code that is out; empty: none.
+CREATE TABLE key_request (
+  grant_id   TEXT PRIMARY KEY,
+  callback   TEXT NOT NULL,
+  challenge  TEXT NOT NULL,
+  code_hash  BYTEA NOT NULL,
+  code_ends  BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  used       BIGINT NOT NULL
+);
+CREATE INDEX key_request_age ON key_request (created_at, grant_id);
+CREATE INDEX key_request_code ON key_request (code_hash) WHERE used = 0;
+
 -- Which call has an Idempotency-Key of a grant. Written in the transaction of the call's hold, so that no crash can leave one
 -- without the other. Hashes are keyed: neither key nor body can be guessed from them.
 CREATE TABLE claim (

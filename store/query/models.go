@@ -76,6 +76,20 @@ type Delivery struct {
 	Note    string
 }
 
+type DeviceCode struct {
+	Hash      []byte
+	UserCode  string
+	ClientID  string
+	GrantID   string
+	Jkt       string
+	Sender    string
+	CreatedAt int64
+	ExpiresAt int64
+	Wait      int64
+	PolledAt  int64
+	Used      int64
+}
+
 type Event struct {
 	Seq     int64
 	ID      string
@@ -111,6 +125,16 @@ type Grant struct {
 	ParentID    string
 	Actor       string
 	ExtendsID   string
+}
+
+type KeyRequest struct {
+	GrantID   string
+	Callback  string
+	Challenge string
+	CodeHash  []byte
+	CodeEnds  int64
+	CreatedAt int64
+	Used      int64
 }
 
 type OwnerToken struct {

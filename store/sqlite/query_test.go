@@ -96,8 +96,8 @@ func TestSchemasAgree(t *testing.T) {
 	}
 	same := strings.NewReplacer("BIGINT", "INTEGER", "BYTEA", "BLOB")
 	tables := regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\);`).FindAllStringSubmatch(string(text), -1)
-	if len(tables) != 20 {
-		t.Fatalf("got %d tables, want 20", len(tables))
+	if all := strings.Count(string(text), "CREATE TABLE "); len(tables) != all || all < 20 {
+		t.Fatalf("read %d tables of %d, which are at least 20", len(tables), all)
 	}
 	for _, table := range tables {
 		var want, got []string

@@ -6,7 +6,9 @@ import (
 	"context"
 
 	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/repeat"
 	"github.com/devrelopers/aipassport/guard/roster"
@@ -27,7 +29,10 @@ type Store interface {
 	authority.History
 	authority.Ceilings
 	authority.SDKKeys
+	device.Codes
+	device.Shown
 	identity.Store
+	openrouter.Store
 	webhook.Store
 
 	// Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit,
