@@ -35,6 +35,7 @@ const (
 	SessionStarted   EventKind = "session.started"
 	SessionEnded     EventKind = "session.ended"
 	OwnerTokenMade   EventKind = "owner_token.created"
+	OwnerTokenEnded  EventKind = "owner_token.revoked"
 	KeyRotated       EventKind = "signing_key.rotated"
 	AppsStopped      EventKind = "apps.stopped"
 	AppsResumed      EventKind = "apps.resumed"

@@ -2,7 +2,10 @@
 // events. Every function is pure: no clock, no randomness, no I/O, no HTTP, no SQL. Time and ids come in as arguments.
 package passport
 
-import "time"
+import (
+	"encoding/hex"
+	"time"
+)
 
 // Identifiers. All are opaque text, UUIDv7 where we make them.
 type (
@@ -90,6 +93,9 @@ type OwnerToken struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: does not end
 }
+
+// ID names an owner's bearer: the hash in hexadecimal. Who has the bearer can say it, and it gives nothing.
+func (t OwnerToken) ID() string { return hex.EncodeToString(t.Hash[:]) }
 
 // Token is what is kept of an access token that was issued: never the token itself.
 type Token struct {

@@ -141,3 +141,25 @@ func AddOwnerToken(ctx context.Context, q *query.Queries, t passport.OwnerToken,
 		ExpiresAt: Micros(t.ExpiresAt)})
 	return added(ctx, q, n, err, "owner token", ev)
 }
+
+// OwnerTokens is the step of identity.Store.
+func OwnerTokens(ctx context.Context, q *query.Queries, limit int) ([]passport.OwnerToken, error) {
+	rows, err := q.OwnerTokens(ctx, int32(limit))
+	out := make([]passport.OwnerToken, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, passport.OwnerToken{Hash: [32]byte(r.Hash), Label: r.Label, CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt)})
+	}
+	return out, err
+}
+
+// EndOwnerToken is the step of identity.Store.
+func EndOwnerToken(ctx context.Context, q *query.Queries, hash [32]byte, ev passport.Event) error {
+	n, err := q.RemoveOwnerToken(ctx, hash[:])
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return NotFound("owner token")
+	}
+	return AddEvent(ctx, q, ev)
+}

@@ -71,6 +71,7 @@ type Config struct {
 	Keys      Keys
 	SDKKeys   SDKKeys
 	KeyMaker  KeyMaker
+	Bearers   Bearers
 	Ceilings  Ceilings
 	Webhook   Webhook
 	Providers func() []passport.Provider     // whose keys can have a monthly limit
@@ -91,9 +92,9 @@ type Admin struct{ cfg Config }
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, ceilings, a webhook, providers, live calls and a clock")
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, ceilings, a webhook, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
 }
@@ -101,32 +102,33 @@ func New(cfg Config) (*Admin, error) {
 // Routes are the handlers by pattern. Where the seed's API has the same pattern, these are for browsers.
 func (a *Admin) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /{$}":                      a.Apps,
-		"GET /grants":                   a.Apps,
-		"GET /grants/{id}":              a.Grant,
-		"POST /grants/{id}/pause":       a.Pause,
-		"GET /grants/{id}/resume":       a.AskResume,
-		"POST /grants/{id}/resume":      a.Resume,
-		"GET /grants/{id}/revoke":       a.AskRevoke,
-		"POST /grants/{id}/revoke":      a.Revoke,
-		"POST /stop":                    a.Stop,
-		"GET /resume":                   a.AskRun,
-		"POST /resume":                  a.Run,
-		"GET /keys":                     a.KeysPage,
-		"POST /keys":                    a.AddKey,
-		"POST /keys/{id}/test":          a.TestKey,
-		"GET /keys/{id}/remove":         a.AskRemoveKey,
-		"POST /keys/{id}/remove":        a.RemoveKey,
-		"GET /providers":                a.ProvidersPage,
-		"POST /providers":               a.AddProvider,
-		"GET /providers/{name}":         a.Provider,
-		"POST /providers/{name}":        a.ChangeProvider,
-		"POST /providers/{name}/models": a.ListModels,
-		"GET /providers/{name}/remove":  a.AskRemoveProvider,
-		"POST /providers/{name}/remove": a.RemoveProvider,
-		"GET /limits":                   a.Limits,
-		"POST /limits/{name}":           a.SetLimit,
-		"POST /grants/{id}/answers":     a.KeepAnswers,
+		"GET /{$}":                       a.Apps,
+		"GET /grants":                    a.Apps,
+		"GET /grants/{id}":               a.Grant,
+		"POST /grants/{id}/pause":        a.Pause,
+		"GET /grants/{id}/resume":        a.AskResume,
+		"POST /grants/{id}/resume":       a.Resume,
+		"GET /grants/{id}/revoke":        a.AskRevoke,
+		"POST /grants/{id}/revoke":       a.Revoke,
+		"POST /stop":                     a.Stop,
+		"GET /resume":                    a.AskRun,
+		"POST /resume":                   a.Run,
+		"POST /owner-tokens/{id}/revoke": a.EndBearer,
+		"GET /keys":                      a.KeysPage,
+		"POST /keys":                     a.AddKey,
+		"POST /keys/{id}/test":           a.TestKey,
+		"GET /keys/{id}/remove":          a.AskRemoveKey,
+		"POST /keys/{id}/remove":         a.RemoveKey,
+		"GET /providers":                 a.ProvidersPage,
+		"POST /providers":                a.AddProvider,
+		"GET /providers/{name}":          a.Provider,
+		"POST /providers/{name}":         a.ChangeProvider,
+		"POST /providers/{name}/models":  a.ListModels,
+		"GET /providers/{name}/remove":   a.AskRemoveProvider,
+		"POST /providers/{name}/remove":  a.RemoveProvider,
+		"GET /limits":                    a.Limits,
+		"POST /limits/{name}":            a.SetLimit,
+		"POST /grants/{id}/answers":      a.KeepAnswers,
 
 		"GET /grants/{id}/keys":               a.Keys,
 		"POST /grants/{id}/keys":              a.MakeKey,
@@ -226,6 +228,8 @@ func said(word string, n int) string {
 		return "Answers are not kept any more. Those that were are gone."
 	case "hook-test":
 		return "A test is on its way. Load this page again to see how it went."
+	case "bearer-ended":
+		return "Ended. It can do nothing any more."
 	case "hook-removed":
 		return "The webhook is removed, and what waited for it."
 	case "limit-set":

@@ -46,6 +46,19 @@ type world struct {
 	roster  *roster.Roster
 	found   []admin.Found
 	asked   []passport.Provider // for their models
+	bearers []passport.OwnerToken
+}
+
+func (w *world) OwnerTokens(context.Context) ([]passport.OwnerToken, error) { return w.bearers, nil }
+
+func (w *world) EndOwnerToken(_ context.Context, id, who string) error {
+	n := len(w.bearers)
+	w.bearers = slices.DeleteFunc(w.bearers, func(t passport.OwnerToken) bool { return t.ID() == id })
+	if len(w.bearers) == n {
+		return problem.New(problem.NotFound, "no such bearer")
+	}
+	w.who = append(w.who, who)
+	return nil
 }
 
 func (w *world) Visitor(*http.Request) (web.Visitor, error) {
@@ -187,7 +200,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Ceilings: w, Webhook: &w.hook, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Bearers: w, Ceilings: w, Webhook: &w.hook, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: func() time.Time { return w.now },

@@ -36,6 +36,7 @@ type settingsView struct {
 	Why     string // it was not delivered
 	In      string // what stands in the field
 	Error   string
+	Bearers []bearerView
 }
 
 // Settings answers GET /settings.
@@ -68,6 +69,10 @@ func (a *Admin) showSettings(w http.ResponseWriter, r *http.Request, v web.Visit
 			d.Result = badge{"err-b", "alert", "Not delivered"}
 			d.Why = strings.ToUpper(hook.LastError[:1]) + hook.LastError[1:] + "."
 		}
+	}
+	if d.Bearers, err = a.bearers(r.Context()); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
 	}
 	title, status := "Settings", http.StatusOK
 	if d.Error != "" {

@@ -3,20 +3,25 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/flood"
 	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/respond"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 )
 
 // MaxOwnerLabel bounds what an owner token may be called, in bytes.
 const MaxOwnerLabel = 100
+
+const maxOwnerTokens = 200 // that are listed
 
 // NewOwnerToken makes a bearer of the owner for automation and stores its hash. It is returned once. A zero end means that it
 // does not end.
@@ -39,6 +44,62 @@ func (i *Identity) NewOwnerToken(ctx context.Context, label string, ends time.Ti
 		return secret.Text{}, fmt.Errorf("store the owner token: %w", err)
 	}
 	return secret.New(text), nil
+}
+
+// OwnerTokens are the owner's bearers, newest first; never the bearers themselves.
+func (i *Identity) OwnerTokens(ctx context.Context) ([]passport.OwnerToken, error) {
+	all, err := i.cfg.Store.OwnerTokens(ctx, maxOwnerTokens)
+	if err != nil {
+		return nil, fmt.Errorf("read the owner tokens: %w", err)
+	}
+	return slices.DeleteFunc(all, func(t passport.OwnerToken) bool { return !i.lives(t) }), nil
+}
+
+// EndOwnerToken ends one of the owner's bearers for good. Errors: NotFound; Invalid for what is no id.
+func (i *Identity) EndOwnerToken(ctx context.Context, id, actor string) error {
+	hash, err := hex.DecodeString(id)
+	if err != nil || len(hash) != sha256.Size {
+		return problem.New(problem.NotFound, "there is no such owner token")
+	}
+	return i.cfg.Store.EndOwnerToken(ctx, [32]byte(hash), i.event(passport.OwnerTokenEnded, actor, ""))
+}
+
+func (i *Identity) lives(t passport.OwnerToken) bool {
+	return t.ExpiresAt.IsZero() || i.cfg.Now().Before(t.ExpiresAt)
+}
+
+// ListOwnerTokens answers GET /owner-tokens: a bare array. For the owner.
+func (i *Identity) ListOwnerTokens(w http.ResponseWriter, r *http.Request) {
+	_, err := i.Who(r)
+	var list []passport.OwnerToken
+	if err == nil {
+		list, err = i.OwnerTokens(r.Context())
+	}
+	if err != nil {
+		respond.Error(w, err)
+		return
+	}
+	out := make([]map[string]string, len(list))
+	for n, t := range list {
+		out[n] = map[string]string{"id": t.ID(), "label": t.Label, "createdAt": t.CreatedAt.Format(time.RFC3339)}
+		if !t.ExpiresAt.IsZero() {
+			out[n]["expiresAt"] = t.ExpiresAt.Format(time.RFC3339)
+		}
+	}
+	respond.JSON(w, http.StatusOK, out)
+}
+
+// RevokeOwnerToken answers POST /owner-tokens/{id}/revoke. For the owner, and so also for the bearer itself.
+func (i *Identity) RevokeOwnerToken(w http.ResponseWriter, r *http.Request) {
+	who, err := i.Who(r)
+	if err == nil {
+		err = i.EndOwnerToken(r.Context(), r.PathValue("id"), "owner:"+string(who))
+	}
+	if err != nil {
+		respond.Error(w, err)
+		return
+	}
+	respond.JSON(w, http.StatusOK, map[string]any{"id": r.PathValue("id"), "revoked": true})
 }
 
 // byBearer checks an owner bearer. Wrong ones are counted by address. An address that has shown a right one is not shut out
@@ -84,8 +145,7 @@ func (i *Identity) rightBearer(ctx context.Context, text string) (right, made bo
 	if err != nil {
 		return false, false, fmt.Errorf("read the owner token: %w", err)
 	}
-	lives := t.ExpiresAt.IsZero() || i.cfg.Now().Before(t.ExpiresAt)
-	return lives, lives, nil
+	return i.lives(t), i.lives(t), nil
 }
 
 // owner is whom a bearer stands for.

@@ -48,6 +48,7 @@ type Config struct {
 	NewID      func() string                      // UUIDv7
 	Random     io.Reader                          // nil: crypto/rand
 	ClientAddr func(*http.Request) netip.Addr     // nil: the address of the connection
+	Box        Sealer                             // nil: no command line can sign in
 	Hash       func(password, salt []byte) []byte // nil: argon2id as OWASP's password storage cheat sheet has it; tests set a quick one
 }
 
@@ -132,7 +133,8 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /setup": i.SetupPage, "POST /setup": i.SetUp,
 		"GET /login": i.LoginPage, "POST /login": i.Login,
-		"POST /logout": i.Logout,
+		"POST /logout":   i.Logout,
+		"GET /login/cli": i.LinePage, "POST /login/cli": i.AnswerLine, "POST /login/cli/token": i.LineToken,
 	}
 }
 
@@ -156,29 +158,35 @@ func (i *Identity) Who(r *http.Request) (passport.PersonID, error) {
 // Visitor says who is signed in with this browser. It does not check where a form came from: web.Pages.Posted does.
 // Error: Unauthenticated if nobody is.
 func (i *Identity) Visitor(r *http.Request) (web.Visitor, error) {
+	v, _, err := i.session(r)
+	return v, err
+}
+
+// session is Visitor, with the session.
+func (i *Identity) session(r *http.Request) (web.Visitor, passport.Session, error) {
 	nobody := problem.New(problem.Unauthenticated, "sign in first")
 	c, err := r.Cookie(i.cfg.Pages.CookieName(sessionCookie))
 	if err != nil || len(c.Value) != tokenLength {
-		return web.Visitor{}, nobody
+		return web.Visitor{}, passport.Session{}, nobody
 	}
 	s, err := i.cfg.Store.Session(r.Context(), sha256.Sum256([]byte(c.Value)))
 	if problem.KindOf(err) == problem.NotFound {
-		return web.Visitor{}, nobody
+		return web.Visitor{}, passport.Session{}, nobody
 	}
 	if err != nil {
-		return web.Visitor{}, fmt.Errorf("read the session: %w", err)
+		return web.Visitor{}, passport.Session{}, fmt.Errorf("read the session: %w", err)
 	}
 	if !i.cfg.Now().Before(s.ExpiresAt) {
-		return web.Visitor{}, nobody
+		return web.Visitor{}, passport.Session{}, nobody
 	}
 	p, err := i.cfg.Store.Owner(r.Context())
 	if err != nil {
-		return web.Visitor{}, fmt.Errorf("read who the owner is: %w", err)
+		return web.Visitor{}, passport.Session{}, fmt.Errorf("read who the owner is: %w", err)
 	}
 	if p.ID != s.Person {
-		return web.Visitor{}, nobody
+		return web.Visitor{}, passport.Session{}, nobody
 	}
-	return web.NewVisitor(p.ID, p.Name, []byte(c.Value)), nil
+	return web.NewVisitor(p.ID, p.Name, []byte(c.Value)), s, nil
 }
 
 // tokenLength is 256 bits in base64url.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/seal"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
@@ -116,7 +118,33 @@ func (m *memory) OwnerToken(_ context.Context, h [32]byte) (o passport.OwnerToke
 }
 
 func (m *memory) AddOwnerToken(_ context.Context, o passport.OwnerToken, ev passport.Event, _ time.Time) error {
-	return m.do(&ev, func() error { m.tokens[o.Hash] = o; return nil })
+	return m.do(&ev, func() error {
+		if _, ok := m.tokens[o.Hash]; ok {
+			return problem.New(problem.Conflict, "there is one")
+		}
+		m.tokens[o.Hash] = o
+		return nil
+	})
+}
+
+func (m *memory) OwnerTokens(_ context.Context, limit int) (out []passport.OwnerToken, err error) {
+	err = m.do(nil, func() error {
+		for _, o := range m.tokens {
+			out = append(out, o)
+		}
+		return nil
+	})
+	return out[:min(limit, len(out))], err
+}
+
+func (m *memory) EndOwnerToken(_ context.Context, h [32]byte, ev passport.Event) error {
+	return m.do(&ev, func() error {
+		if _, ok := m.tokens[h]; !ok {
+			return problem.New(problem.NotFound, "no token")
+		}
+		delete(m.tokens, h)
+		return nil
+	})
 }
 
 // world is a broker's door with a browser in front of it.
@@ -147,9 +175,13 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	box, err := seal.Open(filepath.Join(w.t.TempDir(), "kek"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	n := 0
 	w.id, err = identity.New(identity.Config{Store: w.store, Pages: pages, PublicURL: w.public, OwnerToken: secret.New(ownerToken),
-		Now: func() time.Time { return w.now }, NewID: func() string { n++; return "id-" + string(rune('a'+n)) },
+		Box: box, Now: func() time.Time { return w.now }, NewID: func() string { n++; return "id-" + string(rune('a'+n)) },
 		ClientAddr: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() },
 		Hash: func(p, salt []byte) []byte {
 			w.hashed++

@@ -22,6 +22,7 @@ import (
 type loginView struct {
 	Next, Username, Problem string
 	Waiting                 bool // a request waits for an answer
+	Again                   bool // who is signed in shows once more who they are
 }
 
 // setupView is what the setup page shows.
@@ -31,10 +32,10 @@ type setupView struct {
 	Errors                web.FieldErrors
 }
 
-// LoginPage answers GET /login.
+// LoginPage answers GET /login. Who is signed in is sent on, unless they are to show once more who they are.
 func (i *Identity) LoginPage(w http.ResponseWriter, r *http.Request) {
 	next := web.LocalPath(r.URL.Query().Get("next"))
-	if _, err := i.Visitor(r); err == nil {
+	if _, err := i.Visitor(r); err == nil && r.URL.Query().Get("again") != "yes" {
 		i.cfg.Pages.Redirect(w, r, next)
 		return
 	}
@@ -47,7 +48,7 @@ func (i *Identity) LoginPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *Identity) showLogin(w http.ResponseWriter, r *http.Request, status int, v web.Visitor, d loginView) {
-	d.Waiting = strings.HasPrefix(d.Next, "/consent/")
+	d.Waiting, d.Again = strings.HasPrefix(d.Next, "/consent/"), strings.HasPrefix(d.Next, "/login/cli?")
 	title := "Sign in"
 	if d.Problem != "" {
 		title = "Error: sign in"

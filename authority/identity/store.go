@@ -28,4 +28,8 @@ type Store interface {
 	OwnerToken(ctx context.Context, hash [32]byte) (passport.OwnerToken, error)
 	// AddOwnerToken stores one, with the event.
 	AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev passport.Event, now time.Time) error
+	// OwnerTokens lists at most limit, newest first, ended ones too.
+	OwnerTokens(ctx context.Context, limit int) ([]passport.OwnerToken, error)
+	// EndOwnerToken removes one, with the event. Error: NotFound.
+	EndOwnerToken(ctx context.Context, hash [32]byte, ev passport.Event) error
 }

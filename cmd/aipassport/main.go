@@ -23,6 +23,8 @@ type commands struct {
 	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the broker; the default."`
 	Demo   demoCmd   `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
 	Token  tokenCmd  `cmd:"" help:"Bearers of the owner, for automation."`
+	Login  loginCmd  `cmd:"" help:"Sign this command line in as the owner, here or at a broker elsewhere, by the browser."`
+	Logout logoutCmd `cmd:"" help:"Sign this command line out."`
 	Key    keyCmd    `cmd:"" help:"Keys for the providers' SDKs."`
 	Run    runCmd    `cmd:"" help:"Run a command with AI access of its own: a grant that ends with it."`
 	Ledger ledgerCmd `cmd:"" help:"The ledger."`

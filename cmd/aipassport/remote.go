@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,8 +22,8 @@ const (
 
 // remote is how a command finds the running broker, and shows that it is the owner's.
 type remote struct {
-	Broker      string `env:"AIPASSPORT_BROKER_URL" placeholder:"URL" help:"Where the broker is (default: AIPASSPORT_PUBLIC_URL, else http://localhost with PORT or 3001)."`
-	OwnerToken  string `env:"AIPASSPORT_OWNER_TOKEN" placeholder:"TEXT" help:"Bearer of the owner. Without one, a short-lived one is made in the broker's database, if that is on this machine."`
+	Broker      string `env:"AIPASSPORT_BROKER_URL" placeholder:"URL" help:"Where the broker is (default: AIPASSPORT_PUBLIC_URL, else the one that was signed in to last, else http://localhost with PORT or 3001)."`
+	OwnerToken  string `env:"AIPASSPORT_OWNER_TOKEN" placeholder:"TEXT" help:"Bearer of the owner. Without one, what aipassport login got is used; else a short-lived one is made in the broker's database, if that is on this machine."`
 	Data        string `env:"AIPASSPORT_DATA" placeholder:"DIR" help:"Data directory of the broker (default: the user's data directory for aipassport)."`
 	DatabaseURL string `env:"AIPASSPORT_DATABASE_URL" placeholder:"URL" help:"Database of the broker, if it keeps its state in Postgres."`
 }
@@ -34,6 +33,13 @@ func (r remote) base() (*url.URL, error) {
 	text := r.Broker
 	if text == "" {
 		text = os.Getenv("AIPASSPORT_PUBLIC_URL")
+	}
+	if text == "" && os.Getenv("PORT") == "" {
+		k, err := openKept()
+		if err != nil {
+			return nil, err
+		}
+		text = k.Last
 	}
 	if text == "" {
 		port := os.Getenv("PORT")
@@ -54,11 +60,31 @@ func (r remote) owner(ctx context.Context, label string) (string, error) {
 	if r.OwnerToken != "" {
 		return r.OwnerToken, nil
 	}
+	if bearer, err := r.signedIn(); bearer != "" || err != nil {
+		return bearer, err
+	}
 	text, err := makeOwnerToken(ctx, r.Data, r.DatabaseURL, label, brokerLife)
 	if err != nil {
 		return "", fmt.Errorf("AIPASSPORT_OWNER_TOKEN: is not set, and %w", err)
 	}
 	return text, nil
+}
+
+// signedIn is the bearer of aipassport login for the broker; empty: there is none that works still.
+func (r remote) signedIn() (string, error) {
+	base, err := r.base()
+	if err != nil {
+		return "", err
+	}
+	k, err := openKept()
+	if err != nil {
+		return "", err
+	}
+	l := k.Logins[base.String()]
+	if !now().Before(l.ExpiresAt) {
+		return "", nil
+	}
+	return l.Bearer, nil
 }
 
 // asks is a broker's REST API, asked with one bearer.
@@ -112,14 +138,22 @@ func said(status int, body []byte) error {
 		Details struct{ FieldErrors map[string][]string }
 	}
 	if json.Unmarshal(body, &e) != nil || e.Error == "" {
-		return fmt.Errorf("the broker answered %d, and not as a broker does", status)
+		return refusal{status, fmt.Sprintf("the broker answered %d, and not as a broker does", status)}
 	}
 	var more []string
 	for name, texts := range e.Details.FieldErrors {
 		more = append(more, name+": "+strings.Join(texts, ", "))
 	}
 	if len(more) > 0 {
-		return errors.New("the broker says: " + e.Error + " (" + strings.Join(more, "; ") + ")")
+		e.Error += " (" + strings.Join(more, "; ") + ")"
 	}
-	return errors.New("the broker says: " + e.Error)
+	return refusal{status, "the broker says: " + e.Error}
 }
+
+// refusal is an answer that is not the one that was wanted.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r refusal) Error() string { return r.text }

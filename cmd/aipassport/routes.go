@@ -80,6 +80,8 @@ func (b *broker) pageRoutes(api *seed.API) []server.Route {
 		{Pattern: "POST /grants/{id}/keys/{key}/revoke", Auth: server.Owner, Handler: api.RevokeKey},
 		{Pattern: "POST /grants/{id}/pause", Auth: server.Owner, Handler: api.Pause},
 		{Pattern: "POST /grants/{id}/resume", Auth: server.Owner, Handler: api.Resume},
+		{Pattern: "GET /owner-tokens", Auth: server.Owner, Handler: b.identity.ListOwnerTokens},
+		{Pattern: "POST /owner-tokens/{id}/revoke", Auth: server.Owner, Handler: b.identity.RevokeOwnerToken},
 		{Pattern: "POST /stop", Auth: server.Owner, Handler: api.StopAll},
 		{Pattern: "POST /resume", Auth: server.Owner, Handler: api.ResumeAll},
 	} {

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"os"
+	"text/tabwriter"
 	"time"
 
 	"github.com/devrelopers/aipassport/authority/identity"
@@ -12,6 +15,45 @@ import (
 
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Make a bearer of the owner and print it once. The broker may be running."`
+	List   tokenListCmd   `cmd:"" help:"List the owner's bearers, those of command lines too: never the bearers themselves."`
+	Revoke tokenRevokeCmd `cmd:"" help:"End a bearer of the owner now."`
+}
+
+type tokenListCmd struct{ remote }
+
+// Run prints a line for each bearer.
+func (c *tokenListCmd) Run(ctx context.Context) error {
+	a, err := c.asOwner(ctx, "aipassport token list")
+	if err != nil {
+		return err
+	}
+	var list []struct {
+		ID, Label            string
+		CreatedAt, ExpiresAt time.Time
+	}
+	if err := a.ask(ctx, "GET", "/owner-tokens", nil, &list); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tLABEL\tMADE\tENDS")
+	for _, t := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.ID, t.Label, moment(t.CreatedAt), moment(t.ExpiresAt))
+	}
+	return w.Flush()
+}
+
+type tokenRevokeCmd struct {
+	remote
+	ID string `arg:"" help:"Id of the bearer, as token list shows it."`
+}
+
+// Run returns when the bearer is worth nothing.
+func (c *tokenRevokeCmd) Run(ctx context.Context) error {
+	a, err := c.asOwner(ctx, "aipassport token revoke")
+	if err != nil {
+		return err
+	}
+	return a.ask(ctx, "POST", "/owner-tokens/"+url.PathEscape(c.ID)+"/revoke", nil, &struct{}{})
 }
 
 type tokenCreateCmd struct {

@@ -219,7 +219,7 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 		return fmt.Errorf("pages: %w", err)
 	}
 	b.identity, err = identity.New(identity.Config{
-		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Now: now, NewID: newID, ClientAddr: b.clientAddr})
+		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Box: b.box, Now: now, NewID: newID, ClientAddr: b.clientAddr})
 	if err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}

@@ -110,6 +110,11 @@ func (s *Store) EndSession(ctx context.Context, hash [32]byte, ev passport.Event
 	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.EndSession(ctx, q, hash, ev) })
 }
 
+// EndOwnerToken implements identity.Store.
+func (s *Store) EndOwnerToken(ctx context.Context, hash [32]byte, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.EndOwnerToken(ctx, q, hash, ev) })
+}
+
 // AddOwnerToken implements identity.Store.
 func (s *Store) AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev passport.Event, now time.Time) error {
 	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.AddOwnerToken(ctx, q, t, ev, now) })

@@ -124,6 +124,38 @@ func (q *Queries) OwnerToken(ctx context.Context, hash []byte) (OwnerToken, erro
 	return i, err
 }
 
+const ownerTokens = `-- name: OwnerTokens :many
+SELECT hash, label, created_at, expires_at FROM owner_token ORDER BY created_at DESC, hash LIMIT $1
+`
+
+func (q *Queries) OwnerTokens(ctx context.Context, limit int32) ([]OwnerToken, error) {
+	rows, err := q.db.QueryContext(ctx, ownerTokens, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OwnerToken
+	for rows.Next() {
+		var i OwnerToken
+		if err := rows.Scan(
+			&i.Hash,
+			&i.Label,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const person = `-- name: Person :one
 SELECT id, name, username, password_hash, created_at FROM person WHERE id = $1
 `
@@ -159,6 +191,18 @@ DELETE FROM session WHERE expires_at <= $1
 
 func (q *Queries) RemoveEndedSessions(ctx context.Context, expiresAt int64) (int64, error) {
 	result, err := q.db.ExecContext(ctx, removeEndedSessions, expiresAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const removeOwnerToken = `-- name: RemoveOwnerToken :execrows
+DELETE FROM owner_token WHERE hash = $1
+`
+
+func (q *Queries) RemoveOwnerToken(ctx context.Context, hash []byte) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeOwnerToken, hash)
 	if err != nil {
 		return 0, err
 	}

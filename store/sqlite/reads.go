@@ -134,6 +134,15 @@ func (s *Store) Session(ctx context.Context, hash [32]byte) (out passport.Sessio
 	return out, err
 }
 
+// OwnerTokens implements identity.Store.
+func (s *Store) OwnerTokens(ctx context.Context, limit int) (out []passport.OwnerToken, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.OwnerTokens(ctx, q, limit)
+		return err
+	})
+	return out, err
+}
+
 // OwnerToken implements identity.Store.
 func (s *Store) OwnerToken(ctx context.Context, hash [32]byte) (out passport.OwnerToken, err error) {
 	err = s.read(ctx, func(q *query.Queries) error {

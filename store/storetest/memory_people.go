@@ -272,3 +272,27 @@ func (m *Memory) AddOwnerToken(_ context.Context, t passport.OwnerToken, ev pass
 		return nil
 	})
 }
+
+// OwnerTokens implements identity.Store.
+func (m *Memory) OwnerTokens(_ context.Context, limit int) (out []passport.OwnerToken, err error) {
+	err = m.do("OwnerTokens", func() error {
+		out = slices.SortedFunc(maps.Values(m.bearers), func(a, b passport.OwnerToken) int {
+			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), bytes.Compare(a.Hash[:], b.Hash[:]))
+		})
+		out = out[:min(limit, len(out))]
+		return nil
+	})
+	return out, err
+}
+
+// EndOwnerToken implements identity.Store.
+func (m *Memory) EndOwnerToken(_ context.Context, hash [32]byte, ev passport.Event) error {
+	return m.do("EndOwnerToken", func() error {
+		if _, ok := m.bearers[hash]; !ok {
+			return store.NotFound("owner token")
+		}
+		delete(m.bearers, hash)
+		m.note(ev)
+		return nil
+	})
+}

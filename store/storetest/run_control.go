@@ -320,4 +320,23 @@ func testSessions(_ *testing.T, b *bench) {
 	b.is(err, problem.NotFound)
 	_, err = b.s.OwnerToken(ctx(), o1.Hash)
 	b.ok(err)
+	b.ownerTokensEnd(o1, o3)
+}
+
+// ownerTokensEnd: listed newest first, and each ends once.
+func (b *bench) ownerTokensEnd(older, newer passport.OwnerToken) {
+	list, err := b.s.OwnerTokens(ctx(), 10)
+	b.ok(err)
+	b.equal(list, []passport.OwnerToken{newer, older})
+	list, err = b.s.OwnerTokens(ctx(), 1)
+	b.ok(err)
+	b.equal(list, []passport.OwnerToken{newer})
+	before := len(b.events())
+	b.ok(b.s.EndOwnerToken(ctx(), newer.Hash, b.event(passport.OwnerTokenEnded, "")))
+	b.is(b.s.EndOwnerToken(ctx(), newer.Hash, b.event(passport.OwnerTokenEnded, "")), problem.NotFound)
+	b.equal(len(b.events()), before+1)
+	_, err = b.s.OwnerToken(ctx(), newer.Hash)
+	b.is(err, problem.NotFound)
+	_, err = b.s.OwnerToken(ctx(), older.Hash)
+	b.ok(err)
 }

@@ -30,3 +30,9 @@ DELETE FROM owner_token WHERE expires_at <> 0 AND expires_at <= $1;
 
 -- name: OwnerToken :one
 SELECT * FROM owner_token WHERE hash = $1;
+
+-- name: OwnerTokens :many
+SELECT * FROM owner_token ORDER BY created_at DESC, hash LIMIT $1;
+
+-- name: RemoveOwnerToken :execrows
+DELETE FROM owner_token WHERE hash = $1;
