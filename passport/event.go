@@ -31,6 +31,9 @@ const (
 	ProviderAdded    EventKind = "provider.added"
 	ProviderChanged  EventKind = "provider.changed"
 	ProviderRemoved  EventKind = "provider.removed" // its keys with it
+	ClientAdded      EventKind = "client.added"
+	ClientChanged    EventKind = "client.changed"
+	ClientRemoved    EventKind = "client.removed"
 	PersonJoined     EventKind = "person.joined"
 	SessionStarted   EventKind = "session.started"
 	SessionEnded     EventKind = "session.ended"

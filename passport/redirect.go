@@ -10,6 +10,7 @@ import (
 
 // Bounds of what a client says of itself.
 const (
+	MaxClientID    = 512  // bytes
 	MaxRedirects   = 10   // redirect URIs of one client
 	MaxRedirectURI = 1024 // bytes of one
 	MaxClientName  = 100  // characters

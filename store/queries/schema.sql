@@ -282,6 +282,26 @@ CREATE TABLE delivery (
 );
 CREATE INDEX delivery_order ON delivery (at, event_id);
 
+-- OAuth clients that registered themselves or were registered by the owner. redirect_uris and jwks are JSON; secret_hash and manage_hash
+-- are SHA-256, empty for none.
+CREATE TABLE client (
+  id            TEXT PRIMARY KEY,
+  kind          TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  uri           TEXT NOT NULL,
+  redirect_uris TEXT NOT NULL,
+  auth          TEXT NOT NULL,
+  secret_hash   BYTEA NOT NULL,
+  jwks          TEXT NOT NULL,
+  jwks_uri      TEXT NOT NULL,
+  dpop          BIGINT NOT NULL,
+  manage_hash   BYTEA NOT NULL,
+  created_at    BIGINT NOT NULL,
+  used_at       BIGINT NOT NULL
+);
+CREATE INDEX client_kind ON client (kind, created_at);
+CREATE INDEX grants_client ON grants (client_id) WHERE client_id <> '';
+
 -- Rows are never removed, so the next seq is always above every seq there was.
 CREATE TABLE event (
   seq      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -44,6 +44,22 @@ type Claim struct {
 	CreatedAt     int64
 }
 
+type Client struct {
+	ID           string
+	Kind         string
+	Name         string
+	Uri          string
+	RedirectUris string
+	Auth         string
+	SecretHash   []byte
+	Jwks         string
+	JwksUri      string
+	Dpop         int64
+	ManageHash   []byte
+	CreatedAt    int64
+	UsedAt       int64
+}
+
 type Compatible struct {
 	Name      string
 	Version   int64

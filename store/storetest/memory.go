@@ -45,6 +45,7 @@ type Memory struct {
 	hook     *hook
 	added    map[passport.Provider]passport.Compatible
 	once     oneTime
+	clients  map[passport.ClientID]passport.Client
 	stopped  bool
 	since    time.Time // when stopped
 }
@@ -91,6 +92,7 @@ func NewMemory() *Memory {
 		ceilings: map[passport.CeilingID]passport.Limit{},
 		months:   map[monthKey]*passport.Ceiling{},
 		added:    map[passport.Provider]passport.Compatible{},
+		clients:  map[passport.ClientID]passport.Client{},
 	}
 }
 
@@ -372,6 +374,3 @@ func (m *Memory) sum(b passport.Balance, id passport.GrantID, detail int) passpo
 func first[T any](all []T, limit int) []T {
 	return all[:min(len(all), max(0, limit))]
 }
-
-// stored is a time as a store gives it back.
-func stored(t time.Time) time.Time { return store.TimeOf(store.Micros(t)) }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store"
@@ -30,3 +31,6 @@ func mustBeFree[K comparable, V any](in map[K]V, key K, what string) error {
 	}
 	return nil
 }
+
+// stored is a time as a store gives it back.
+func stored(t time.Time) time.Time { return store.TimeOf(store.Micros(t)) }

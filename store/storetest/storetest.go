@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/client"
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/authority/openrouter"
@@ -33,6 +34,8 @@ type Store interface {
 	device.Shown
 	identity.Store
 	openrouter.Store
+	client.Store
+	client.Lists
 	webhook.Store
 
 	// Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit,
