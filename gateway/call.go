@@ -48,6 +48,7 @@ type call struct {
 
 	seed   []byte          // body of /proxy/chat
 	model  string          // that it names
+	wants  *passport.Call  // once it is read
 	native dialect.Dialect // that the provider speaks: the caller's own, until the grant and the model say another
 	turned *tap.Turned     // the answer's, if it goes on in another dialect than it came in
 	raw    []byte          // the body, once read
@@ -247,8 +248,12 @@ func (c *call) refuse(err error) {
 		c.tell(min(short.Left, c.standing.Total.Left()), c.standing.Total.CallsLeft())
 	}
 	p := problem.From(err)
-	if p.Kind == problem.Unauthenticated || p.Kind == problem.GrantEnded {
-		c.w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3
+	r, asks := c.remedy(err)
+	if !asks {
+		r = remedy{}
+	}
+	for _, challenge := range c.challenges(err, r) {
+		c.w.Header().Add("WWW-Authenticate", challenge)
 	}
 	if c.e.dialect == nil {
 		if retry := dialect.Header(p).Get("X-Should-Retry"); retry != "" {
@@ -257,7 +262,11 @@ func (c *call) refuse(err error) {
 		respond.Error(c.w, err)
 		return
 	}
-	c.write(c.e.dialect.Problem(p, c.rec.ID))
+	a := c.e.dialect.Problem(p, c.rec.ID)
+	if asks {
+		a.Body = r.into(a.Body)
+	}
+	c.write(a)
 }
 
 func (c *call) write(a dialect.Answer) {

@@ -17,6 +17,7 @@ const (
 
 // permit is the gateway's, for this call; it notes whether the call's output cap may be lowered.
 func (c *call) permit(call *passport.Call) (int, error) {
+	c.wants = call
 	i, err := c.g.permit(c.standing, *call)
 	if err == nil {
 		call.Clamp, err = c.clamps(c.standing.Grant.Details[i])

@@ -176,7 +176,7 @@ var errNoToken = problem.New(problem.Unauthenticated, "no access token: put the 
 func seedBearer(r *http.Request) (string, error) {
 	t, err := bearer(r)
 	if err != nil {
-		return "", problem.New(problem.Unauthenticated, "Missing or malformed Authorization header")
+		return "", problem.Wrap(err, problem.Unauthenticated, "Missing or malformed Authorization header")
 	}
 	return t, nil
 }

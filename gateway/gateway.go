@@ -26,6 +26,7 @@ type Tokens interface {
 
 // Config is what the gateway works with. All fields are required, but for OnKeepError.
 type Config struct {
+	Public   string // the broker's URL, below which the metadata of its resources lies
 	Tokens   Tokens
 	Grants   Grants
 	Meter    *meter.Meter

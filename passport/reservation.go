@@ -8,6 +8,11 @@ import (
 // ErrNotHeld is among the causes of an error of a hold that was not even begun: there is nothing to give back.
 var ErrNotHeld = errors.New("nothing was held")
 
+// Lacks is the cause of a refusal by a budget of the grant: how much more money the call would have needed.
+type Lacks struct{ More Money }
+
+func (l Lacks) Error() string { return l.More.String() + " more is needed" }
+
 // Hold asks the ledger to set money aside for one call, at its worst case.
 type Hold struct {
 	ID       ReservationID

@@ -37,7 +37,7 @@ func Admit(h passport.Hold, path ...passport.Balance) (passport.Money, error) {
 		}
 		left := b.Left()
 		if left < h.Least || (left == 0 && h.Amount > 0) {
-			return 0, problem.New(problem.BudgetSpent, "%s of the %s of the grant%s is left, and the call could cost %s at worst%s",
+			return 0, problem.Wrap(passport.Lacks{More: h.Amount - left}, problem.BudgetSpent, "%s of the %s of the grant%s is left, and the call could cost %s at worst%s",
 				left, b.Cap, part(h, i), h.Amount, least(h))
 		}
 		amount = min(amount, left)

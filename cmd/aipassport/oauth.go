@@ -6,6 +6,8 @@ import (
 
 	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/oauth/wire"
+	"github.com/devrelopers/aipassport/authority/status"
+	"github.com/devrelopers/aipassport/gateway"
 	"github.com/devrelopers/aipassport/passport"
 )
 
@@ -16,6 +18,12 @@ func (b *broker) openOAuth() (err error) {
 		return fmt.Errorf("authorization server: %w", err)
 	}
 	return nil
+}
+
+// metadata is what the server tells of itself; what is mounted is filled in where the routes are listed.
+func (b *broker) metadata() status.Metadata {
+	return status.Metadata{Issuer: b.public.String(), Resources: gateway.Resources, GrantTypes: b.oauth.GrantTypes(),
+		ClientAuth: []passport.ClientAuth{passport.PublicClient}}
 }
 
 // noClients knows no client.

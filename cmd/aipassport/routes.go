@@ -27,7 +27,21 @@ func (b *broker) routes() []server.Route {
 		list = append(list, server.Route{Pattern: rt.Pattern, Auth: server.Token, CORS: true, Handler: rt.Handler})
 	}
 	list = append(list, b.clientRoutes()...)
-	return append(list, b.pageRoutes(api)...)
+	list = append(list, b.pageRoutes(api)...)
+	return append(list, b.metadataRoutes(list)...)
+}
+
+// metadataRoutes are the documents that tell OAuth clients what is in the list before them.
+func (b *broker) metadataRoutes(list []server.Route) (out []server.Route) {
+	m := b.metadata()
+	m.Mounted = func(pattern string) bool {
+		return slices.ContainsFunc(list, func(rt server.Route) bool { return rt.Pattern == pattern })
+	}
+	handlers := m.Routes()
+	for _, pattern := range slices.Sorted(maps.Keys(handlers)) {
+		out = append(out, server.Route{Pattern: pattern, Auth: server.Public, CORS: true, Handler: handlers[pattern]})
+	}
+	return out
 }
 
 // clientRoutes are the endpoints that OAuth clients call, browser apps among them.

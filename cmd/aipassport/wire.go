@@ -202,6 +202,7 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	b.upstream = upstream.New(upstream.Config{
 		Bases: cfg.bases, Added: b.placeOf, HeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, UserAgent: "aipassport/" + version})
 	b.gateway = gateway.New(gateway.Config{
+		Public: b.public.String(),
 		Tokens: b.tokens, Grants: b.store, Meter: b.meter, Tariff: b.prices, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
 		OnKeepError: func(err error) { b.log.Error("an answer was not kept", "error", err.Error()) },
 		OpenAI:      openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: b.compatible,
