@@ -32,23 +32,46 @@ var one struct {
 	sync.Mutex
 	server *Server
 	err    error
+	filled bool // there is a database that Filled copies
 }
 
 // Database makes an empty database on the one server of this test process and returns its URL, for a role that owns it and has no
 // other right. The database ends with the test. Where Postgres is not installed the test is skipped, or fails if CI is set.
 func Database(t testing.TB) string {
 	t.Helper()
+	return shared(t).Database(t)
+}
+
+// Filled makes a database on the server of this test process as Database does, a copy of one that fill was given once, at the first call;
+// all calls give the same fill. Nobody may still be connected to that one when fill returns.
+func Filled(t testing.TB, fill func(url string)) string {
+	t.Helper()
+	s := shared(t)
+	one.Lock()
+	defer one.Unlock()
+	if !one.filled {
+		if err := s.admin(`CREATE DATABASE filled OWNER broker`); err != nil {
+			t.Fatalf("make a database: %v", err)
+		}
+		fill(s.url("broker", "filled"))
+		one.filled = true
+	}
+	return s.database(t, "filled")
+}
+
+// shared is the server of this test process.
+func shared(t testing.TB) *Server {
+	t.Helper()
 	programs(t)
 	one.Lock()
+	defer one.Unlock()
 	if one.server == nil && one.err == nil {
 		one.server, one.err = start()
 	}
-	s, err := one.server, one.err
-	one.Unlock()
-	if err != nil {
-		t.Fatalf("start Postgres: %v", err)
+	if one.err != nil {
+		t.Fatalf("start Postgres: %v", one.err)
 	}
-	return s.Database(t)
+	return one.server
 }
 
 // New starts a server of the test's own, which it may stop, kill and start again. It ends with the test.
@@ -92,8 +115,13 @@ var databases atomic.Int64
 // Database makes an empty database, as the function of that name does.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
+	return s.database(t, "template1")
+}
+
+func (s *Server) database(t testing.TB, like string) string {
+	t.Helper()
 	name := fmt.Sprintf("test_%d", databases.Add(1))
-	if err := s.admin(`CREATE DATABASE ` + name + ` OWNER broker`); err != nil {
+	if err := s.admin(`CREATE DATABASE ` + name + ` OWNER broker TEMPLATE ` + like); err != nil {
 		t.Fatalf("make a database: %v", err)
 	}
 	t.Cleanup(func() {

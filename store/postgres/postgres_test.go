@@ -47,11 +47,20 @@ func open(t testing.TB, o postgres.Options) *postgres.Store {
 	return s
 }
 
+// migrated brings a database's schema up to date, which takes longer than most tests.
+func migrated(t *testing.T) func(url string) {
+	return func(url string) {
+		s, err := postgres.Open(t.Context(), options(url))
+		must(t, err)
+		must(t, s.Close())
+	}
+}
+
 func TestKeepsTheContract(t *testing.T) {
 	places := map[string]string{}
 	storetest.Run(t, func(t *testing.T, place string) storetest.Store {
 		if places[place] == "" {
-			places[place] = pgtest.Database(t)
+			places[place] = pgtest.Filled(t, migrated(t))
 		}
 		return open(t, options(places[place]))
 	})
