@@ -21,6 +21,7 @@ const (
 	AnswersKept      EventKind = "grant.answers_kept" // from now on, for a day each
 	AnswersNotKept   EventKind = "grant.answers_not_kept"
 	TokenIssued      EventKind = "token.issued"
+	CodeIssued       EventKind = "code.issued" // an app is told that it may fetch tokens (RFC 6749 §4.1.2)
 	SDKKeyMade       EventKind = "sdk_key.created"
 	SDKKeyRevoked    EventKind = "sdk_key.revoked"
 	CallCharged      EventKind = "call.charged"  // recovery charged a hold whose outcome is unknown

@@ -12,6 +12,7 @@ import (
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/repeat"
@@ -39,6 +40,7 @@ type storage interface {
 	device.Shown
 	identity.Store
 	openrouter.Store
+	oauth.Store
 	webhook.Store
 	io.Closer
 }

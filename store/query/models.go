@@ -11,6 +11,23 @@ type Answer struct {
 	CreatedAt     int64
 }
 
+type AuthorizationRequest struct {
+	GrantID      string
+	ClientID     string
+	RedirectUri  string
+	RedirectSent int64
+	State        string
+	Challenge    string
+	Jkt          string
+	Browser      []byte
+	CreatedAt    int64
+	ExpiresAt    int64
+	Code         []byte
+	CodeUntil    int64
+	RedeemedAt   int64
+	GivenAt      int64
+}
+
 type Budget struct {
 	GrantID   string
 	Seq       int64
@@ -166,6 +183,23 @@ type Person struct {
 	Username     string
 	PasswordHash string
 	CreatedAt    int64
+}
+
+type PushedRequest struct {
+	Hash       []byte
+	ClientID   string
+	Parameters string
+	Jkt        string
+	CreatedAt  int64
+	ExpiresAt  int64
+}
+
+type RefreshToken struct {
+	Hash     []byte
+	GrantID  string
+	Seq      int64
+	IssuedAt int64
+	UsedAt   int64
 }
 
 type Reservation struct {

@@ -43,6 +43,7 @@ type Memory struct {
 	told     map[told]bool
 	seen     map[seenKey]time.Time
 	hook     *hook
+	door     door
 	added    map[passport.Provider]passport.Compatible
 	once     oneTime
 	clients  map[passport.ClientID]passport.Client
@@ -80,6 +81,7 @@ func NewMemory() *Memory {
 		calls:    map[passport.ReservationID]*call{},
 		tokens:   map[passport.TokenID]passport.Token{},
 		sdkKeys:  map[passport.TokenID]sdkKey{},
+		door:     newDoor(),
 		creds:    map[passport.CredentialID]passport.Credential{},
 		keys:     map[string]passport.SigningKey{},
 		setups:   map[[32]byte]time.Time{},

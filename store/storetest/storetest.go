@@ -9,6 +9,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/client"
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/repeat"
@@ -36,6 +37,7 @@ type Store interface {
 	openrouter.Store
 	client.Store
 	client.Lists
+	oauth.Store
 	webhook.Store
 
 	// Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit,
