@@ -12,7 +12,8 @@ type Store interface {
 	// AddGrant stores a pending grant, with the event. Of too many that nobody answered the oldest are forgotten.
 	AddGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
 	// ChangeGrant swaps the stored grant whose version is g.Version-1 for g, with the event, and brings the budgets along:
-	// opened when it becomes active for the first time, closed to holds while it is anything else. Revoking also marks its tokens.
+	// opened when it becomes active for the first time, closed to holds while it is anything else. Revoking also marks its tokens, and
+	// revokes what was narrowed from it, and from that, with an event each.
 	// Error: Conflict if the stored version is another, NotFound if there is none.
 	ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
 	// Standing reads a grant with its balances. Error: NotFound.
@@ -52,4 +53,14 @@ type SDKKeys interface {
 	SDKKeys(ctx context.Context, g passport.GrantID, limit int) ([]passport.SDKKey, error)
 	// RevokeSDKKey ends a key of a grant for good, at the time of ev and with it; one that is revoked stays as it is. Error: NotFound.
 	RevokeSDKKey(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error
+}
+
+// Family is the grants that were narrowed from others (RFC 8693). Each method is one atomic step, durable on nil.
+type Family interface {
+	// AddChild stores a grant that is narrowed from another, active, with the event. From then on its calls count on the budgets of all that is
+	// above it too. All that is above it must be live at the time of the event. Errors: Invalid, NotFound, GrantEnded, GrantPaused;
+	// Conflict where there are passport.MaxChildren of its parent already, or passport.MaxFamily in all.
+	AddChild(ctx context.Context, g passport.Grant, ev passport.Event) error
+	// Children lists the grants that were narrowed from one, not those of others below it, newest first, at most limit.
+	Children(ctx context.Context, g passport.GrantID, limit int) ([]passport.Standing, error)
 }

@@ -13,6 +13,7 @@ const (
 	GrantWasRevoked  EventKind = "grant.revoked"
 	GrantWasPaused   EventKind = "grant.paused"
 	GrantResumed     EventKind = "grant.resumed"
+	GrantDelegated   EventKind = "grant.delegated"    // a grant was narrowed from another (RFC 8693)
 	GrantFrozen      EventKind = "grant.frozen"       // a bill above its hold
 	GrantNearCap     EventKind = "grant.near_cap"     // 80 % of its money is spent
 	GrantSpent       EventKind = "grant.spent"        // all of it

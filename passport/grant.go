@@ -67,6 +67,7 @@ type Grant struct {
 	JKT     string   // RFC 7638 thumbprint of the key that its tokens are bound to (RFC 9449); empty: bearer tokens
 	Parent  GrantID  // the grant that this one was narrowed from by token exchange (RFC 8693); empty: a person gave it
 	Actor   string   // JSON of the act claim (RFC 8693 §4.1): who acts for the person; empty: the client itself
+	Above   []Above  // Parent and what is above that, the nearest first; empty: a person gave it
 	Extends GrantID  // while pending: the active grant that it asks to raise; its approval changes that one
 }
 

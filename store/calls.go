@@ -11,23 +11,29 @@ import (
 	"github.com/devrelopers/aipassport/store/query"
 )
 
-// FreezeGrant pauses a grant whose bill went above its hold, with the event. One that is not active any more stays as it is.
+// FreezeGrant pauses a grant whose bill went above its hold, and all above it, with an event each. One that is not active any more stays
+// as it is.
 func FreezeGrant(ctx context.Context, q *query.Queries, s passport.Settlement, g passport.GrantID, amount passport.Money) error {
-	n, err := q.FreezeGrant(ctx, string(g))
+	all, err := line(ctx, q, g)
 	if err != nil {
 		return err
 	}
-	if n > 0 {
-		status := query.SetBudgetStatusParams{Status: string(passport.GrantPaused), GrantID: string(g)}
-		if _, err := q.SetBudgetStatus(ctx, status); err != nil {
+	for _, g := range all {
+		n, err := q.FreezeGrant(ctx, string(g))
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			status := query.SetBudgetStatusParams{Status: string(passport.GrantPaused), GrantID: string(g)}
+			if _, err := q.SetBudgetStatus(ctx, status); err != nil {
+				return err
+			}
+		}
+		if err := AddEvent(ctx, q, FrozenEvent(s, g, amount)); err != nil {
 			return err
 		}
 	}
-	if err := AddEvent(ctx, q, FrozenEvent(s, g, amount)); err != nil {
-		return err
-	}
-	_, err = TellPassed(ctx, q, s.ID, g, s.At)
-	return err
+	return tellPassedLine(ctx, q, s.ID, all, s.At)
 }
 
 // SettleLate is a settlement of what is not held any more: it corrects a charge of recovery, once, or changes nothing. A bill above the
@@ -52,7 +58,7 @@ func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) er
 		OutputImage: u.OutputImage, Searches: u.Searches, FileSearches: u.FileSearches, AudioSeconds: u.AudioSeconds}); err != nil {
 		return err
 	}
-	if _, err := q.MoveBudgets(ctx, query.MoveBudgetsParams{Settled: int64(s.Actual) - row.Actual, Calls: Bit(s.Reached) - 1,
+	if err := moveBudgets(ctx, q, query.MoveBudgetsParams{Settled: int64(s.Actual) - row.Actual, Calls: Bit(s.Reached) - 1,
 		GrantID: row.GrantID, Seq: row.Detail + 1}); err != nil {
 		return err
 	}
@@ -94,7 +100,7 @@ func chargeOrphan(ctx context.Context, q *query.Queries, row query.Reservation, 
 	if n, err := q.SweepReservation(ctx, sweep); err != nil || n == 0 {
 		return errors.Join(err, missing(n, row.ID))
 	}
-	if _, err := q.MoveBudgets(ctx, query.MoveBudgetsParams{Held: -row.Amount, Settled: row.Amount, GrantID: row.GrantID, Seq: row.Detail + 1}); err != nil {
+	if err := moveBudgets(ctx, q, query.MoveBudgetsParams{Held: -row.Amount, Settled: row.Amount, GrantID: row.GrantID, Seq: row.Detail + 1}); err != nil {
 		return err
 	}
 	if err := moveCeilings(ctx, q, row, -row.Amount, row.Amount); err != nil {
@@ -104,7 +110,11 @@ func chargeOrphan(ctx context.Context, q *query.Queries, row query.Reservation, 
 	if err := AddEvent(ctx, q, ChargedEvent(r)); err != nil || row.Amount == 0 {
 		return err // who is charged nothing passes no mark
 	}
-	if _, err := TellPassed(ctx, q, r.ID, r.Grant, at); err != nil {
+	all, err := line(ctx, q, r.Grant)
+	if err != nil {
+		return err
+	}
+	if err := tellPassedLine(ctx, q, r.ID, all, at); err != nil {
 		return err
 	}
 	return TellPassedCeilings(ctx, q, r.ID, r.Provider, row.PersonMonth, row.KeyMonth, at)

@@ -24,7 +24,7 @@ const ShareRetry = time.Second
 //
 // Errors: BudgetSpent; Busy if the grant's own running calls are what is in the way. The detail names the ceiling, not its amounts:
 // what else the owner pays for is not the app's business. The cause is a passport.Short.
-func AdmitCeilings(h passport.Hold, amount passport.Money, path []passport.Balance, ceilings []passport.Ceiling) (passport.Money, error) {
+func AdmitCeilings(h passport.Hold, amount passport.Money, path []Budget, ceilings []passport.Ceiling) (passport.Money, error) {
 	for _, c := range ceilings {
 		left, own := c.Left(), heldOn(c.ID, path)
 		room := max(0, (left-own)/2)
@@ -44,17 +44,18 @@ func AdmitCeilings(h passport.Hold, amount passport.Money, path []passport.Balan
 	return amount, nil
 }
 
-// heldOn is what the running calls of a grant hold on a ceiling: all of them on the person's, those of the detail on the key's, for a
-// grant has one detail for a provider. Calls that run since last month count too.
-func heldOn(id passport.CeilingID, path []passport.Balance) passport.Money {
-	if id == passport.PersonCeiling {
-		return path[0].Held
+// heldOn is what the running calls of a grant, and of all that it shares its root with, hold on a ceiling: all of them on the person's,
+// those of the detail on the key's, for a grant has one detail for a provider. Calls that run since last month count too.
+func heldOn(id passport.CeilingID, path []Budget) passport.Money {
+	last := path[len(path)-1]
+	if id == passport.PersonCeiling && last.Part {
+		last = path[len(path)-2]
 	}
-	return path[len(path)-1].Held
+	return last.Held
 }
 
 // LeftOn is the smallest that is left on a path after a hold, whose amount is on its balances but not on its ceilings yet.
-func LeftOn(amount passport.Money, path []passport.Balance, ceilings []passport.Ceiling) passport.Money {
+func LeftOn(amount passport.Money, path []Budget, ceilings []passport.Ceiling) passport.Money {
 	left := path[0].Left()
 	for _, b := range path[1:] {
 		left = min(left, b.Left())

@@ -34,7 +34,21 @@ func AddGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 	if err := CheckPending(g); err != nil {
 		return err
 	}
+	if err := insertGrant(ctx, q, g); err != nil {
+		return err
+	}
+	if _, err := q.DropOldRequests(ctx, MaxPending-1); err != nil {
+		return err
+	}
+	return AddEvent(ctx, q, ev)
+}
+
+func insertGrant(ctx context.Context, q *query.Queries, g passport.Grant) error {
 	asked, details, err := bothDetails(g)
+	if err != nil {
+		return err
+	}
+	above, err := AboveJSON(g.Above)
 	if err != nil {
 		return err
 	}
@@ -44,18 +58,12 @@ func AddGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
 		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
 		KeepAnswers: Bit(g.KeepAnswers), ClientID: string(g.Client), Site: g.Site, Checked: Bit(g.Checked), Jkt: g.JKT, ParentID: string(g.Parent), Actor: g.Actor,
-		ExtendsID: string(g.Extends),
+		ExtendsID: string(g.Extends), Above: above,
 	})
-	if err != nil {
-		return err
-	}
-	if n == 0 {
+	if err == nil && n == 0 {
 		return Exists("grant")
 	}
-	if _, err := q.DropOldRequests(ctx, MaxPending-1); err != nil {
-		return err
-	}
-	return AddEvent(ctx, q, ev)
+	return err
 }
 
 func bothDetails(g passport.Grant) (asked, details string, err error) {
@@ -99,6 +107,9 @@ func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev pas
 	if g.State == passport.GrantRevoked {
 		at := cmp.Or(Micros(g.RevokedAt), Micros(ev.At))
 		if _, err := q.RevokeTokens(ctx, query.RevokeTokensParams{RevokedAt: at, GrantID: string(g.ID)}); err != nil {
+			return err
+		}
+		if err := revokeBelow(ctx, q, g.ID, at, ev); err != nil {
 			return err
 		}
 	}

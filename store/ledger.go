@@ -27,22 +27,62 @@ func NoDetail(h passport.Hold) error {
 	return problem.New(problem.Invalid, "grant %s has no detail %d", h.Grant, h.Detail)
 }
 
-// Admit decides how much a hold gets of the budgets on its path, the grant's total first: the amount asked, or all that is
-// left if that is at least the least. Errors: CallsSpent, BudgetSpent; the detail names the budget that was too small.
-func Admit(h passport.Hold, path ...passport.Balance) (passport.Money, error) {
+// Budget is one row on the path of a hold: the total of a grant, or behind it the part of the detail where the grant has several. First
+// come those of the grant that calls, then those of each grant above it (passport.Grant.Above).
+type Budget struct {
+	passport.Balance
+	Up   int  // 0: of the grant that calls; 1: of the one that it was narrowed from; and so on
+	Part bool // of the detail
+}
+
+// Own are the balances of the grant that calls on a path: its total, and its detail's, which is the same where it has one.
+func Own(path []Budget) (total, detail passport.Balance) {
+	if len(path) > 1 && path[1].Up == 0 {
+		return path[0].Balance, path[1].Balance
+	}
+	return path[0].Balance, path[0].Balance
+}
+
+// Admit decides how much a hold gets of the budgets on its path: the amount asked, or all that is left if that is at least the least.
+// Errors: CallsSpent, BudgetSpent; the detail names the budget that was too small, of one above the grant without its amounts, which are
+// another app's business; then the cause is a passport.Short.
+func Admit(h passport.Hold, path []Budget) (passport.Money, error) {
 	amount := h.Amount
-	for i, b := range path {
-		if b.CallsLeft() < 1 {
-			return 0, problem.New(problem.CallsSpent, "all %d calls of the grant%s are used up", b.CallsCap, part(h, i))
-		}
+	for _, b := range path {
 		left := b.Left()
-		if left < h.Least || (left == 0 && h.Amount > 0) {
+		switch {
+		case b.CallsLeft() < 1 && b.Up == 0:
+			return 0, problem.New(problem.CallsSpent, "all %d calls of the grant%s are used up", b.CallsCap, part(h, b))
+		case b.CallsLeft() < 1:
+			return 0, problem.New(problem.CallsSpent, "all calls of %s%s are used up", above(b), part(h, b))
+		case left >= h.Least && (left > 0 || h.Amount == 0):
+			amount = min(amount, left)
+		case b.Up == 0:
 			return 0, problem.Wrap(passport.Lacks{More: h.Amount - left}, problem.BudgetSpent, "%s of the %s of the grant%s is left, and the call could cost %s at worst%s",
-				left, b.Cap, part(h, i), h.Amount, least(h))
+				left, b.Cap, part(h, b), h.Amount, least(h))
+		default:
+			return 0, problem.Wrap(passport.Short{Left: left}, problem.BudgetSpent, "%s%s has less left than the call could cost at worst, %s%s",
+				above(b), part(h, b), h.Amount, least(h))
 		}
-		amount = min(amount, left)
 	}
 	return amount, nil
+}
+
+// above names a grant above the one that calls.
+func above(b Budget) string {
+	if b.Up == 1 {
+		return "the grant that this one was passed on from"
+	}
+	return "a grant that this one's was passed on from"
+}
+
+// NotLiveAbove says why no hold may be made below a grant in this state and with this end, as GrantEnded or GrantPaused.
+func NotLiveAbove(state passport.GrantState, end int64, h passport.Hold) error {
+	err := NotLive(state, end, h)
+	if problem.KindOf(err) == problem.GrantPaused {
+		return problem.New(problem.GrantPaused, "a grant that this one was passed on from is paused by its owner")
+	}
+	return problem.New(problem.KindOf(err), "a grant that this one was passed on from has ended")
 }
 
 // NotLive says why no hold may be made on a grant in this state and with this end, as GrantEnded or GrantPaused. A grant that passport
@@ -55,9 +95,9 @@ func NotLive(state passport.GrantState, end int64, h passport.Hold) error {
 	return NotOpen(h.Grant)
 }
 
-// part names the budget at a place of the path.
-func part(h passport.Hold, i int) string {
-	if i == 0 {
+// part names the part of a grant that a budget is.
+func part(h passport.Hold, b Budget) string {
+	if !b.Part {
 		return ""
 	}
 	return " for " + h.Provider.Title()
@@ -103,7 +143,7 @@ func AdjustedEvent(s passport.Settlement, g passport.GrantID, amount passport.Mo
 
 // FrozenEvent tells a bill above its hold.
 func FrozenEvent(s passport.Settlement, g passport.GrantID, amount passport.Money) passport.Event {
-	return passport.Event{ID: passport.EventID(s.ID + ":frozen"), Kind: passport.GrantFrozen, At: s.At, Actor: "broker",
+	return passport.Event{ID: passport.EventID(string(s.ID) + ":frozen:" + string(g)), Kind: passport.GrantFrozen, At: s.At, Actor: "broker",
 		Grant: g, Note: "the provider billed " + s.Actual.String() + " for a call that held " + amount.String()}
 }
 

@@ -61,7 +61,7 @@ func PassedEvent(id passport.ReservationID, kind passport.EventKind, g passport.
 	case passport.GrantCallsSpent:
 		note = fmt.Sprintf("all %d calls are used", b.CallsCap)
 	}
-	return passport.Event{ID: passport.EventID(string(id) + ":" + string(kind)), Kind: kind, At: at, Actor: "broker", Grant: g, Note: note}
+	return passport.Event{ID: passport.EventID(string(id) + ":" + string(kind) + ":" + string(g)), Kind: kind, At: at, Actor: "broker", Grant: g, Note: note}
 }
 
 // TellPassed writes the events of a grant that has passed a mark, each once until its caps change, and returns its balance.
@@ -81,6 +81,16 @@ func TellPassed(ctx context.Context, q *query.Queries, id passport.ReservationID
 		}
 	}
 	return b, nil
+}
+
+// tellPassedLine does as TellPassed for a grant and all above it.
+func tellPassedLine(ctx context.Context, q *query.Queries, id passport.ReservationID, line []passport.GrantID, at time.Time) error {
+	for _, g := range line {
+		if _, err := TellPassed(ctx, q, id, g, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Spent says whether what is settled leaves of a balance less than the least that a call could hold, though not nothing: that is Passed's.

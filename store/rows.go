@@ -37,6 +37,9 @@ func GrantOf(r query.Grant) (passport.Grant, error) {
 	if g.Details, err = DetailsOf(r.Details); err != nil {
 		return passport.Grant{}, fmt.Errorf("grant %s: %w", r.ID, err)
 	}
+	if g.Above, err = AboveOf(r.Above); err != nil {
+		return passport.Grant{}, fmt.Errorf("grant %s: %w", r.ID, err)
+	}
 	return g, nil
 }
 

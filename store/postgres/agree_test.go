@@ -32,9 +32,14 @@ func TestEnginesGiveTheSameAnswers(t *testing.T) {
 	t.Cleanup(func() { lite.Close() })
 	e := &engines{stores: []storetest.Store{storetest.NewMemory(), lite, open(t, options(pgtest.Database(t)))}}
 	rapid.Check(t, func(t *rapid.T) {
-		g := e.grant(t)
+		root := e.grant(t)
+		all := []passport.Grant{root}
+		if rapid.Bool().Draw(t, "child") {
+			all = append(all, e.child(t, root))
+		}
 		var ids []passport.ReservationID
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
+			g := rapid.SampledFrom(all).Draw(t, "grant")
 			switch rapid.IntRange(0, 9).Draw(t, "step") {
 			default:
 				h := passport.Hold{ID: passport.ReservationID(e.id("rv")), Grant: g.ID, Detail: rapid.IntRange(-1, 2).Draw(t, "detail"),
@@ -50,8 +55,9 @@ func TestEnginesGiveTheSameAnswers(t *testing.T) {
 				if len(ids) == 0 {
 					continue
 				}
-				z := passport.Settlement{ID: rapid.SampledFrom(ids).Draw(t, "id"), Grant: g.ID, Why: passport.Finished, At: storetest.Epoch().Add(time.Second),
+				z := passport.Settlement{ID: rapid.SampledFrom(ids).Draw(t, "id"), Why: passport.Finished, At: storetest.Epoch().Add(time.Second),
 					Actual: passport.Money(rapid.Int64Range(-1, 20_000).Draw(t, "actual")), Reached: rapid.Bool().Draw(t, "reached")}
+				z.Grant = e.holder(t, z.ID, all)
 				e.same(t, func(s storetest.Store) (any, error) { return nil, s.Settle(t.Context(), z) })
 			case 8:
 				next := rapid.SampledFrom([]passport.GrantState{passport.GrantActive, passport.GrantActive, passport.GrantPaused, passport.GrantRevoked}).Draw(t, "state")
@@ -73,9 +79,11 @@ func TestEnginesGiveTheSameAnswers(t *testing.T) {
 				})
 			}
 		}
-		e.same(t, func(s storetest.Store) (any, error) { return s.Standing(t.Context(), g.ID) })
-		e.same(t, func(s storetest.Store) (any, error) { return byID(s.Reservations(t.Context(), g.ID, "", 1000)) })
-		e.same(t, func(s storetest.Store) (any, error) { return story(t, s, g.ID) })
+		for _, g := range all {
+			e.same(t, func(s storetest.Store) (any, error) { return s.Standing(t.Context(), g.ID) })
+			e.same(t, func(s storetest.Store) (any, error) { return byID(s.Reservations(t.Context(), g.ID, "", 1000)) })
+			e.same(t, func(s storetest.Store) (any, error) { return story(t, s, g.ID) })
+		}
 		e.same(t, func(s storetest.Store) (any, error) { return s.VerifyLedger(t.Context()) })
 	})
 }
@@ -124,6 +132,31 @@ func (e *engines) grant(t *rapid.T) passport.Grant {
 	ev.Grant = g.ID
 	e.same(t, func(s storetest.Store) (any, error) { return nil, s.ChangeGrant(t.Context(), g, ev) })
 	return g
+}
+
+// child is a grant below another, of its last detail.
+func (e *engines) child(t *rapid.T, parent passport.Grant) passport.Grant {
+	at := len(parent.Details) - 1
+	d := storetest.Detail(rapid.Int64Range(0, 5).Draw(t, "cents"), rapid.Int64Range(0, 9).Draw(t, "calls"))
+	d.Provider = parent.Details[at].Provider
+	g := passport.Grant{ID: passport.GrantID(e.id("gr")), RequestID: "rq", Version: 1, State: passport.GrantActive, Asked: []passport.Detail{d}, Details: []passport.Detail{d},
+		CreatedAt: storetest.Epoch(), ExpiresAt: storetest.Epoch().Add(time.Hour), Parent: parent.ID,
+		Above: []passport.Above{{ID: parent.ID, Details: []int{at}, Rates: []int64{1}}}}
+	ev := e.event()
+	ev.Grant = g.ID
+	e.same(t, func(s storetest.Store) (any, error) { return nil, s.AddChild(t.Context(), g, ev) })
+	return g
+}
+
+// holder is the grant that a call is of, which a settlement names: any, if nothing was held.
+func (e *engines) holder(t *rapid.T, id passport.ReservationID, all []passport.Grant) passport.GrantID {
+	for _, g := range all {
+		calls, err := e.stores[0].Reservations(t.Context(), g.ID, "", 1000)
+		if err == nil && slices.ContainsFunc(calls, func(r passport.Reservation) bool { return r.ID == id }) {
+			return g.ID
+		}
+	}
+	return all[0].ID
 }
 
 // same asks all engines and compares what they say.

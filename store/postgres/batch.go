@@ -14,8 +14,8 @@ import (
 	"github.com/devrelopers/aipassport/store"
 )
 
-const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status, m_id, m_month, m_number
-	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
+const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status, m_id, m_month, m_number, g_up, b_up
+	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
 
 // What apply_batch says of a hold.
 const (
@@ -37,6 +37,7 @@ type batch struct {
 	grants  []passport.GrantID // distinct, sorted: what hG and sG count from 1
 
 	hG, sG []int32
+	family bool // some of the grants may have been narrowed from others
 	answer answer
 
 	results []result // of holds, where the batch has keys; else they are worked out of answer
@@ -51,6 +52,8 @@ type answer struct {
 	bNumber  []int64 // six for each budget: cap, settled, held, calls cap, calls, end
 	bStatus  []string
 	balances []passport.Balance // of bNumber; they move as the holds are gone through
+	gUp      []int32            // of each grant, and behind those of the batch of those above them: which it was narrowed from; 0: none
+	bUp      []int64            // of each budget, if there is one above: its row for the detail there; 0: there is but the total
 	top, end []int              // of each grant: where its budgets begin and end in balances
 
 	mID     []string
@@ -93,16 +96,17 @@ type querier interface {
 func (b *batch) run(ctx context.Context, on querier, owner string, epoch int64, retry bool) error {
 	a := answer{}
 	args := append([]any{owner, epoch, retry, texts(b.grants)}, b.holdArgs()...)
-	err := on.QueryRow(ctx, sqlApply, append(args, b.settleArgs()...)...).
-		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus, &a.mID, &a.mMonth, &a.mNumber)
+	err := on.QueryRow(ctx, sqlApply, append(append(args, b.settleArgs()...), b.family)...).
+		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus, &a.mID, &a.mMonth, &a.mNumber, &a.gUp, &a.bUp)
 	if err != nil {
 		return err
 	}
 	if len(a.hRes) != len(b.holds) || len(a.hGot) != len(b.holds) || len(a.sRes) != len(b.settles) || len(a.bNumber) != 6*len(a.bG) ||
-		len(a.bSeq) != len(a.bG) || len(a.bStatus) != len(a.bG) || len(a.mMonth) != len(a.mID) || len(a.mNumber) != 4*len(a.mID) {
+		len(a.bSeq) != len(a.bG) || len(a.bStatus) != len(a.bG) || len(a.mMonth) != len(a.mID) || len(a.mNumber) != 4*len(a.mID) ||
+		len(a.gUp) < len(b.grants) || len(a.bUp) != len(a.bG) {
 		return errors.New("apply_batch answered in another shape than it was asked")
 	}
-	a.read(len(b.grants))
+	a.read(len(a.gUp))
 	b.answer = a
 	return nil
 }
@@ -206,32 +210,28 @@ func (b *batch) hold(i int) (passport.Held, error) {
 	if a.end[g] == 0 {
 		return passport.Held{}, fmt.Errorf("apply_batch answered %d for a grant without budgets", a.hRes[i])
 	}
-	path := []*passport.Balance{&a.balances[a.top[g]]}
-	if several := a.end[g]-a.top[g] > 1; several && a.top[g]+1+h.Detail < a.end[g] {
-		path = append(path, &a.balances[a.top[g]+1+h.Detail])
-	}
+	path := a.path(h, g)
 	months := a.ceilings(h)
 	switch a.hRes[i] {
 	case resGranted:
 		for _, p := range path {
-			p.Held += passport.Money(a.hGot[i])
-			p.Calls++
+			p.on.Held += passport.Money(a.hGot[i])
+			p.on.Calls++
 		}
 		for _, m := range months {
 			m.Held += passport.Money(a.hGot[i])
 		}
-		return heldOn(a.hGot[i], values(path), values(months)), nil
+		return heldOn(a.hGot[i], budgetsOf(path), values(months)), nil
 	case resFound:
-		return heldOn(a.hGot[i], values(path), values(months)), nil
+		return heldOn(a.hGot[i], budgetsOf(path), values(months)), nil
 	case resNotLive:
-		top := a.top[g]
-		return passport.Held{}, store.NotLive(passport.GrantState(a.bStatus[top]), a.bNumber[6*top+5], h)
+		return passport.Held{}, a.notLive(h, g)
 	case resNoDetail:
 		return passport.Held{}, store.NoDetail(h)
 	case resRefused:
-		amount, err := store.Admit(h, values(path)...)
+		amount, err := store.Admit(h, budgetsOf(path))
 		if err == nil {
-			_, err = store.AdmitCeilings(h, amount, values(path), values(months))
+			_, err = store.AdmitCeilings(h, amount, budgetsOf(path), values(months))
 		}
 		return passport.Held{}, cmp.Or(err, error(problem.New(problem.Internal, "the database refused a hold that fits")))
 	default:
@@ -239,9 +239,61 @@ func (b *batch) hold(i int) (passport.Held, error) {
 	}
 }
 
+// rung is one budget on the path of a hold.
+type rung struct {
+	on   *passport.Balance
+	up   int
+	part bool
+}
+
+// path are the budgets that a hold is on, from the grant that calls up. A detail that there is not has no row.
+func (a *answer) path(h passport.Hold, g int32) (out []rung) {
+	at := 0
+	if several := a.end[g]-a.top[g] > 1; several && 1+h.Detail < a.end[g]-a.top[g] {
+		at = 1 + h.Detail
+	}
+	for up := 0; a.end[g] > 0; up++ {
+		top := a.top[g]
+		out = append(out, rung{&a.balances[top], up, false})
+		if at > 0 {
+			out = append(out, rung{&a.balances[top+at], up, true})
+		}
+		if a.gUp[g-1] == 0 || up > passport.MaxDelegation {
+			break
+		}
+		g, at = a.gUp[g-1], int(a.bUp[top+at])
+	}
+	return out
+}
+
+// notLive says which grant, of the one that calls and those above it, is not in use.
+func (a *answer) notLive(h passport.Hold, g int32) error {
+	own := true
+	for {
+		state, end := passport.GrantState(a.bStatus[a.top[g]]), a.bNumber[6*a.top[g]+5]
+		switch {
+		case own && (a.gUp[g-1] == 0 || state != passport.GrantActive || end <= store.Micros(h.At)):
+			return store.NotLive(state, end, h)
+		case a.gUp[g-1] == 0 || state != passport.GrantActive || end <= store.Micros(h.At):
+			return store.NotLiveAbove(state, end, h)
+		}
+		g, own = a.gUp[g-1], false
+	}
+}
+
+func budgetsOf(path []rung) []store.Budget {
+	out := make([]store.Budget, len(path))
+	for i, r := range path {
+		out[i] = store.Budget{Balance: *r.on, Up: r.up, Part: r.part}
+	}
+	return out
+}
+
 // heldOn tells of a hold whose amount is on every row of its path.
-func heldOn(got int64, path []passport.Balance, months []passport.Ceiling) passport.Held {
-	return passport.Held{Amount: passport.Money(got), Total: path[0], Detail: path[len(path)-1], Left: store.LeftOn(0, path, months)}
+func heldOn(got int64, path []store.Budget, months []passport.Ceiling) passport.Held {
+	held := passport.Held{Amount: passport.Money(got), Left: store.LeftOn(0, path, months)}
+	held.Total, held.Detail = store.Own(path)
+	return held
 }
 
 func values[T any](in []*T) []T {

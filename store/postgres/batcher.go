@@ -60,7 +60,7 @@ func (j *job) id() passport.ReservationID {
 }
 
 // batcher is the one goroutine that sends batches: what is waiting, run, repeat. There is no timer: while one batch is on its way the
-// next one gathers. Only it touches line, late and carry after the start.
+// next one gathers. Only it touches line, late, carry and family after the start.
 type batcher struct {
 	queue chan *job
 	done  chan struct{} // closed when the batcher has ended
@@ -69,9 +69,11 @@ type batcher struct {
 	line  *link
 	lease *lease
 	late  []*job // settlements of failed batches, in their order, before all that is queued
-	carry *job   // taken from the queue, but its id is in the batch already
-	log   *slog.Logger
-	lost  error // for close, when done is closed
+	// family: a grant that was narrowed from another has called here. Until then no batch looks for what is above its grants.
+	family bool
+	carry  *job // taken from the queue, but its id is in the batch already
+	log    *slog.Logger
+	lost   error // for close, when done is closed
 }
 
 func startBatcher(o Options, line *link, l *lease) *batcher {
@@ -252,6 +254,10 @@ func (b *batcher) send(jobs []*job, retry bool) {
 			b.answer(jobs, bt)
 			return
 		}
+		if !b.family && isFamily(err) {
+			b.family = true
+			continue
+		}
 		v := judge(err)
 		switch {
 		case v == wrong && len(jobs) > 1:
@@ -311,6 +317,7 @@ func (b *batcher) attempt(bt *batch, retry bool) error {
 	if len(bt.grants) == 0 {
 		return nil
 	}
+	bt.family = b.family
 	return b.line.do(b.stop, attemptTime, func(ctx context.Context, conn *pgx.Conn) error {
 		run := bt.run
 		if bt.keyed() {

@@ -51,9 +51,38 @@ func (s *Store) AddGrant(ctx context.Context, g passport.Grant, ev passport.Even
 	return s.change(ctx, only("requests"), func(ctx context.Context, q *query.Queries) error { return store.AddGrant(ctx, q, g, ev) })
 }
 
+// family locks the budgets of a grant and of all below it, in the order of apply_batch.
+func family(g passport.GrantID) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `SELECT 1 FROM budget WHERE grant_id IN (`+sqlBelow+`) ORDER BY grant_id, seq FOR NO KEY UPDATE`, string(g))
+		return err
+	}
+}
+
+// sqlBelow is a grant, $1, and all that was narrowed from it.
+const sqlBelow = `WITH RECURSIVE below (id) AS (SELECT $1::TEXT COLLATE "C" UNION ALL
+	SELECT c.id FROM grants c JOIN below b ON c.parent_id = b.id WHERE c.parent_id <> '') SELECT id FROM below`
+
+// line keeps what is above a grant as it is, and others who want to add to its parent or end any of it out until this is done.
+func line(g passport.Grant) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `SELECT 1 FROM grants WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, textsOf(g.Line()))
+		return err
+	}
+}
+
+// AddChild implements authority.Family. A revoke of what is above waits for it, and ends it too, or is seen.
+func (s *Store) AddChild(ctx context.Context, g passport.Grant, ev passport.Event) error {
+	return s.change(ctx, line(g), func(ctx context.Context, q *query.Queries) error { return store.AddChild(ctx, q, g, ev) })
+}
+
 // ChangeGrant implements authority.Store. No hold slips in behind a revoke: its batch waits for this commit, or this for its.
 func (s *Store) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error {
-	return s.change(ctx, budgets(g.ID), func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
+	lock := budgets(g.ID)
+	if g.State == passport.GrantRevoked {
+		lock = family(g.ID)
+	}
+	return s.change(ctx, lock, func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
 }
 
 // Stop implements authority.Store. It waits for the batches that did not see it.

@@ -11,15 +11,15 @@ import (
 // askEvery is how often Elsewhere looks.
 const askEvery = 10 * time.Millisecond
 
-// sqlElsewhere looks at what is open only, in the index of that.
-const sqlElsewhere = `SELECT EXISTS (SELECT 1 FROM reservation WHERE state = 'held' AND owner <> $1 AND ($2 = '' OR grant_id = $2))`
+// sqlElsewhere looks at what is open only, in the index of that: of a grant and all below it, or of all grants.
+const sqlElsewhere = `SELECT EXISTS (SELECT 1 FROM reservation WHERE state = 'held' AND owner <> $2 AND ($1 = '' OR grant_id IN (` + sqlBelow + `)))`
 
-// Elsewhere waits until no other instance has an open call of a grant (none: of any), or ctx ends. What ended is committed: then no
+// Elsewhere waits until no other instance has an open call of a grant or of one below it (none: of any), or ctx ends. What ended is committed: then no
 // other instance sends anything for it any more. A database that does not answer is asked again until ctx ends.
 func (s *Store) Elsewhere(ctx context.Context, g passport.GrantID) {
 	for ctx.Err() == nil {
 		open := true
-		if err := s.pool.QueryRow(ctx, sqlElsewhere, s.lease.id, string(g)).Scan(&open); err == nil && !open {
+		if err := s.pool.QueryRow(ctx, sqlElsewhere, string(g), s.lease.id).Scan(&open); err == nil && !open {
 			return
 		}
 		pause(ctx, askEvery)

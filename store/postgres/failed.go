@@ -50,6 +50,12 @@ func judge(err error) verdict {
 	}
 }
 
+// isFamily says whether apply_batch did nothing because a grant has others above it, which it was not told to look for (migration 00020).
+func isFamily(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "AIP01"
+}
+
 // again says whether a step of the control plane that met this error wrote nothing and may be run again at once.
 func again(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)

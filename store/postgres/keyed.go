@@ -59,6 +59,7 @@ func (b *batch) runKeyed(ctx context.Context, conn *pgx.Conn, owner string, epoc
 		}
 	}
 	rest := newBatch(holds, b.settles)
+	rest.family = b.family
 	if len(rest.grants) > 0 {
 		if err := rest.run(ctx, tx, owner, epoch, retry); err != nil {
 			return err

@@ -161,3 +161,13 @@ func (s *Store) EventsOf(ctx context.Context, g passport.GrantID, limit int) (ou
 	})
 	return out, err
 }
+
+// Children implements authority.Family.
+func (s *Store) Children(ctx context.Context, g passport.GrantID, limit int) (out []passport.Standing, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.Children(ctx, q, g, limit)
+		return err
+	})
+	return out, err
+}

@@ -86,7 +86,8 @@ CREATE TABLE grants (
   jkt         TEXT NOT NULL DEFAULT '',
   parent_id   TEXT NOT NULL DEFAULT '',
   actor       TEXT NOT NULL DEFAULT '',
-  extends_id  TEXT NOT NULL DEFAULT ''
+  extends_id  TEXT NOT NULL DEFAULT '',
+  above       TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX grants_created ON grants (created_at, id);
 CREATE INDEX grants_pending ON grants (created_at, id) WHERE state = 'pending';
@@ -105,6 +106,10 @@ CREATE TABLE budget (
   held       BIGINT NOT NULL CHECK (held >= 0),
   calls_cap  BIGINT NOT NULL CHECK (calls_cap >= 0),
   calls      BIGINT NOT NULL CHECK (calls >= 0),
+  -- of a grant that was narrowed from another, on each row: that one, and which row of it the calls of this row are counted on besides
+  -- its total; 0: on no other
+  parent_id  TEXT NOT NULL DEFAULT '',
+  parent_seq BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (grant_id, seq)
 );
 

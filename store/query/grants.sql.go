@@ -36,8 +36,8 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 
 const addGrant = `-- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -66,6 +66,7 @@ type AddGrantParams struct {
 	ParentID    string
 	Actor       string
 	ExtendsID   string
+	Above       string
 }
 
 func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, error) {
@@ -94,6 +95,7 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 		arg.ParentID,
 		arg.Actor,
 		arg.ExtendsID,
+		arg.Above,
 	)
 	if err != nil {
 		return 0, err
@@ -115,8 +117,51 @@ func (q *Queries) AddSetting(ctx context.Context, arg AddSettingParams) error {
 	return err
 }
 
+const below = `-- name: Below :many
+WITH RECURSIVE below (id) AS (
+  SELECT c.id FROM grants c WHERE c.parent_id = $1 AND c.parent_id <> '' AND c.state IN ('active', 'paused') AND c.expires_at > $2
+  UNION ALL
+  SELECT d.id FROM grants d JOIN below b ON d.parent_id = b.id WHERE d.parent_id <> '' AND d.state IN ('active', 'paused') AND d.expires_at > $3)
+SELECT CAST(below.id AS TEXT) AS id FROM below ORDER BY 1 LIMIT $4
+`
+
+type BelowParams struct {
+	ParentID    string
+	ExpiresAt   int64
+	ExpiresAt_2 int64
+	Limit       int32
+}
+
+func (q *Queries) Below(ctx context.Context, arg BelowParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, below,
+		arg.ParentID,
+		arg.ExpiresAt,
+		arg.ExpiresAt_2,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const budgets = `-- name: Budgets :many
-SELECT grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls FROM budget WHERE grant_id = $1 ORDER BY seq
+SELECT grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq FROM budget WHERE grant_id = $1 ORDER BY seq
 `
 
 func (q *Queries) Budgets(ctx context.Context, grantID string) ([]Budget, error) {
@@ -138,6 +183,8 @@ func (q *Queries) Budgets(ctx context.Context, grantID string) ([]Budget, error)
 			&i.Held,
 			&i.CallsCap,
 			&i.Calls,
+			&i.ParentID,
+			&i.ParentSeq,
 		); err != nil {
 			return nil, err
 		}
@@ -153,7 +200,7 @@ func (q *Queries) Budgets(ctx context.Context, grantID string) ([]Budget, error)
 }
 
 const budgetsOfMany = `-- name: BudgetsOfMany :many
-SELECT b.grant_id, b.seq, b.status, b.expires_at, b.cap, b.settled, b.held, b.calls_cap, b.calls FROM budget b
+SELECT b.grant_id, b.seq, b.status, b.expires_at, b.cap, b.settled, b.held, b.calls_cap, b.calls, b.parent_id, b.parent_seq FROM budget b
 JOIN (SELECT id FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
 ORDER BY b.grant_id, b.seq
 `
@@ -182,6 +229,8 @@ func (q *Queries) BudgetsOfMany(ctx context.Context, arg BudgetsOfManyParams) ([
 			&i.Held,
 			&i.CallsCap,
 			&i.Calls,
+			&i.ParentID,
+			&i.ParentSeq,
 		); err != nil {
 			return nil, err
 		}
@@ -293,6 +342,80 @@ func (q *Queries) ChangeGrant(ctx context.Context, arg ChangeGrantParams) (int64
 	return result.RowsAffected()
 }
 
+const children = `-- name: Children :many
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE parent_id = $1 AND parent_id <> '' ORDER BY created_at DESC, id DESC LIMIT $2
+`
+
+type ChildrenParams struct {
+	ParentID string
+	Limit    int32
+}
+
+func (q *Queries) Children(ctx context.Context, arg ChildrenParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, children, arg.ParentID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.RequestID,
+			&i.Version,
+			&i.State,
+			&i.AppName,
+			&i.AppUrl,
+			&i.Reason,
+			&i.Asked,
+			&i.Details,
+			&i.SecretHash,
+			&i.OwnerID,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.ApprovedAt,
+			&i.RevokedAt,
+			&i.Notes,
+			&i.KeepAnswers,
+			&i.ClientID,
+			&i.Site,
+			&i.Checked,
+			&i.Jkt,
+			&i.ParentID,
+			&i.Actor,
+			&i.ExtendsID,
+			&i.Above,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const childrenAlive = `-- name: ChildrenAlive :one
+SELECT COUNT(*) FROM grants WHERE parent_id = $1 AND parent_id <> '' AND state IN ('active', 'paused') AND expires_at > $2
+`
+
+type ChildrenAliveParams struct {
+	ParentID  string
+	ExpiresAt int64
+}
+
+func (q *Queries) ChildrenAlive(ctx context.Context, arg ChildrenAliveParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, childrenAlive, arg.ParentID, arg.ExpiresAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const dropOldRequests = `-- name: DropOldRequests :execrows
 DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
   SELECT created_at, id FROM grants WHERE state = 'pending' ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET $1)
@@ -359,7 +482,7 @@ func (q *Queries) FreezeGrant(ctx context.Context, id string) (int64, error) {
 }
 
 const grant = `-- name: Grant :one
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id FROM grants WHERE id = $1
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -390,12 +513,13 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.ParentID,
 		&i.Actor,
 		&i.ExtendsID,
+		&i.Above,
 	)
 	return i, err
 }
 
 const grantsBefore = `-- name: GrantsBefore :many
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2
 `
 
 type GrantsBeforeParams struct {
@@ -437,6 +561,7 @@ func (q *Queries) GrantsBefore(ctx context.Context, arg GrantsBeforeParams) ([]G
 			&i.ParentID,
 			&i.Actor,
 			&i.ExtendsID,
+			&i.Above,
 		); err != nil {
 			return nil, err
 		}
@@ -477,6 +602,57 @@ func (q *Queries) OpenBudget(ctx context.Context, arg OpenBudgetParams) error {
 	return err
 }
 
+const openChildBudget = `-- name: OpenChildBudget :exec
+INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7, $8)
+`
+
+type OpenChildBudgetParams struct {
+	GrantID   string
+	Seq       int64
+	Status    string
+	ExpiresAt int64
+	Cap       int64
+	CallsCap  int64
+	ParentID  string
+	ParentSeq int64
+}
+
+func (q *Queries) OpenChildBudget(ctx context.Context, arg OpenChildBudgetParams) error {
+	_, err := q.db.ExecContext(ctx, openChildBudget,
+		arg.GrantID,
+		arg.Seq,
+		arg.Status,
+		arg.ExpiresAt,
+		arg.Cap,
+		arg.CallsCap,
+		arg.ParentID,
+		arg.ParentSeq,
+	)
+	return err
+}
+
+const parentOf = `-- name: ParentOf :one
+SELECT parent_id, parent_seq FROM budget WHERE grant_id = $1 AND (seq = 0 OR seq = $2) ORDER BY seq DESC LIMIT 1
+`
+
+type ParentOfParams struct {
+	GrantID string
+	Seq     int64
+}
+
+type ParentOfRow struct {
+	ParentID  string
+	ParentSeq int64
+}
+
+func (q *Queries) ParentOf(ctx context.Context, arg ParentOfParams) (ParentOfRow, error) {
+	row := q.db.QueryRowContext(ctx, parentOf, arg.GrantID, arg.Seq)
+	var i ParentOfRow
+	err := row.Scan(&i.ParentID, &i.ParentSeq)
+	return i, err
+}
+
 const putSetting = `-- name: PutSetting :exec
 INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 `
@@ -512,6 +688,23 @@ type RemoveSettingsUpToParams struct {
 func (q *Queries) RemoveSettingsUpTo(ctx context.Context, arg RemoveSettingsUpToParams) error {
 	_, err := q.db.ExecContext(ctx, removeSettingsUpTo, arg.Name, arg.Value)
 	return err
+}
+
+const revokeBelow = `-- name: RevokeBelow :execrows
+UPDATE grants SET state = 'revoked', version = version + 1, revoked_at = $1 WHERE id = $2 AND state IN ('active', 'paused')
+`
+
+type RevokeBelowParams struct {
+	RevokedAt int64
+	ID        string
+}
+
+func (q *Queries) RevokeBelow(ctx context.Context, arg RevokeBelowParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, revokeBelow, arg.RevokedAt, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const setBudgetStatus = `-- name: SetBudgetStatus :execrows

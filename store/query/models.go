@@ -38,6 +38,8 @@ type Budget struct {
 	Held      int64
 	CallsCap  int64
 	Calls     int64
+	ParentID  string
+	ParentSeq int64
 }
 
 type Ceiling struct {
@@ -158,6 +160,7 @@ type Grant struct {
 	ParentID    string
 	Actor       string
 	ExtendsID   string
+	Above       string
 }
 
 type KeyRequest struct {

@@ -24,6 +24,11 @@ func (s *Store) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.E
 	})
 }
 
+// AddChild implements authority.Family.
+func (s *Store) AddChild(ctx context.Context, g passport.Grant, ev passport.Event) error {
+	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddChild(ctx, q, g, ev) })
+}
+
 // Stop implements authority.Store.
 func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error {
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })

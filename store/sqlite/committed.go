@@ -110,8 +110,9 @@ func (c *committed) end(jobs []*job, done bool) {
 		case j.err != nil: // refused or undone: it changed nothing
 		case j.hold != nil:
 			c.held(j.hold.Grant, j.hold.Detail, j.held)
+			c.moved(j.opened.above)
 		case j.settle != nil && j.moved != nil:
-			c.moved(*j.moved)
+			c.moved(j.moved)
 		case !j.keeps:
 			c.clear()
 		}
@@ -130,24 +131,26 @@ func (c *committed) held(id passport.GrantID, detail int, h passport.Held) {
 	}
 }
 
-// move is what a settlement did to the budgets of its hold.
+// move is what a settlement did to the budgets of its hold, or a hold or a settlement to those of a grant above.
 type move struct {
 	grant         passport.GrantID
-	detail        int
+	detail        int // -1: the total alone
 	held, settled passport.Money
 	calls         int64
 }
 
-func (c *committed) moved(m move) {
-	g := c.grants[m.grant]
-	if g == nil {
-		return
-	}
-	for i := range g.budgets {
-		if i == 0 || i == m.detail+1 {
-			g.budgets[i].Held += m.held
-			g.budgets[i].Settled += m.settled
-			g.budgets[i].Calls += m.calls
+func (c *committed) moved(all []move) {
+	for _, m := range all {
+		g := c.grants[m.grant]
+		if g == nil {
+			continue
+		}
+		for i := range g.budgets {
+			if i == 0 || i == m.detail+1 {
+				g.budgets[i].Held += m.held
+				g.budgets[i].Settled += m.settled
+				g.budgets[i].Calls += m.calls
+			}
 		}
 	}
 }

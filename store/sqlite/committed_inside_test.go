@@ -49,7 +49,7 @@ func TestAnUnknownCommitForgets(t *testing.T) {
 		"a late settle":   func(c *committed) { c.end([]*job{{settle: &passport.Settlement{}}}, true) },
 		"refused":         func(c *committed) { c.end([]*job{{err: errors.New("refused")}}, true) },
 		"an added token":  func(c *committed) { c.end([]*job{{keeps: true}}, true) },
-		"a grant's money": func(c *committed) { c.end([]*job{{settle: &passport.Settlement{}, moved: &move{grant: "g"}}}, true) },
+		"a grant's money": func(c *committed) { c.end([]*job{{settle: &passport.Settlement{}, moved: []move{{grant: "g"}}}}, true) },
 	} {
 		known := newCommitted()
 		known.put(look(known), read, make([]passport.Balance, 1))

@@ -68,7 +68,7 @@ func (h *hot) close() error {
 
 // hold checks, then writes. A refusal has written nothing.
 func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
-	a, ceilings, amount, err := h.admit(ask)
+	a, above, ceilings, amount, err := h.admit(ask)
 	if err != nil {
 		return passport.Held{}, nil, h.reason(ask, err)
 	}
@@ -82,7 +82,7 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 		return passport.Held{}, nil, store.Exists("reservation")
 	}
 	a.last = string(ask.ID)
-	if err := h.move(a, ask.Detail, amount, 0, 1); err != nil {
+	if err := h.move(a, ask.Detail, above, amount, 0, 1); err != nil {
 		return passport.Held{}, nil, err
 	}
 	for _, c := range ceilings {
@@ -90,44 +90,63 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 			return passport.Held{}, nil, err
 		}
 	}
-	path := a.on(ask.Detail)
-	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, person: monthOf(ceilings, true), key: monthOf(ceilings, false), provider: ask.Provider}
-	return passport.Held{Amount: amount, Total: path[0], Detail: path[len(path)-1], Left: store.LeftOn(amount, path, ceilings)}, o, nil
+	path := budgetsOn(a, ask.Detail, above)
+	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, person: monthOf(ceilings, true), key: monthOf(ceilings, false), provider: ask.Provider,
+		above: moves(above, amount, 0, 1)}
+	held := passport.Held{Amount: amount, Left: store.LeftOn(amount, path, ceilings)}
+	held.Total, held.Detail = store.Own(path)
+	return held, o, nil
 }
 
 // admit looks at the budgets and ceilings of a hold and decides what it gets.
-func (h *hot) admit(ask passport.Hold) (*account, []passport.Ceiling, passport.Money, error) {
+func (h *hot) admit(ask passport.Hold) (a *account, above []rung, ceilings []passport.Ceiling, amount passport.Money, err error) {
 	stopped, capped, err := h.switches()
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, nil, 0, err
 	}
 	if stopped {
-		return nil, nil, 0, store.Stopped()
+		return nil, nil, nil, 0, store.Stopped()
 	}
-	a, err := h.account(string(ask.Grant))
-	if err != nil {
-		return nil, nil, 0, err
+	if a, above, err = h.live(ask); err != nil {
+		return nil, nil, nil, 0, err
 	}
-	if len(a.budgets) == 0 {
-		return nil, nil, 0, h.unopened(ask)
-	}
-	if a.status != passport.GrantActive || a.end <= store.Micros(ask.At) {
-		return nil, nil, 0, store.NotLive(a.status, a.end, ask)
-	}
-	if ask.Detail >= max(1, len(a.budgets)-1) {
-		return nil, nil, 0, store.NoDetail(ask)
-	}
-	path := a.on(ask.Detail)
-	amount, err := store.Admit(ask, path...)
+	path := budgetsOn(a, ask.Detail, above)
+	amount, err = store.Admit(ask, path)
 	if err != nil || !capped {
-		return a, nil, amount, err
+		return a, above, nil, amount, err
 	}
-	ceilings, err := h.ceilings(ask)
-	if err != nil {
-		return nil, nil, 0, err
+	if ceilings, err = h.ceilings(ask); err != nil {
+		return nil, nil, nil, 0, err
 	}
 	amount, err = store.AdmitCeilings(ask, amount, path, ceilings)
-	return a, ceilings, amount, err
+	return a, above, ceilings, amount, err
+}
+
+// live reads the budgets of a hold's grant and what is above them, all of which must be in use.
+func (h *hot) live(ask passport.Hold) (*account, []rung, error) {
+	a, err := h.account(string(ask.Grant))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(a.budgets) == 0 {
+		return nil, nil, h.unopened(ask)
+	}
+	if a.status != passport.GrantActive || a.end <= store.Micros(ask.At) {
+		return nil, nil, store.NotLive(a.status, a.end, ask)
+	}
+	if ask.Detail >= max(1, len(a.budgets)-1) {
+		return nil, nil, store.NoDetail(ask)
+	}
+	above, err := h.above(a, ask.Detail)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range above {
+		if r.status != passport.GrantActive || r.end <= store.Micros(ask.At) {
+			return nil, nil, store.NotLiveAbove(r.status, r.end, ask)
+		}
+	}
+	return a, above, nil
 }
 
 // ceilings reads those that are set and on the path of a hold: the person's, then the key's.
@@ -213,7 +232,7 @@ func (h *hot) reason(ask passport.Hold, refusal error) error {
 }
 
 // settle ends a hold and moves its money. It never refuses. Where it did more or less than that, moved is nil.
-func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
+func (w *writer) settle(s passport.Settlement) (moved []move, err error) {
 	h, o := w.hot, w.opened[s.ID]
 	if o == nil {
 		if o, err = h.open(s.ID); err != nil {
@@ -233,14 +252,19 @@ func (w *writer) settle(s passport.Settlement) (moved *move, err error) {
 	if h.raw.Changes() == 0 { // closed since, behind our back
 		return nil, w.settleLate(s)
 	}
-	moved = &move{passport.GrantID(o.grant), o.detail, -o.amount, s.Actual, store.Bit(s.Reached) - 1}
 	a, err := h.account(o.grant)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.move(a, o.detail, moved.held, moved.settled, moved.calls); err != nil {
+	above, err := h.above(a, o.detail)
+	if err != nil {
 		return nil, err
 	}
+	calls := store.Bit(s.Reached) - 1
+	if err := h.move(a, o.detail, above, -o.amount, s.Actual, calls); err != nil {
+		return nil, err
+	}
+	moved = append(moves(above, -o.amount, s.Actual, calls), move{passport.GrantID(o.grant), o.detail, -o.amount, s.Actual, calls})
 	if err := h.shiftCeiling(passport.PersonCeiling, o.person, o.amount, s.Actual); err != nil {
 		return nil, err
 	}
@@ -281,6 +305,7 @@ type opened struct {
 	amount      passport.Money
 	person, key int64 // months of the ceilings that it holds on; 0: none
 	provider    passport.Provider
+	above       []move // what it did to the budgets above its grant; not told again where it is read
 }
 
 // open reads a hold that is open; nil if there is none.

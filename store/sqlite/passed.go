@@ -40,17 +40,39 @@ func (w *watch) committed() {
 	}
 }
 
-// passed tells what a grant has passed with a settlement. With nothing held only a new hold can bring it further, which sees it again.
-func (w *writer) passed(s passport.Settlement) error {
-	if _, on := w.watch.on[s.Grant]; !on {
+// watchAbove notes the grants above a hold's whose balance may pass.
+func (w *writer) watchAbove(above []move) {
+	for _, m := range above {
+		if a := w.hot.sheet.grants[string(m.grant)]; a != nil {
+			w.watch.see(m.grant, a.budgets[0])
+		}
+	}
+}
+
+// passed tells what a grant has passed with a settlement, and what those above it have. With nothing held only a new hold can bring one
+// further, which sees it again.
+func (w *writer) passed(s passport.Settlement, moved []move) error {
+	if err := w.passedBy(s, s.Grant); err != nil || len(moved) < 2 {
+		return err
+	}
+	for _, m := range moved[:len(moved)-1] {
+		if err := w.passedBy(s, m.grant); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) passedBy(s passport.Settlement, g passport.GrantID) error {
+	if _, on := w.watch.on[g]; !on {
 		return nil
 	}
 	if err := w.hot.flush(); err != nil {
 		return err
 	}
-	b, err := store.TellPassed(context.Background(), w.queries, s.ID, s.Grant, s.At)
+	b, err := store.TellPassed(context.Background(), w.queries, s.ID, g, s.At)
 	if err == nil && (b.Held == 0 || !store.MayPass(b)) {
-		w.watch.off[s.Grant] = struct{}{}
+		w.watch.off[g] = struct{}{}
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at, last FROM budget WHERE grant_id = ?1 ORDER BY seq`
+	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at, last, parent_id, parent_seq FROM budget WHERE grant_id = ?1 ORDER BY seq`
 	sqlWrite   = `UPDATE budget SET held = ?3, settled = ?4, calls = ?5, last = ?6 WHERE grant_id = ?1 AND seq = ?2`
 	sqlSwitch  = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling)`
 )
@@ -33,6 +33,8 @@ type account struct {
 	budgets []passport.Balance
 	last    string // its newest call; with the total, the others have none
 	moved   bool
+	parent  string // the grant that it was narrowed from; empty: none
+	up      []int  // of each budget, if there is a parent: the parent's that its calls count on besides the total; 0: none
 }
 
 func (s *sheet) forget() {
@@ -52,6 +54,10 @@ func (h *hot) account(grant string) (*account, error) {
 	for h.budgets.Step() {
 		if len(a.budgets) == 0 {
 			a.status, a.end, a.last = stateOf(h.budgets.ColumnRawText(6)), h.budgets.ColumnInt64(7), h.budgets.ColumnText(8)
+			a.parent = h.budgets.ColumnText(9)
+		}
+		if a.parent != "" {
+			a.up = append(a.up, int(h.budgets.ColumnInt64(10)))
 		}
 		a.budgets = append(a.budgets, balanceAt(h.budgets, 0))
 	}
@@ -87,20 +93,67 @@ func (a *account) path(detail int) []int {
 	return []int{0}
 }
 
-// on is the budgets of a detail, the total first.
-func (a *account) on(detail int) []passport.Balance {
+// rung is the budgets of one grant on the path of a hold: the total, and the part if there is one.
+type rung struct {
+	*account
+	at []int
+}
+
+// above is what is above the budgets of a detail, the nearest first; nothing for most grants.
+func (h *hot) above(a *account, detail int) (out []rung, err error) {
+	for path := a.path(detail); a.parent != ""; {
+		if len(out) >= passport.MaxDelegation {
+			return nil, fmt.Errorf("grant %s is below itself: %w", a.grant, sqlite3.CONSTRAINT)
+		}
+		last := path[len(path)-1]
+		if last >= len(a.up) {
+			return nil, fmt.Errorf("grant %s has no budget %d: %w", a.grant, last, sqlite3.CONSTRAINT)
+		}
+		if path = []int{0}; a.up[last] > 0 {
+			path = []int{0, a.up[last]}
+		}
+		if a, err = h.account(a.parent); err != nil {
+			return nil, err
+		}
+		if last = path[len(path)-1]; last >= len(a.budgets) {
+			return nil, fmt.Errorf("grant %s has no budget %d: %w", a.grant, last, sqlite3.CONSTRAINT)
+		}
+		out = append(out, rung{a, path})
+	}
+	return out, nil
+}
+
+// budgetsOn is the budgets of a path, from the grant that calls up.
+func budgetsOn(a *account, detail int, above []rung) []store.Budget {
 	path := a.path(detail)
-	out := make([]passport.Balance, len(path))
+	out := make([]store.Budget, 0, len(path)+2*len(above))
 	for i, at := range path {
-		out[i] = a.budgets[at]
+		out = append(out, store.Budget{Balance: a.budgets[at], Part: i > 0})
+	}
+	for up, r := range above {
+		for i, at := range r.at {
+			out = append(out, store.Budget{Balance: r.budgets[at], Up: up + 1, Part: i > 0})
+		}
 	}
 	return out
 }
 
-// move moves money and calls on the budgets of a detail. Error: the file is damaged. That no budget goes below nothing is the table's
-// CHECK, when it is written.
-func (h *hot) move(a *account, detail int, held, settled passport.Money, calls int64) error {
-	for _, i := range a.path(detail) {
+// move moves money and calls on the budgets of a detail and on what is above. Error: the file is damaged. That no budget goes below
+// nothing is the table's CHECK, when it is written.
+func (h *hot) move(a *account, detail int, above []rung, held, settled passport.Money, calls int64) error {
+	if err := h.moveOn(a, a.path(detail), held, settled, calls); err != nil {
+		return err
+	}
+	for _, r := range above {
+		if err := h.moveOn(r.account, r.at, held, settled, calls); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *hot) moveOn(a *account, path []int, held, settled passport.Money, calls int64) error {
+	for _, i := range path {
 		if i >= len(a.budgets) { // none, where a grant lost its budgets
 			return fmt.Errorf("grant %s has no budget %d: %w", a.grant, i, sqlite3.CONSTRAINT)
 		}
@@ -112,6 +165,14 @@ func (h *hot) move(a *account, detail int, held, settled passport.Money, calls i
 		h.sheet.dirty = append(h.sheet.dirty, a)
 	}
 	return nil
+}
+
+// moves says what was done to the budgets above a grant, for what is kept of them.
+func moves(above []rung, held, settled passport.Money, calls int64) (out []move) {
+	for _, r := range above {
+		out = append(out, move{passport.GrantID(r.grant), r.at[len(r.at)-1] - 1, held, settled, calls})
+	}
+	return out
 }
 
 // flush writes what was moved.

@@ -39,7 +39,7 @@ type job struct {
 	held   passport.Held
 	opened *opened // what the hold opened, for its settlement
 	settle *passport.Settlement
-	moved  *move // what the settlement did; nil: more than move tells, or nothing
+	moved  []move // what the settlement did; nil: more than move tells, or nothing
 
 	state atomic.Int32 // queued, then taken or left, whoever is first
 	err   error
@@ -290,6 +290,7 @@ func (w *writer) apply(j *job) (err error) {
 	case j.hold != nil:
 		if j.held, j.opened, err = w.hold(*j.hold); err == nil {
 			w.watch.see(j.hold.Grant, j.held.Total)
+			w.watchAbove(j.opened.above)
 		}
 		return err
 	case j.settle != nil:
@@ -297,7 +298,7 @@ func (w *writer) apply(j *job) (err error) {
 			return err
 		}
 		if j.moved != nil { // what changed nothing passes nothing; what did more than move has looked by itself
-			if err := w.passed(*j.settle); err != nil {
+			if err := w.passed(*j.settle, j.moved); err != nil {
 				return err
 			}
 		}

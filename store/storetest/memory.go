@@ -198,7 +198,9 @@ func (m *Memory) ChangeGrant(_ context.Context, g passport.Grant, ev passport.Ev
 			a.recapped = false
 		}
 		if g.State == passport.GrantRevoked {
-			m.revokeTokens(g.ID, cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At)))
+			at := cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At))
+			m.revokeTokens(g.ID, at)
+			m.revokeBelow(g.ID, at, ev)
 		}
 		m.note(ev)
 		return nil
@@ -354,11 +356,11 @@ func (m *Memory) VerifyLedger(context.Context) (out []string, err error) {
 	return out, err
 }
 
-// sum recomputes a balance from the reservations of a grant, of one detail or, for -1, of all.
+// sum recomputes a balance from the reservations of a grant and of all below it, of one detail or, for -1, of all.
 func (m *Memory) sum(b passport.Balance, id passport.GrantID, detail int) passport.Balance {
 	b.Held, b.Settled, b.Calls = 0, 0, 0
 	for _, c := range m.calls {
-		if c.Grant != id || (detail >= 0 && c.Detail != detail) {
+		if at, on := m.detailOn(c, id); !on || (detail >= 0 && at != detail) {
 			continue
 		}
 		if c.State == passport.ReservationHeld {
@@ -371,6 +373,19 @@ func (m *Memory) sum(b passport.Balance, id passport.GrantID, detail int) passpo
 		}
 	}
 	return b
+}
+
+// detailOn says which detail of a grant a call counts on, if on any.
+func (m *Memory) detailOn(c *call, id passport.GrantID) (int, bool) {
+	if c.Grant == id {
+		return c.Detail, true
+	}
+	for _, a := range m.accounts[c.Grant].grant.Above {
+		if a.ID == id {
+			return a.Details[c.Detail], true
+		}
+	}
+	return 0, false
 }
 
 func first[T any](all []T, limit int) []T {

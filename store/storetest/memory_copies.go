@@ -11,6 +11,7 @@ import (
 // copied is a grant that shares nothing with g, its times as a store gives them back.
 func copied(g passport.Grant) passport.Grant {
 	g.Asked, g.Details = copiedDetails(g.Asked), copiedDetails(g.Details)
+	g.Above = slices.Clone(g.Above)
 	g.CreatedAt, g.ExpiresAt = stored(g.CreatedAt), stored(g.ExpiresAt)
 	g.ApprovedAt, g.RevokedAt = stored(g.ApprovedAt), stored(g.RevokedAt)
 	return g

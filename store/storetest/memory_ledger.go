@@ -39,15 +39,16 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	if err := a.grant.Live(h.At); err != nil {
 		return passport.Held{}, err
 	}
-	path, err := a.path(h)
-	if err != nil {
-		return passport.Held{}, err
+	if h.Detail >= max(1, len(a.parts)) {
+		return passport.Held{}, store.NoDetail(h)
 	}
-	now := make([]passport.Balance, len(path))
-	for i, b := range path {
-		now[i] = *b
+	for _, r := range m.line(h.Grant, h.Detail)[1:] {
+		if g := r.account.grant; g.Live(h.At) != nil {
+			return passport.Held{}, store.NotLiveAbove(g.State, store.Micros(g.ExpiresAt), h)
+		}
 	}
-	amount, err := store.Admit(h, now...)
+	path, now := m.budgetsOf(h.Grant, h.Detail)
+	amount, err := store.Admit(h, now)
 	if err != nil {
 		return passport.Held{}, err
 	}
@@ -58,7 +59,7 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	for i, b := range path {
 		b.Held += amount
 		b.Calls++
-		now[i] = *b
+		now[i].Balance = *b
 	}
 	c := &call{reached: true, Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider,
 		Model: h.Model, Stream: h.Stream, State: passport.ReservationHeld, Amount: amount, Tariff: h.Tariff, CreatedAt: h.At}}
@@ -70,15 +71,9 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	}
 	m.calls[h.ID] = c
 	m.shift(c, amount, 0)
-	return passport.Held{Amount: amount, Total: *path[0], Detail: *path[len(path)-1], Left: store.LeftOn(amount, now, ceilings)}, nil
-}
-
-// path is the budgets that a hold is taken from: the total, and the detail's own where there are several.
-func (a *account) path(h passport.Hold) ([]*passport.Balance, error) {
-	if h.Detail >= max(1, len(a.parts)) {
-		return nil, store.NoDetail(h)
-	}
-	return a.budgets(h.Detail), nil
+	held := passport.Held{Amount: amount, Left: store.LeftOn(amount, now, ceilings)}
+	held.Total, held.Detail = store.Own(now)
+	return held, nil
 }
 
 func (a *account) budgets(detail int) []*passport.Balance {
@@ -109,8 +104,8 @@ func (m *Memory) Settle(_ context.Context, s passport.Settlement) error {
 }
 
 func (m *Memory) settle(c *call, s passport.Settlement) {
-	a := m.accounts[c.Grant]
-	for _, b := range a.budgets(c.Detail) {
+	path, _ := m.budgetsOf(c.Grant, c.Detail)
+	for _, b := range path {
 		b.Held -= c.Amount
 		b.Settled += s.Actual
 		if !s.Reached {
@@ -123,20 +118,23 @@ func (m *Memory) settle(c *call, s passport.Settlement) {
 	m.passed(c, s.At)
 }
 
-// freeze pauses the grant of a bill above its hold.
+// freeze pauses the grant of a bill above its hold, and all above it.
 func (m *Memory) freeze(c *call, s passport.Settlement) {
 	if s.Actual <= c.Amount {
 		return
 	}
-	if a := m.accounts[c.Grant]; a.grant.State == passport.GrantActive {
-		a.grant.State = passport.GrantPaused
-		a.grant.Version++
+	for _, r := range m.line(c.Grant, c.Detail) {
+		if a := r.account; a.grant.State == passport.GrantActive {
+			a.grant.State = passport.GrantPaused
+			a.grant.Version++
+		}
+		m.note(store.FrozenEvent(s, r.account.grant.ID, c.Amount))
 	}
-	m.note(store.FrozenEvent(s, c.Grant, c.Amount))
 }
 
 func (m *Memory) adjust(c *call, s passport.Settlement) {
-	for _, b := range m.accounts[c.Grant].budgets(c.Detail) {
+	path, _ := m.budgetsOf(c.Grant, c.Detail)
+	for _, b := range path {
 		b.Settled += s.Actual - c.Actual
 		if !s.Reached {
 			b.Calls--
@@ -168,7 +166,8 @@ func (m *Memory) ChargeOrphans(_ context.Context, at time.Time) (n int, sum pass
 		slices.Sort(open)
 		for _, id := range open {
 			c := m.calls[id]
-			for _, b := range m.accounts[c.Grant].budgets(c.Detail) {
+			path, _ := m.budgetsOf(c.Grant, c.Detail)
+			for _, b := range path {
 				b.Held -= c.Amount
 				b.Settled += c.Amount
 			}

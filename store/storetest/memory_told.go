@@ -31,12 +31,14 @@ func (m *Memory) tellOnce(subject string, quiet bool, ev passport.Event) {
 	m.told[t] = true
 }
 
-// passed tells what a grant and the ceilings of a call have passed.
+// passed tells what a grant, those above it and the ceilings of a call have passed.
 func (m *Memory) passed(c *call, at time.Time) {
-	b := m.accounts[c.Grant].total
-	all := store.Passed(b)
-	for _, kind := range all {
-		m.tellOnce(string(c.Grant), store.Outdone(kind, all), store.PassedEvent(c.ID, kind, c.Grant, b, at))
+	for _, r := range m.line(c.Grant, c.Detail) {
+		b, g := r.account.total, r.account.grant.ID
+		all := store.Passed(b)
+		for _, kind := range all {
+			m.tellOnce(string(g), store.Outdone(kind, all), store.PassedEvent(c.ID, kind, g, b, at))
+		}
 	}
 	for _, id := range []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(c.Provider)} {
 		month := *c.monthOf(id)

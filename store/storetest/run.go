@@ -91,6 +91,14 @@ func Run(t *testing.T, open Open) {
 		{"history is listed and summed", testHistory},
 		{"events are in order", testEvents},
 		{"all is there after closing", testReopen},
+		{"a hold counts on all above its grant", testChildHold},
+		{"what is above refuses a hold with its reason", testChildRefusals},
+		{"what was narrowed ends with what it was narrowed from", testChildEnds},
+		{"a bill above its hold freezes all above, and late settlements move there too", testChildBreach},
+		{"a mark is passed by what is below", testChildPasses},
+		{"money above is not passed under race", testChildRace},
+		{"no child outlives a revoke under race", testChildRevokeRace},
+		{"children are bounded and fit what is above", testChildBounds},
 		{"a random walk keeps to the model", testWalk},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newBench(t, open)) })

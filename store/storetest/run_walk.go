@@ -16,15 +16,33 @@ type paper struct {
 }
 
 type paperGrant struct {
-	token  passport.Token
-	grant  passport.Grant
-	caps   []passport.Balance // cap and calls cap of each detail
-	state  passport.GrantState
-	breach bool // a bill above its hold has happened: from then on settled + held may pass a cap
+	token     passport.Token
+	grant     passport.Grant
+	providers []passport.Provider // of each detail
+	caps      []passport.Balance  // cap and calls cap of each detail
+	state     passport.GrantState
+	above     []paperUp // what it was narrowed from, the nearest first
+	breach    bool      // a bill above its hold has happened: from then on settled + held may pass a cap
+}
+
+// paperUp is a grant above another, and which of its details each of that one's is.
+type paperUp struct {
+	*paperGrant
+	details []int
+}
+
+// line is the grant and what is above it, with the detail that its calls count on there.
+func (g *paperGrant) line(detail int) (all []*paperGrant, details []int) {
+	all, details = []*paperGrant{g}, []int{detail}
+	for _, up := range g.above {
+		all, details = append(all, up.paperGrant), append(details, up.details[detail])
+	}
+	return all, details
 }
 
 type paperCall struct {
 	id             passport.ReservationID
+	provider       passport.Provider
 	grant          *paperGrant
 	detail         int
 	amount, actual passport.Money
@@ -45,7 +63,7 @@ func (p *paper) sum(g *paperGrant, detail int) (b passport.Balance) {
 		}
 	}
 	for _, c := range p.calls {
-		if c.grant != g || detail != -1 && detail != c.detail {
+		if at := c.detailOn(g); at < 0 || detail != -1 && detail != at {
 			continue
 		}
 		if c.state == passport.ReservationHeld {
@@ -60,11 +78,22 @@ func (p *paper) sum(g *paperGrant, detail int) (b passport.Balance) {
 	return b
 }
 
+// detailOn says which detail of a grant a call counts on; -1: none.
+func (c *paperCall) detailOn(g *paperGrant) int {
+	all, details := c.grant.line(c.detail)
+	for i, up := range all {
+		if up == g {
+			return details[i]
+		}
+	}
+	return -1
+}
+
 // month is a ceiling with the sums of a month; beside is what that month cost without it.
 func (p *paper) month(k monthKey) (c passport.Ceiling, beside passport.Money) {
 	c = passport.Ceiling{ID: k.id, Month: k.month, Cap: p.most[k.id], Earlier: p.earlier[k]}
 	for _, x := range p.calls {
-		switch over := k.id == passport.PersonCeiling || k.id == passport.KeyCeiling(providerOf(x.detail)); {
+		switch over := k.id == passport.PersonCeiling || k.id == passport.KeyCeiling(x.provider); {
 		case !over || x.month != k.month:
 		case x.state == passport.ReservationHeld && x.on[k.id]:
 			c.Held += x.amount
@@ -77,9 +106,9 @@ func (p *paper) month(k monthKey) (c passport.Ceiling, beside passport.Money) {
 	return c, beside
 }
 
-// path are the ceilings over a detail that are set.
-func (p *paper) path(detail int) (out []passport.CeilingID) {
-	for _, id := range []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(providerOf(detail))} {
+// path are the ceilings over a provider that are set.
+func (p *paper) path(provider passport.Provider) (out []passport.CeilingID) {
+	for _, id := range []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(provider)} {
 		if _, set := p.most[id]; set {
 			out = append(out, id)
 		}
@@ -89,29 +118,35 @@ func (p *paper) path(detail int) (out []passport.CeilingID) {
 
 // hold says what a hold must get: an amount, or a refusal.
 func (p *paper) hold(g *paperGrant, detail int, m passport.Month, amount, least passport.Money) (passport.Money, problem.Kind, bool) {
-	switch {
-	case p.stopped || g.state == passport.GrantPaused:
-		return 0, problem.GrantPaused, false
-	case g.state != passport.GrantActive:
-		return 0, problem.GrantEnded, false
+	line, details := g.line(detail)
+	for _, on := range line {
+		switch {
+		case p.stopped || on.state == passport.GrantPaused:
+			return 0, problem.GrantPaused, false
+		case on.state != passport.GrantActive:
+			return 0, problem.GrantEnded, false
+		}
 	}
 	wanted := amount
-	for _, b := range []passport.Balance{p.sum(g, -1), p.sum(g, detail)} {
-		if b.Calls >= b.CallsCap {
-			return 0, problem.CallsSpent, false
+	for i, on := range line {
+		for _, b := range []passport.Balance{p.sum(on, -1), p.sum(on, details[i])} {
+			if b.Calls >= b.CallsCap {
+				return 0, problem.CallsSpent, false
+			}
+			room := max(0, b.Cap-b.Settled-b.Held)
+			if room < least || room == 0 && wanted > 0 {
+				return 0, problem.BudgetSpent, false
+			}
+			amount = min(amount, room)
 		}
-		room := max(0, b.Cap-b.Settled-b.Held)
-		if room < least || room == 0 && wanted > 0 {
-			return 0, problem.BudgetSpent, false
-		}
-		amount = min(amount, room)
 	}
-	for _, id := range p.path(detail) {
+	root, last := line[len(line)-1], details[len(details)-1]
+	for _, id := range p.path(g.providers[detail]) {
 		c, _ := p.month(monthKey{id, m})
 		left := max(0, c.Cap-c.Earlier-c.Settled-c.Held)
-		own := p.sum(g, detail).Held
+		own := p.sum(root, last).Held
 		if id == passport.PersonCeiling {
-			own = p.sum(g, -1).Held
+			own = p.sum(root, -1).Held
 		}
 		share := max(0, (left-own)/2) // after it as much is left as the grant holds
 		switch {
@@ -135,8 +170,12 @@ func (p *paper) settle(c *paperCall, actual passport.Money, reached bool) {
 	default:
 		return
 	}
-	if actual > c.amount && c.grant.state == passport.GrantActive {
-		c.grant.state = passport.GrantPaused
+	line, _ := c.grant.line(c.detail)
+	for _, on := range line {
+		if actual > c.amount && on.state == passport.GrantActive {
+			on.state = passport.GrantPaused
+		}
+		on.breach = on.breach || actual > c.amount
 	}
 	c.state, c.actual, c.given = passport.ReservationSettled, actual, !reached
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ func testWalk(t *testing.T, b *bench) {
 		t.Repeat(map[string]func(*rapid.T){
 			"hold":    w.hold,
 			"hold2":   w.hold,
+			"child":   w.child,
 			"settle":  w.settle,
 			"gone":    w.gone,
 			"twice":   w.twice,
@@ -69,12 +71,57 @@ func (w *walker) start(t *rapid.T) {
 		d := Detail(rapid.Int64Range(0, 3).Draw(t, "cents"), rapid.Int64Range(0, 12).Draw(t, "calls"))
 		d.Provider = providerOf(i)
 		details = append(details, d)
-		g.caps = append(g.caps, passport.Balance{Cap: d.Cap(), CallsCap: d.MaxRequests.Or(0)})
+		g.add(d)
 	}
 	g.grant = w.b.change(w.b.active(details...), func(g *passport.Grant) { g.ExpiresAt = w.begins.AddDate(1, 0, 0) })
+	w.issue(g)
+}
+
+func (w *walker) issue(g *paperGrant) {
 	g.token = passport.Token{ID: passport.TokenID(w.b.next("walk")), Grant: g.grant.ID, IssuedAt: Epoch(), ExpiresAt: Epoch().Add(time.Hour)}
-	w.b.ok(w.b.s.AddToken(ctx(), g.token, w.b.event(passport.TokenIssued, g.grant.ID)))
+	if !w.p.stopped && g.state == passport.GrantActive {
+		w.b.ok(w.b.s.AddToken(ctx(), g.token, w.b.event(passport.TokenIssued, g.grant.ID)))
+	}
 	w.p.grants = append(w.p.grants, g)
+}
+
+func (g *paperGrant) add(d passport.Detail) {
+	g.providers = append(g.providers, d.Provider)
+	g.caps = append(g.caps, passport.Balance{Cap: d.Cap(), CallsCap: d.MaxRequests.Or(0)})
+}
+
+// child narrows a grant to some of its details, with caps that may be above its own.
+func (w *walker) child(t *rapid.T) {
+	if w.p.stopped || len(w.p.grants) > 8 || rapid.IntRange(0, 2).Draw(t, "narrow") > 0 {
+		t.Skip("no child")
+	}
+	parent := w.one(t)
+	line, _ := parent.line(0)
+	for _, on := range line {
+		if on.state != passport.GrantActive {
+			t.Skip("it cannot have one")
+		}
+	}
+	g := &paperGrant{state: passport.GrantActive}
+	places := rapid.Permutation([]int{0, 1, 2}[:len(parent.caps)]).Draw(t, "details")
+	places = places[:rapid.IntRange(1, len(places)).Draw(t, "count")]
+	var details []passport.Detail
+	for _, at := range places {
+		d := Detail(rapid.Int64Range(0, 4).Draw(t, "cents"), rapid.Int64Range(0, 12).Draw(t, "calls"))
+		d.Provider = parent.providers[at]
+		details = append(details, d)
+		g.add(d)
+	}
+	g.grant = w.b.child(w.b.standing(parent.grant.ID).Grant, places, details...)
+	g.above = []paperUp{{parent, places}}
+	for _, up := range parent.above {
+		higher := paperUp{paperGrant: up.paperGrant}
+		for _, at := range places {
+			higher.details = append(higher.details, up.details[at])
+		}
+		g.above = append(g.above, higher)
+	}
+	w.issue(g)
 }
 
 // one draws a grant.
@@ -93,7 +140,7 @@ func (w *walker) hold(t *rapid.T) {
 	h := w.b.ask(g.grant.ID, passport.Money(rapid.Int64Range(0, 15_000).Draw(t, "amount")))
 	h.Least = passport.Money(rapid.Int64Range(0, int64(h.Amount)).Draw(t, "least"))
 	h.Detail = rapid.IntRange(0, len(g.caps)-1).Draw(t, "detail")
-	h.Provider, h.At = providerOf(h.Detail), w.when(t)
+	h.Provider, h.At = g.providers[h.Detail], w.when(t)
 	month := passport.MonthOf(h.At)
 	want, kind, ok := w.p.hold(g, h.Detail, month, h.Amount, h.Least)
 	held, err := w.b.s.Hold(ctx(), h)
@@ -106,10 +153,14 @@ func (w *walker) hold(t *rapid.T) {
 	if err != nil || held.Amount != want {
 		t.Fatalf("hold %+v: got %+v, %v, want %v", h, held, err, want)
 	}
-	c := &paperCall{id: h.ID, grant: g, detail: h.Detail, amount: want, month: month, on: map[passport.CeilingID]bool{}, state: passport.ReservationHeld}
+	c := &paperCall{id: h.ID, provider: h.Provider, grant: g, detail: h.Detail, amount: want, month: month, on: map[passport.CeilingID]bool{}, state: passport.ReservationHeld}
 	w.p.calls = append(w.p.calls, c)
-	left := min(w.p.sum(g, -1).Left(), w.p.sum(g, h.Detail).Left())
-	for _, id := range w.p.path(h.Detail) {
+	left := passport.Money(passport.MaxMoney)
+	line, details := g.line(h.Detail)
+	for i, on := range line {
+		left = min(left, w.p.sum(on, -1).Left(), w.p.sum(on, details[i]).Left())
+	}
+	for _, id := range w.p.path(h.Provider) {
 		c.on[id] = true
 		row, _ := w.p.month(monthKey{id, month})
 		left = min(left, row.Left())
@@ -130,7 +181,6 @@ func (w *walker) settle(t *rapid.T) {
 		s.Reached = false
 	case 1:
 		s.Actual = c.amount + 1
-		c.grant.breach = c.grant.breach || c.state != passport.ReservationSettled
 	default:
 		s.Actual = passport.Money(rapid.Int64Range(0, int64(c.amount)).Draw(t, "actual"))
 	}
@@ -148,6 +198,12 @@ func (w *walker) change(t *rapid.T) {
 	}
 	w.b.change(now, to(next))
 	g.state = next
+	for _, below := range w.p.grants {
+		line, _ := below.line(0)
+		if next == passport.GrantRevoked && slices.Contains(line, g) {
+			below.state = next // even if it was paused
+		}
+	}
 }
 
 // caps raises or lowers the caps of a detail: below what is used already, too.
@@ -166,7 +222,7 @@ func (w *walker) caps(t *rapid.T) {
 func (w *walker) gone(t *rapid.T) {
 	g := w.one(t)
 	h := w.b.ask(g.grant.ID, passport.Money(rapid.Int64Range(0, 5_000).Draw(t, "amount")))
-	h.Provider, h.At = providerOf(0), w.when(t)
+	h.Provider, h.At = g.providers[0], w.when(t)
 	left, leave := context.WithCancel(ctx())
 	leave()
 	w.b.s.Hold(left, h) // whatever it says
@@ -180,12 +236,12 @@ func (w *walker) twice(t *rapid.T) {
 	}
 	c := rapid.SampledFrom(w.p.calls).Draw(t, "call")
 	h := w.b.ask(c.grant.grant.ID, 1)
-	h.ID, h.Provider, h.At = c.id, providerOf(0), w.when(t)
+	h.ID, h.Provider, h.At = c.id, c.grant.providers[0], w.when(t)
 	if held, err := w.b.s.Hold(ctx(), h); !isKind(err, problem.Conflict) {
 		t.Fatalf("hold %+v again: got %+v, %v, want a conflict", h, held, err)
 	}
 	h = w.b.ask(c.grant.grant.ID, 1)
-	h.Provider, h.At = providerOf(0), w.begins.AddDate(1, 0, 0)
+	h.Provider, h.At = c.grant.providers[0], w.begins.AddDate(1, 0, 0)
 	if held, err := w.b.s.Hold(ctx(), h); !isKind(err, problem.GrantEnded) && !isKind(err, problem.GrantPaused) {
 		t.Fatalf("hold %+v at its grant's end: got %+v, %v, want none", h, held, err)
 	}

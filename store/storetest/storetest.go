@@ -33,6 +33,7 @@ type Store interface {
 	authority.SDKKeys
 	device.Codes
 	device.Shown
+	authority.Family
 	identity.Store
 	openrouter.Store
 	client.Store

@@ -1,7 +1,7 @@
 -- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: DropOldRequests :execrows
@@ -26,6 +26,29 @@ SELECT * FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIM
 -- name: OpenBudget :exec
 INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls)
 VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0);
+
+-- name: OpenChildBudget :exec
+INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7, $8);
+
+-- name: ChildrenAlive :one
+SELECT COUNT(*) FROM grants WHERE parent_id = $1 AND parent_id <> '' AND state IN ('active', 'paused') AND expires_at > $2;
+
+-- name: Below :many
+WITH RECURSIVE below (id) AS (
+  SELECT c.id FROM grants c WHERE c.parent_id = $1 AND c.parent_id <> '' AND c.state IN ('active', 'paused') AND c.expires_at > $2
+  UNION ALL
+  SELECT d.id FROM grants d JOIN below b ON d.parent_id = b.id WHERE d.parent_id <> '' AND d.state IN ('active', 'paused') AND d.expires_at > $3)
+SELECT CAST(below.id AS TEXT) AS id FROM below ORDER BY 1 LIMIT $4;
+
+-- name: RevokeBelow :execrows
+UPDATE grants SET state = 'revoked', version = version + 1, revoked_at = $1 WHERE id = $2 AND state IN ('active', 'paused');
+
+-- name: Children :many
+SELECT * FROM grants WHERE parent_id = $1 AND parent_id <> '' ORDER BY created_at DESC, id DESC LIMIT $2;
+
+-- name: ParentOf :one
+SELECT parent_id, parent_seq FROM budget WHERE grant_id = $1 AND (seq = 0 OR seq = $2) ORDER BY seq DESC LIMIT 1;
 
 -- name: ChangeBudget :execrows
 UPDATE budget SET status = $1, expires_at = $2, cap = $3, calls_cap = $4 WHERE grant_id = $5 AND seq = $6;

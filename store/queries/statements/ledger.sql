@@ -34,12 +34,22 @@ SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled,
 FROM reservation WHERE state <> 'held' AND id >= $2 AND created_at >= $1;
 
 -- name: WrongBalances :many
+WITH RECURSIVE up (origin, detail, grant_id, seq) AS (
+  SELECT b.grant_id, CASE WHEN b.seq = 0 THEN 0 ELSE b.seq - 1 END, b.parent_id, b.parent_seq FROM budget b
+  WHERE b.parent_id <> '' AND (b.seq > 0 OR NOT EXISTS (SELECT 1 FROM budget p WHERE p.grant_id = b.grant_id AND p.seq > 0))
+  UNION ALL
+  SELECT u.origin, u.detail, b.parent_id, b.parent_seq FROM up u JOIN budget b ON b.grant_id = u.grant_id AND b.seq = u.seq WHERE b.parent_id <> '')
 SELECT w.* FROM (
   SELECT b.grant_id, b.seq, b.held, b.settled, b.calls,
-    CAST(COALESCE(SUM(CASE WHEN r.state = 'held' THEN r.amount ELSE 0 END), 0) AS BIGINT) AS sum_held,
-    CAST(COALESCE(SUM(r.actual), 0) AS BIGINT) AS sum_settled,
-    CAST(COALESCE(SUM(r.reached), 0) AS BIGINT) AS sum_calls
-  FROM budget b LEFT JOIN reservation r ON r.grant_id = b.grant_id AND (b.seq = 0 OR r.detail = b.seq - 1)
+    CAST(COALESCE(SUM(r.held), 0) AS BIGINT) AS sum_held,
+    CAST(COALESCE(SUM(r.settled), 0) AS BIGINT) AS sum_settled,
+    CAST(COALESCE(SUM(r.calls), 0) AS BIGINT) AS sum_calls
+  FROM budget b LEFT JOIN (
+    SELECT v.grant_id, v.detail + 1 AS seq, CASE WHEN v.state = 'held' THEN v.amount ELSE 0 END AS held, v.actual AS settled, v.reached AS calls FROM reservation v
+    UNION ALL
+    SELECT u.grant_id, u.seq, CASE WHEN v.state = 'held' THEN v.amount ELSE 0 END, v.actual, v.reached
+    FROM up u JOIN reservation v ON v.grant_id = u.origin AND v.detail = u.detail) r
+  ON r.grant_id = b.grant_id AND (b.seq = 0 OR r.seq = b.seq)
   GROUP BY b.grant_id, b.seq, b.held, b.settled, b.calls) w
 WHERE w.held <> w.sum_held OR w.settled <> w.sum_settled OR w.calls <> w.sum_calls
 ORDER BY w.grant_id, w.seq;
