@@ -55,10 +55,11 @@ var mayImport = map[string][]string{
 	"store/sqlite":     {"internal/failpoint", "internal/problem", "passport", "store", "store/migrations", "store/query"},
 	"store/storetest":  {"authority", "authority/*", "authority/oauth/wire", "guard/*", "internal/*", "passport", "store", "webhook"},
 
+	"connect":        {}, // a client of the broker: its public surface alone
 	"web":            {"internal/problem", "passport"},
 	"webhook":        {"internal/problem", "internal/seal", "passport"}, // the second door to the outside: no guard, no gateway
 	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
-	"cmd/aipassport": {"authority", "authority/*", "authority/oauth/wire", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
+	"cmd/aipassport": {"authority", "authority/*", "connect", "authority/oauth/wire", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
 	"bench":          {}, // measures the built broker from outside
 	"scripts/prices": {},
 	"e2e/sdk":        {"internal/fakeprovider"}, // drives the built broker from outside, with the SDKs
@@ -89,17 +90,17 @@ var owners = map[string][]string{
 	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"e2e/sdk", "cmd/*"},
 	"syscall":      {"e2e/sdk", "cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite", "webhook"},
-	"net":          {"bench", "authority/*", "cmd/*", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server", "webhook"},
-	"net/http": {"bench", "e2e/sdk", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
+	"net":          {"bench", "authority/*", "cmd/*", "connect", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server", "webhook"},
+	"net/http": {"bench", "e2e/sdk", "authority", "authority/*", "cmd/*", "connect", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
 		"internal/testutil", "server", "web", "webhook"},
-	"net/url":     {"passport", "bench", "authority", "authority/*", "cmd/*", "gateway", "gateway/*", "guard/roster", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web", "webhook"},
+	"net/url":     {"passport", "bench", "authority", "authority/*", "cmd/*", "connect", "gateway", "gateway/*", "guard/roster", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web", "webhook"},
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "guard/roster", "internal/flood", "internal/names", "internal/reach", "internal/record", "server", "webhook"},
 	"log":         {"cmd/*", "server"},
 	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/postgres", "store/rates", "store/sqlite", "store/valkey", "web", "webhook"},
-	"crypto/rand": {"authority", "authority/*", "cmd/*", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web", "webhook"},
+	"crypto/rand": {"authority", "authority/*", "cmd/*", "connect", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web", "webhook"},
 
 	"github.com/alecthomas/kong":         {"cmd/*"},
-	"github.com/go-jose/go-jose/v4":      {"guard/token"},
+	"github.com/go-jose/go-jose/v4":      {"connect", "guard/token"},
 	"github.com/google/uuid":             {"cmd/*"},
 	"github.com/jackc/pgx/v5":            {"internal/pgtest", "store/*"},
 	"github.com/ncruces/go-sqlite3":      {"bench", "store/*"},
@@ -135,13 +136,13 @@ var names = map[string][]string{
 	"net/http.Head":                  {},
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
-	"net/http.Client":                {"bench", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
-	"net/http.Transport":             {"bench", "gateway/upstream", "webhook"},
+	"net/http.Client":                {"connect", "bench", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
+	"net/http.Transport":             {"connect", "bench", "gateway/upstream", "webhook"},
 	"net/http.NewRequest":            {"bench", "gateway/upstream", "cmd/*"},
-	"net/http.NewRequestWithContext": {"e2e/sdk", "gateway/upstream", "cmd/*", "webhook"},
+	"net/http.NewRequestWithContext": {"connect", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"},
 	"net.Dial":                       {"internal/pgtest"},
 	"net.DialTimeout":                {},
-	"net.Dialer":                     {"bench", "gateway/upstream", "webhook"},
+	"net.Dialer":                     {"connect", "bench", "gateway/upstream", "webhook"},
 }
 
 // reveal are the files that may read a secret.Text. A name that ends in /* is all files of a folder.
