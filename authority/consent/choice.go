@@ -18,6 +18,7 @@ type choice struct {
 	Life    time.Duration
 	Sure    bool
 	Stamp   string
+	Device  *Device // nil: it came by another door
 }
 
 // detailChoice is the choice for one provider. Caps and Models are by index of what was asked.
@@ -29,12 +30,8 @@ type detailChoice struct {
 	CentsIn, CallsIn, RateIn string // as typed
 }
 
-// The lower start for apps whose address is not checked. The person may raise it up to what was asked.
-const (
-	startCents = 100
-	startLife  = 24 * time.Hour
-	minCents   = 10
-)
+// minCents is the least that can be given.
+const minCents = 10
 
 // life is a lifetime to choose.
 type life struct {
@@ -58,11 +55,12 @@ func boundsOf(d passport.Detail) bounds {
 }
 
 // start is what the page shows first: ordinary capabilities, models that have a price, a low cap, a short life.
-func (c *Consent) start(g passport.Grant) choice {
-	ch := choice{Life: startLife}
+func (c *Consent) start(g passport.Grant, d *Device) choice {
+	low := lowOf(d)
+	ch := choice{Life: low.life, Device: d}
 	for _, d := range g.Asked {
 		b, prices := boundsOf(d), c.cfg.Prices.Models(d.Provider)
-		dc := detailChoice{Kept: true, Cents: min(startCents, b.MaxCents),
+		dc := detailChoice{Kept: true, Cents: min(low.cents, b.MaxCents),
 			Calls: min(c.cfg.Limits.MaxRequests.Or(0), b.MaxCalls), Rate: min(c.cfg.Limits.RateLimit.Or(0), b.MaxRate)}
 		dc.Clamp = d.Clamps()
 		for _, capability := range d.Capabilities {
@@ -78,16 +76,16 @@ func (c *Consent) start(g passport.Grant) choice {
 }
 
 // read takes the person's choice from the form. What cannot be read is an error at its field; nothing is guessed.
-func (c *Consent) read(f url.Values, g passport.Grant) (choice, web.FieldErrors) {
-	ch := choice{Sure: f.Get("sure") == "yes"}
+func (c *Consent) read(f url.Values, g passport.Grant, d *Device) (choice, web.FieldErrors) {
+	ch := choice{Sure: f.Get("sure") == "yes", Device: d}
 	var errs web.FieldErrors
 	kept := 0
-	for i, d := range g.Asked {
+	for i, asked := range g.Asked {
 		n := strconv.Itoa(i)
 		dc := detailChoice{Kept: len(g.Asked) == 1 || f.Get("keep."+n) == "yes",
-			Caps: ticked(f["cap."+n], len(d.Capabilities)), Models: ticked(f["model."+n], len(d.Models)),
+			Caps: ticked(f["cap."+n], len(asked.Capabilities)), Models: ticked(f["model."+n], len(asked.Models)),
 			Clamp: f.Get("clamp."+n) == "yes", CentsIn: typed(f, "budget."+n), CallsIn: typed(f, "calls."+n), RateIn: typed(f, "rate."+n)}
-		wrong := dc.parse(d, n)
+		wrong := dc.parse(asked, n)
 		ch.Details = append(ch.Details, dc)
 		if dc.Kept {
 			kept++

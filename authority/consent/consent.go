@@ -42,7 +42,7 @@ type Prices interface {
 	Models(p passport.Provider) []ModelInfo
 }
 
-// Config is what the page needs. All but Known, PaidWith and Place are required.
+// Config is what the page needs. All but Known, PaidWith, Place and Devices are required.
 type Config struct {
 	Pages  *web.Pages
 	People People
@@ -58,6 +58,8 @@ type Config struct {
 	// Place is what the owner calls a provider, and the host that calls to it go to, where that is not plain from its name. nil: every
 	// provider has the name that all people know.
 	Place func(p passport.Provider) (title, host string)
+	// Devices says which requests a device waits for. nil: none.
+	Devices Devices
 }
 
 // Consent serves the page. Use New.
@@ -89,7 +91,7 @@ const minRead = 3 * time.Second
 
 // Show answers GET /consent/{id}.
 func (c *Consent) Show(w http.ResponseWriter, r *http.Request) {
-	v, g, ok := c.open(w, r)
+	v, g, d, ok := c.open(w, r)
 	if !ok {
 		return
 	}
@@ -97,33 +99,38 @@ func (c *Consent) Show(w http.ResponseWriter, r *http.Request) {
 		c.answered(w, r, v, g)
 		return
 	}
-	ch := c.start(g)
+	ch := c.start(g, d)
 	ch.Stamp = c.stamp(v, g.ID)
 	c.show(w, r, v, g, ch, nil)
 }
 
 // open finds out who looks and at what. Whoever is not signed in is sent to do so first.
-func (c *Consent) open(w http.ResponseWriter, r *http.Request) (web.Visitor, passport.Grant, bool) {
+func (c *Consent) open(w http.ResponseWriter, r *http.Request) (web.Visitor, passport.Grant, *Device, bool) {
 	v, err := c.cfg.People.Visitor(r)
 	if err != nil && problem.KindOf(err) == problem.Unauthenticated {
 		c.cfg.Pages.Redirect(w, r, "/login?next="+url.QueryEscape(path(passport.GrantID(r.PathValue("id")))))
-		return v, passport.Grant{}, false
+		return v, passport.Grant{}, nil, false
 	}
 	var s passport.Standing
 	if err == nil {
 		s, err = c.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
 	}
+	g := s.Grant.At(c.cfg.Now())
+	var d *Device
+	if err == nil {
+		d, err = c.device(r, &g)
+	}
 	if err != nil {
 		c.cfg.Pages.Error(w, r, v, err)
-		return v, passport.Grant{}, false
+		return v, passport.Grant{}, nil, false
 	}
-	return v, s.Grant.At(c.cfg.Now()), true
+	return v, g, d, true
 }
 
 // Decide answers POST /consent/{id}. What is neither approve nor deny recomputes the page, so that Enter in a field never
 // approves.
 func (c *Consent) Decide(w http.ResponseWriter, r *http.Request) {
-	v, g, ok := c.open(w, r)
+	v, g, d, ok := c.open(w, r)
 	if !ok {
 		return
 	}
@@ -139,9 +146,9 @@ func (c *Consent) Decide(w http.ResponseWriter, r *http.Request) {
 	case "deny":
 		c.deny(w, r, v, g)
 	case "approve":
-		c.approve(w, r, v, g)
+		c.approve(w, r, v, g, d)
 	default:
-		ch, errs := c.read(r.PostForm, g)
+		ch, errs := c.read(r.PostForm, g, d)
 		ch.Stamp = c.restamp(v, g.ID, r.PostForm.Get("stamp"))
 		c.show(w, r, v, g, ch, errs)
 	}
@@ -155,8 +162,8 @@ func (c *Consent) deny(w http.ResponseWriter, r *http.Request, v web.Visitor, g 
 	c.cfg.Pages.Redirect(w, r, path(g.ID))
 }
 
-func (c *Consent) approve(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant) {
-	ch, errs := c.read(r.PostForm, g)
+func (c *Consent) approve(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant, d *Device) {
+	ch, errs := c.read(r.PostForm, g, d)
 	errs = append(errs, c.unready(v, g, ch, r.PostForm.Get("stamp"))...)
 	ch.Stamp = c.restamp(v, g.ID, r.PostForm.Get("stamp"))
 	if len(errs) > 0 {
@@ -191,7 +198,8 @@ func (c *Consent) late(w http.ResponseWriter, r *http.Request, v web.Visitor, id
 func (c *Consent) unready(v web.Visitor, g passport.Grant, ch choice, stamp string) web.FieldErrors {
 	var errs web.FieldErrors
 	if !ch.Sure {
-		errs = append(errs, web.FieldError{Field: "sure", Text: "Tick that you started this yourself, or deny."})
+		_, missing := statement(ch.Device)
+		errs = append(errs, web.FieldError{Field: "sure", Text: missing})
 	}
 	at, ok := c.shownAt(v, g.ID, stamp)
 	if !ok {

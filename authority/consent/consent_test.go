@@ -28,6 +28,8 @@ type world struct {
 	grant   passport.Grant
 	given   *passport.Approval
 	denied  int
+	device  *consent.Device // that the request came from
+	lost    error           // why nobody knows
 	mux     *http.ServeMux
 }
 
@@ -62,6 +64,10 @@ func (w *world) Deny(context.Context, passport.GrantID, string) (passport.Grant,
 	return g, err
 }
 
+func (w *world) Waiting(*http.Request, passport.GrantID) (*consent.Device, error) {
+	return w.device, w.lost
+}
+
 func (w *world) Models(p passport.Provider) []consent.ModelInfo {
 	if p == passport.Anthropic {
 		return []consent.ModelInfo{{Name: "claude-small", ShortChat: 3500}, {Name: "claude-big", ShortChat: 52500}}
@@ -78,7 +84,7 @@ func newWorld(t *testing.T, details ...passport.Detail) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Limits: limits, Now: func() time.Time { return w.now }})
+	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Devices: w, Limits: limits, Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,8 @@ type view struct {
 	Lives             []lifeView
 	AskedEnd, End     string
 	Sure              bool
+	Statement         string // what is ticked to approve
+	Device            *deviceView
 	Until             time.Time
 	Errors            web.FieldErrors
 	Money             passport.Money
@@ -84,6 +86,9 @@ type lifeView struct {
 func (c *Consent) show(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant, ch choice, errs web.FieldErrors) {
 	d := c.view(r, g, ch, errs)
 	title, status := "Request from an unchecked app", http.StatusOK
+	if ch.Device != nil {
+		title = "Request from a device"
+	}
 	if len(errs) > 0 {
 		title, status = "There is a problem: request", http.StatusUnprocessableEntity
 	}
@@ -95,6 +100,10 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 		Until: g.ExpiresAt, Errors: errs, Many: len(g.Asked) > 1}
 	d.Line = strings.ToUpper(strings.ReplaceAll(d.ID, "-", ""))
 	d.Line = fmt.Sprintf("REQ<%s<<<%s<<<UNCHECKED<<<<<<<<<<<<<<<", d.Line[max(0, len(d.Line)-12):], c.cfg.Now().UTC().Format("060102"))
+	d.Statement, _ = statement(ch.Device)
+	if d.Device = viewOf(ch.Device, c.cfg.Now()); d.Device != nil {
+		d.Until = ch.Device.Ends
+	}
 	d.Site, d.HasSite = names.Address(g.AppURL)
 	var known []string
 	if c.cfg.Known != nil {
@@ -103,7 +112,7 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 	d.Lookalike = names.Lookalike(d.Site, known)
 	var buys, titles []string
 	for i, asked := range g.Asked {
-		dv := c.detail(r, i, asked, ch.Details[i], errs)
+		dv := c.detail(r, i, asked, ch.Details[i], lowOf(ch.Device), errs)
 		dv.Many = d.Many
 		d.Details = append(d.Details, dv)
 		if _, host := c.cfg.Place(asked.Provider); host != "" {
@@ -193,7 +202,7 @@ func (d *view) ends(g passport.Grant, ch choice, now time.Time) {
 	}
 }
 
-func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detailChoice, errs web.FieldErrors) detailView {
+func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detailChoice, low low, errs web.FieldErrors) detailView {
 	b := boundsOf(asked)
 	title, _ := c.cfg.Place(asked.Provider)
 	dv := detailView{N: strconv.Itoa(i), Provider: title, Kept: dc.Kept, AskedClamp: asked.Clamps(), In: dc, B: b, Errors: errs,
@@ -203,8 +212,8 @@ func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detai
 	if asked.MaxBudgetCents.IsZero() {
 		dv.MoneyNote, dv.TopDollars = "It did not say how much.", dollars(4*c.cfg.Limits.MaxBudgetCents.Or(0))
 	}
-	if b.MaxCents > startCents {
-		dv.MoneyNote += " Apps that nobody checked start at " + centsText(startCents) + "."
+	if b.MaxCents > low.cents {
+		dv.MoneyNote += " " + low.who + " start at " + centsText(low.cents) + "."
 	}
 	dv.CallsNote = "It asked for " + web.Num(b.MaxCalls) + "."
 	if asked.MaxRequests.IsZero() {
