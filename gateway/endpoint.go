@@ -38,6 +38,7 @@ func (g *Gateway) Routes() (list []Route) {
 		return endpoint{dialect: d, credential: cred, early: none, read: func(c *call) (*dialect.Request, error) { return c.readNative(d) }}
 	}
 	add("POST /v1/chat/completions", native(g.OpenAI, bearer))
+	add("POST /api/v1/chat/completions", native(g.OpenAI, bearer)) // where apps made for OpenRouter call
 	add("POST /v1/responses", native(openai.NewResponses(), bearer))
 	add("POST /v1/embeddings", native(openai.NewEmbeddings(), bearer))
 	add("POST /v1/images/generations", native(openai.NewImages(), bearer))
@@ -68,7 +69,7 @@ func inParts(e endpoint) endpoint {
 func (g *Gateway) DialectOf(path string) dialect.Dialect {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "v1":
+	case "v1", "api":
 		return g.OpenAI
 	case "anthropic":
 		return g.Anthropic

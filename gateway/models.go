@@ -32,7 +32,9 @@ func (g *Gateway) modelRoutes() (list []Route) {
 		list = append(list, Route{"GET " + path, func(w http.ResponseWriter, r *http.Request) { g.tellModels(w, r, k, "") }},
 			Route{"GET " + path + "/" + wildcard, func(w http.ResponseWriter, r *http.Request) { g.tellModels(w, r, k, strings.Trim(wildcard, "{}.")) }})
 	}
-	add("/v1/models", "{model...}", catalogue{g.OpenAI, bearer, g.inOpenAI, openai.Models, openai.Model})
+	for _, p := range []string{"", "/api"} { // /api/v1 is OpenRouter's
+		add(p+"/v1/models", "{model...}", catalogue{g.OpenAI, bearer, g.inOpenAI, openai.Models, openai.Model})
+	}
 	for _, p := range []string{"/anthropic/v1", "/anthropic"} {
 		add(p+"/models", "{model...}", catalogue{g.Anthropic, anthropicCredential, inAnthropic, anthropic.Models, anthropic.Model})
 	}

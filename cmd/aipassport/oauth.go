@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/oauth/wire"
 	"github.com/devrelopers/aipassport/authority/status"
@@ -13,7 +14,8 @@ import (
 
 // openOAuth wires the authorization server.
 func (b *broker) openOAuth() (err error) {
-	b.oauth, err = oauth.New(oauth.Config{Clients: noClients{}, Now: now})
+	b.oauth, err = oauth.New(oauth.Config{Clients: noClients{}, Now: now,
+		GrantTypes: map[string]wire.GrantType{device.GrantType: b.device.Token}})
 	if err != nil {
 		return fmt.Errorf("authorization server: %w", err)
 	}

@@ -35,7 +35,7 @@ func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
 func (b *broker) openPages() (err error) {
 	b.consent, err = consent.New(consent.Config{
 		Pages: b.pages, People: b.identity, Grants: b.control, Prices: prices{b.prices}, Limits: ownerDefaults, Now: now,
-		Known: b.knownDomains, PaidWith: b.paidWith, Place: b.hostOf,
+		Known: b.knownDomains, PaidWith: b.paidWith, Place: b.hostOf, Devices: askers{b.device},
 	})
 	if err != nil {
 		return fmt.Errorf("consent page: %w", err)

@@ -27,6 +27,7 @@ func (b *broker) routes() []server.Route {
 		list = append(list, server.Route{Pattern: rt.Pattern, Auth: server.Token, CORS: true, Handler: rt.Handler})
 	}
 	list = append(list, b.clientRoutes()...)
+	list = append(list, b.doorRoutes()...)
 	list = append(list, b.pageRoutes(api)...)
 	return append(list, b.metadataRoutes(list)...)
 }
@@ -110,6 +111,7 @@ func (b *broker) pageRoutes(api *seed.API) []server.Route {
 	add(server.Public, b.identity.Routes())
 	add(server.Owner, b.admin.Routes())
 	add(server.Owner, b.consent.Routes())
+	add(server.Owner, b.device.Routes())
 	add(server.Public, map[string]http.HandlerFunc{"GET /static/{file}": b.pages.Static})
 	for pattern, rt := range apis {
 		if page, both := pages[pattern]; both {

@@ -16,8 +16,10 @@ import (
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/admin"
 	"github.com/devrelopers/aipassport/authority/consent"
+	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/authority/oauth"
+	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/authority/seed"
 	"github.com/devrelopers/aipassport/gateway"
 	"github.com/devrelopers/aipassport/gateway/dialect/anthropic"
@@ -78,17 +80,19 @@ type broker struct {
 
 	closeRates func() // nil: there is nothing to close
 
-	upstream *upstream.Client
-	pages    *web.Pages
-	identity *identity.Identity
-	control  *authority.Control
-	admin    *admin.Admin
-	consent  *consent.Consent
-	oauth    *oauth.OAuth
-	gateway  *gateway.Gateway
-	server   *server.Server
-	profiled func() error // ends the profile, if there is one
-	floor    []byte       // see heapFloor
+	upstream   *upstream.Client
+	pages      *web.Pages
+	identity   *identity.Identity
+	control    *authority.Control
+	admin      *admin.Admin
+	consent    *consent.Consent
+	oauth      *oauth.OAuth
+	device     *device.Device
+	gateway    *gateway.Gateway
+	server     *server.Server
+	openRouter *openrouter.Door
+	profiled   func() error // ends the profile, if there is one
+	floor      []byte       // see heapFloor
 }
 
 func now() time.Time { return time.Now() }
@@ -226,6 +230,9 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	}
 	if err := b.identity.OpenSetup(ctx); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
+	}
+	if err := b.openDoors(); err != nil {
+		return err
 	}
 	if err := b.openOAuth(); err != nil {
 		return err

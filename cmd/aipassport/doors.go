@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/devrelopers/aipassport/authority/consent"
+	"github.com/devrelopers/aipassport/authority/device"
+	"github.com/devrelopers/aipassport/authority/oauth/wire"
+	"github.com/devrelopers/aipassport/authority/openrouter"
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/server"
+)
+
+// openDoors wires the doors besides the authorization server's own: devices, and apps made for OpenRouter.
+func (b *broker) openDoors() (err error) {
+	b.device, err = device.New(device.Config{
+		Clients: noClients{}, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
+		Providers: b.providers, PublicURL: b.public.String(), ClientAddr: b.clientAddr, Now: now})
+	if err != nil {
+		return fmt.Errorf("device flow: %w", err)
+	}
+	b.openRouter, err = openrouter.New(openrouter.Config{
+		Control: b.control, Keys: b.tokens, Store: b.store, Pages: b.pages, Offered: b.offered, ClientAddr: b.clientAddr, Now: now})
+	if err != nil {
+		return fmt.Errorf("door in OpenRouter's shape: %w", err)
+	}
+	return nil
+}
+
+// giveDevice makes the token of a device's grant.
+func (b *broker) giveDevice(ctx context.Context, g passport.Grant, c wire.Call) (wire.Answer, error) {
+	access, t, err := b.tokens.Issue(ctx, g, "app:"+string(g.ID))
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	return wire.Answer{AccessToken: access, TokenType: wire.TokenType(g.JKT), ExpiresIn: wire.Seconds(now(), t.ExpiresAt),
+		Details: wire.Typed(g.Details), GrantID: g.ID}, nil
+}
+
+// offered are the providers that a call can go to now, in the order in which all are listed.
+func (b *broker) offered(ctx context.Context) (out []passport.Provider, err error) {
+	list, err := b.vault.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keyed := map[passport.Provider]bool{}
+	for _, e := range list {
+		keyed[e.Credential.Provider] = keyed[e.Credential.Provider] || e.Used
+	}
+	for _, p := range b.providers() {
+		if (keyed[p] || b.keyless(p)) && len(b.prices.Models(p, passport.KindChat)) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// doorRoutes are what apps call at these doors.
+func (b *broker) doorRoutes() []server.Route {
+	return []server.Route{
+		{Pattern: "POST /oauth/device_authorization", Auth: server.Client, CORS: true, Handler: b.device.Authorize},
+		{Pattern: "GET /auth", Auth: server.Public, Handler: b.openRouter.Ask},
+		{Pattern: "POST /api/v1/auth/keys", Auth: server.Public, CORS: true, Handler: b.openRouter.Key},
+	}
+}
+
+// askers shows the consent page which requests devices wait for.
+type askers struct{ d *device.Device }
+
+func (a askers) Waiting(r *http.Request, g passport.GrantID) (*consent.Device, error) {
+	at, err := a.d.Asker(r, g)
+	if at == nil || err != nil {
+		return nil, err
+	}
+	return &consent.Device{Code: at.Code, From: at.From, SameNetwork: at.SameNetwork, Asked: at.Asked, Ends: at.Ends}, nil
+}
