@@ -39,7 +39,8 @@ type call struct {
 	e   endpoint
 	rec *record.Record
 
-	asked    bool // who it is; the three below are the answer
+	asked    bool // who it is; those below are the answer
+	shown    token.Shown
 	pass     token.Passport
 	key      passport.TokenID // the SDK key; empty: a token
 	standing passport.Standing
@@ -89,10 +90,15 @@ func (c *call) identify() (token.Passport, passport.Standing, error) {
 		return c.pass, c.standing, c.stranger
 	}
 	c.asked = true
-	access, err := c.e.credential(c.r)
-	if err == nil {
+	var err error
+	if c.shown, err = c.e.credential(c.r); err == nil {
 		c.revoked = c.g.Board.KeysRevoked()
-		c.pass, c.standing, err = c.g.Tokens.Identify(c.r.Context(), access)
+		c.pass, c.standing, err = c.g.Tokens.Admit(c.r.Context(), c.shown)
+	}
+	if c.shown.DPoP {
+		if nonce, nerr := c.g.Tokens.Nonce(); nerr == nil { // else Admit has said so already
+			c.w.Header().Set("DPoP-Nonce", nonce) // RFC 9449 §8.2: so that no later call is refused for an old one
+		}
 	}
 	if c.stranger = err; err == nil {
 		c.known(c.standing)
@@ -110,10 +116,7 @@ func (c *call) watch(p token.Passport, g passport.Grant) (ctx context.Context, r
 	if c.key == "" || c.g.Board.KeysRevoked() == c.revoked {
 		return ctx, release, nil
 	}
-	access, err := c.e.credential(c.r)
-	if err == nil {
-		_, _, err = c.g.Tokens.Identify(c.r.Context(), access)
-	}
+	_, _, err = c.g.Tokens.Admit(c.r.Context(), c.shown)
 	return ctx, release, err
 }
 

@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
 
+	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -28,22 +30,30 @@ func (c *call) challenges(err error, r remedy) []string {
 	p := problem.From(err)
 	switch {
 	case errors.Is(err, errNoToken): // RFC 6750 §3.1: who shows no token is told of no error
-		return []string{c.bearer("", "")}
+		return []string{c.challenge("", "")}
 	case p.Kind == problem.Unauthenticated || p.Kind == problem.GrantEnded:
-		return []string{c.bearer("invalid_token", "")}
+		return []string{c.challenge(cmp.Or(proofCodes[p.Field], "invalid_token"), "")}
 	case r.Details != nil:
-		return []string{c.bearer("insufficient_authorization_details", r.encoded())}
+		return []string{c.challenge("insufficient_authorization_details", r.encoded())}
 	case p.Kind == problem.ModelNotGranted || p.Kind == problem.CapabilityNotGranted:
-		return []string{c.bearer("insufficient_authorization_details", "")}
+		return []string{c.challenge("insufficient_authorization_details", "")}
 	default:
 		return nil
 	}
 }
 
-// bearer is a challenge of the scheme Bearer (RFC 6750 §3). Its values are ours and need no escape.
-func (c *call) bearer(code, remediation string) string {
+// proofCodes are the errors of RFC 9449 §7.1 and §9, by the field of the problem.
+var proofCodes = map[string]string{token.ProofField: "invalid_dpop_proof", token.NonceField: "use_dpop_nonce"}
+
+// challenge is one of the scheme that the token came with: Bearer (RFC 6750 §3), or DPoP (RFC 9449 §7.1), which is also the answer to a bound
+// token that came as a bearer. Its values are ours and need no escape.
+func (c *call) challenge(code, remediation string) string {
 	var b strings.Builder
-	b.WriteString(`Bearer realm="` + realm + `"`)
+	if p := problem.From(c.stranger); c.shown.DPoP || p != nil && p.Field == token.SchemeField {
+		b.WriteString(`DPoP realm="` + realm + `", algs="` + strings.Join(token.ProofAlgorithms, " ") + `"`)
+	} else {
+		b.WriteString(`Bearer realm="` + realm + `"`)
+	}
 	if code != "" {
 		b.WriteString(`, error="` + code + `"`)
 	}

@@ -16,7 +16,7 @@ import (
 // endpoint is one way in for apps: where the credential is, how the body is read, whose shape errors have.
 type endpoint struct {
 	dialect    dialect.Dialect // nil: the seed's own shape
-	credential func(*http.Request) (string, error)
+	credential credential
 	form       bool // the body is a form in parts, with a file, and not JSON
 	early      func(*call) error
 	read       func(*call) (*dialect.Request, error)
@@ -34,7 +34,7 @@ func (g *Gateway) Routes() (list []Route) {
 		list = append(list, Route{pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e) }})
 	}
 	none := func(*call) error { return nil }
-	native := func(d dialect.Dialect, cred func(*http.Request) (string, error)) endpoint {
+	native := func(d dialect.Dialect, cred credential) endpoint {
 		return endpoint{dialect: d, credential: cred, early: none, read: func(c *call) (*dialect.Request, error) { return c.readNative(d) }}
 	}
 	add("POST /v1/chat/completions", native(g.OpenAI, bearer))
@@ -170,45 +170,6 @@ func (g *Gateway) native(p passport.Provider) dialect.Dialect {
 	default:
 		return g.Compatible(p)
 	}
-}
-
-var errNoToken = problem.New(problem.Unauthenticated, "no access token: put the token from AIPassport where the provider's key would be")
-
-func seedBearer(r *http.Request) (string, error) {
-	t, err := bearer(r)
-	if err != nil {
-		return "", problem.Wrap(err, problem.Unauthenticated, "Missing or malformed Authorization header")
-	}
-	return t, nil
-}
-
-// bearer reads the Authorization header (RFC 6750 §2.1; the scheme is case-insensitive, RFC 9110 §11.1).
-func bearer(r *http.Request) (string, error) {
-	vs := r.Header.Values("Authorization")
-	if len(vs) != 1 {
-		return "", errNoToken
-	}
-	scheme, t, ok := strings.Cut(vs[0], " ")
-	if t = strings.TrimSpace(t); !ok || !strings.EqualFold(scheme, "Bearer") || t == "" {
-		return "", errNoToken
-	}
-	return t, nil
-}
-
-func anthropicCredential(r *http.Request) (string, error) { return header(r, "X-Api-Key") }
-
-func googleCredential(r *http.Request) (string, error) {
-	if q := r.URL.Query(); q.Has("key") && r.Header.Get("X-Goog-Api-Key") == "" {
-		return q.Get("key"), nil
-	}
-	return header(r, "X-Goog-Api-Key")
-}
-
-func header(r *http.Request, name string) (string, error) {
-	if v := r.Header.Get(name); v != "" {
-		return v, nil
-	}
-	return bearer(r)
 }
 
 func isJSON(contentType string) bool { return isMedia(contentType, "application/json") }

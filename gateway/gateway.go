@@ -21,7 +21,10 @@ import (
 
 // Tokens tells whose token it is and what the grant behind it stands at, asked anew at every call. guard/token does.
 type Tokens interface {
-	Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error)
+	// Admit also uses up the proof that a token which is bound to a key comes with: it is asked once a call.
+	Admit(ctx context.Context, by token.Shown) (token.Passport, passport.Standing, error)
+	// Nonce is the one that the caller's next proof is to have.
+	Nonce() (string, error)
 }
 
 // Config is what the gateway works with. All fields are required, but for OnKeepError.

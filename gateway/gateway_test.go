@@ -56,7 +56,9 @@ type tokens struct {
 	stale *passport.Standing
 }
 
-func (t tokens) Identify(ctx context.Context, _ string) (token.Passport, passport.Standing, error) {
+func (t tokens) Nonce() (string, error) { return "", nil }
+
+func (t tokens) Admit(ctx context.Context, _ token.Shown) (token.Passport, passport.Standing, error) {
 	p := token.Passport{Token: "t", Grant: t.d.grant.ID, ExpiresAt: t.d.grant.ExpiresAt}
 	if t.stale != nil {
 		return p, *t.stale, nil

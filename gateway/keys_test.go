@@ -21,8 +21,8 @@ type revoking struct {
 	asked *atomic.Int64
 }
 
-func (r revoking) Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error) {
-	p, s, err := r.tokens.Identify(ctx, access)
+func (r revoking) Admit(ctx context.Context, by token.Shown) (token.Passport, passport.Standing, error) {
+	p, s, err := r.tokens.Admit(ctx, by)
 	p.Key = r.key
 	if r.asked.Add(1) > 1 {
 		if !r.other {

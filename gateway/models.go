@@ -19,7 +19,7 @@ import (
 // catalogue is one dialect's list of models: those of a grant that can be called in that dialect.
 type catalogue struct {
 	dialect    dialect.Dialect
-	credential func(*http.Request) (string, error)
+	credential credential
 	has        func(passport.Provider, passport.Kind) bool
 	list       func([]dialect.Model, url.Values) (any, error)
 	one        func(dialect.Model, url.Values) (any, error)

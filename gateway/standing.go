@@ -112,11 +112,3 @@ func binding(ceilings []passport.Ceiling, p passport.Provider, own passport.Mone
 	}
 	return out
 }
-
-// anyCredential takes the token wherever one of the dialects has it.
-func anyCredential(r *http.Request) (string, error) {
-	if v := r.Header.Get("X-Goog-Api-Key"); v != "" {
-		return v, nil
-	}
-	return anthropicCredential(r)
-}

@@ -19,11 +19,11 @@ import (
 // strangers refuses tokens that begin with "bad".
 type strangers struct{ tokens }
 
-func (s strangers) Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error) {
-	if strings.HasPrefix(access, "bad") {
+func (s strangers) Admit(ctx context.Context, by token.Shown) (token.Passport, passport.Standing, error) {
+	if strings.HasPrefix(by.Access, "bad") {
 		return token.Passport{}, passport.Standing{}, problem.New(problem.Unauthenticated, "Token not found")
 	}
-	return s.tokens.Identify(ctx, access)
+	return s.tokens.Admit(ctx, by)
 }
 
 // dangle begins a request whose body never ends: n bytes of it are sent, more are announced. It returns when the broker has

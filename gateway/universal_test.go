@@ -27,7 +27,9 @@ import (
 // held is every token's standing.
 type held struct{ s *passport.Standing }
 
-func (h held) Identify(context.Context, string) (token.Passport, passport.Standing, error) {
+func (h held) Nonce() (string, error) { return "", nil }
+
+func (h held) Admit(context.Context, token.Shown) (token.Passport, passport.Standing, error) {
 	return token.Passport{Token: "t", Grant: "g"}, *h.s, nil
 }
 

@@ -74,7 +74,7 @@ func corsPatterns(routes []Route) *cors {
 
 // exposed are the answer headers that scripts of apps may read.
 const exposed = "AIPassport-Budget-Remaining-Micro-Usd, AIPassport-Calls-Remaining, AIPassport-Cost-Micro-Usd, AIPassport-Call, AIPassport-Max-Output, AIPassport-Max-Output-Asked, AIPassport-Ignored, " +
-	"AIPassport-Provider-Request-Id, Idempotent-Replayed, Retry-After, X-Request-Id, Request-Id, X-Should-Retry, WWW-Authenticate"
+	"AIPassport-Provider-Request-Id, Idempotent-Replayed, Retry-After, X-Request-Id, Request-Id, X-Should-Retry, WWW-Authenticate, DPoP-Nonce"
 
 // allow sets the CORS headers where a path is open to any origin, never with credentials, and answers preflights. It says
 // whether the request is answered.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/internal/flood"
 	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/seal"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/storetest"
@@ -96,7 +98,12 @@ func (d *desk) newID() string {
 // service signs with JWT_SECRET; two of them trust each other's tokens and know their own store's only.
 func (d *desk) service(store token.Store) *token.Service {
 	d.t.Helper()
+	box, err := seal.Open(filepath.Join(d.t.TempDir(), "kek"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
 	s, err := token.New(d.t.Context(), token.Config{
+		Box:   box,
 		Store: store, Issuer: issuer, Audience: issuer, TTL: time.Hour, HMACSecret: secret.New(hmacSecret),
 		Now: func() time.Time { return d.now }, NewID: d.newID,
 	})

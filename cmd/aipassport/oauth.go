@@ -9,12 +9,13 @@ import (
 	"github.com/devrelopers/aipassport/authority/oauth/wire"
 	"github.com/devrelopers/aipassport/authority/status"
 	"github.com/devrelopers/aipassport/gateway"
+	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/passport"
 )
 
 // openOAuth wires the authorization server.
 func (b *broker) openOAuth() (err error) {
-	b.oauth, err = oauth.New(oauth.Config{Clients: noClients{}, Now: now,
+	b.oauth, err = oauth.New(oauth.Config{Clients: noClients{}, Proofs: proofs{b.tokens}, Now: now,
 		GrantTypes: map[string]wire.GrantType{device.GrantType: b.device.Token}})
 	if err != nil {
 		return fmt.Errorf("authorization server: %w", err)
@@ -24,7 +25,7 @@ func (b *broker) openOAuth() (err error) {
 
 // metadata is what the server tells of itself; what is mounted is filled in where the routes are listed.
 func (b *broker) metadata() status.Metadata {
-	return status.Metadata{Issuer: b.public.String(), Resources: gateway.Resources, GrantTypes: b.oauth.GrantTypes(),
+	return status.Metadata{Issuer: b.public.String(), Resources: gateway.Resources, GrantTypes: b.oauth.GrantTypes(), DPoPAlgs: token.ProofAlgorithms,
 		ClientAuth: []passport.ClientAuth{passport.PublicClient}}
 }
 

@@ -80,7 +80,7 @@ func (b *broker) serve(ctx context.Context) error {
 }
 
 // housekeeping rotates signing keys when they are due, forgets old Idempotency-Keys and answers, and each minute, and at the end, notes
-// which SDK keys were used.
+// which SDK keys were used. Each minute it forgets old proofs.
 func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	tick := time.NewTicker(time.Hour)
@@ -93,6 +93,9 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 			return
 		case <-minute.C:
 			b.writeUses(ctx)
+			if _, err := b.tokens.SweepSeen(ctx); err != nil {
+				b.log.Error("forget old proofs", "error", err.Error())
+			}
 		case <-tick.C:
 			if err := b.tokens.RotateIfDue(ctx); err != nil {
 				b.log.Error("rotate signing keys", "error", err.Error())

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,12 +28,20 @@ type claims struct {
 	ID       string `json:"jti"`
 	Grant    string `json:"gid"`
 	GrantID  string `json:"grantId"`
+
+	Confirm *confirm `json:"cnf,omitempty"`
+}
+
+// confirm names the key that a token is bound to (RFC 9449 §6.1).
+type confirm struct {
+	JKT string `json:"jkt"` // RFC 7638 thumbprint
 }
 
 // granted are the claims with what was granted. Who verifies a token does not read that back: the store knows better.
 type granted struct {
 	claims
-	Details []detail `json:"authorization_details,omitempty"` // RFC 9396 §9.1
+	Actor   json.RawMessage `json:"act,omitempty"`                   // RFC 8693 §4.1
+	Details []detail        `json:"authorization_details,omitempty"` // RFC 9396 §9.1
 }
 
 // detail is an authorization detail with its type (RFC 9396 §2).
@@ -42,7 +51,7 @@ type detail struct {
 }
 
 // Issue signs a token for a grant that is live now, records its id (never the token) with the event, and only then returns it.
-// It ends with the grant at the latest. Errors: GrantEnded, GrantPaused, NotFound.
+// It ends with the grant at the latest, and is bound to the grant's key if it has one. Errors: GrantEnded, GrantPaused, NotFound.
 func (s *Service) Issue(ctx context.Context, g passport.Grant, actor string) (access string, t passport.Token, err error) {
 	now := s.cfg.Now()
 	if err := g.Live(now); err != nil {
@@ -77,10 +86,13 @@ func (s *Service) Issue(ctx context.Context, g passport.Grant, actor string) (ac
 // sign makes the compact JWS (RFC 7515 §7.1) of a token.
 func (s *Service) sign(g passport.Grant, t passport.Token) (string, error) {
 	r := s.ring.Load()
-	c := granted{claims: claims{
-		Issuer: s.cfg.Issuer, Audience: s.cfg.Audience, Subject: string(g.Owner), Client: string(g.ID),
+	c := granted{Actor: json.RawMessage(g.Actor), claims: claims{
+		Issuer: s.cfg.Issuer, Audience: s.cfg.Audience, Subject: string(g.Owner), Client: cmp.Or(string(g.Client), string(g.ID)),
 		IssuedAt: t.IssuedAt.Unix(), Expires: t.ExpiresAt.Unix(), ID: string(t.ID), Grant: string(g.ID), GrantID: string(g.ID),
 	}}
+	if g.JKT != "" {
+		c.Confirm = &confirm{g.JKT}
+	}
 	if r.alg == jose.HS256 {
 		c.Subject = string(g.ID)
 	}

@@ -49,6 +49,10 @@ type Service struct {
 	looked   time.Time            // when keys were last read because a token's was unknown
 	ring     atomic.Pointer[ring] // the keys in force
 
+	base          base                   // of addresses in proofs
+	nonce         atomic.Pointer[nonces] // those in force
+	shown, proved tally                  // proofs with a token, and without
+
 	lookups chan struct{} // has one for each SDK key that is being looked up
 
 	using sync.Mutex                     // guards uses
@@ -61,13 +65,14 @@ type Passport struct {
 	Grant     passport.GrantID
 	Subject   string // of a token: the person who owns the grant; with HS256 the grant, as in the seed
 	ExpiresAt time.Time
-	Key       bool // it is an SDK key: it can be revoked by itself
+	Key       bool   // it is an SDK key: it can be revoked by itself
+	Confirm   string // RFC 7638 thumbprint of the key that a token is bound to (cnf.jkt, RFC 9449 §6.1); empty: a bearer
 }
 
 // New reads the signing keys and makes the first two where there are none. Errors: Invalid if the configuration cannot be,
 // Unavailable if the stored keys do not open.
 func New(ctx context.Context, cfg Config) (*Service, error) {
-	if cfg.Store == nil || cfg.Now == nil || cfg.NewID == nil {
+	if cfg.Store == nil || cfg.Box == nil || cfg.Now == nil || cfg.NewID == nil {
 		panic("token: a part of Config is missing")
 	}
 	if cfg.Issuer == "" || cfg.Audience == "" {
@@ -79,7 +84,12 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = DefaultCacheSize
 	}
-	s := &Service{cfg: cfg, cache: newCache(cfg.CacheSize), lookups: make(chan struct{}, maxKeyLookups), uses: map[passport.TokenID]time.Time{}}
+	s := &Service{cfg: cfg, cache: newCache(cfg.CacheSize), lookups: make(chan struct{}, maxKeyLookups), uses: map[passport.TokenID]time.Time{},
+		shown: tally{most: maxShown, ofKey: maxOfKey}, proved: tally{most: maxProved, ofKey: maxProved}}
+	public := false
+	if s.base, public = newBase(cfg.Issuer); !public {
+		return nil, problem.New(problem.Invalid, "the issuer must be an http address")
+	}
 	if !cfg.HMACSecret.Empty() {
 		r, err := hmacRing(cfg.HMACSecret)
 		if err != nil {
@@ -88,22 +98,35 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		s.ring.Store(r)
 		return s, nil
 	}
-	if cfg.Box == nil {
-		panic("token: a part of Config is missing")
-	}
 	s.rotating.Lock()
 	defer s.rotating.Unlock()
 	return s, s.load(ctx)
 }
 
 // Identify verifies a token, or finds an SDK key, and asks the store whether it and its grant still live; nothing of that is cached. The
-// details of its errors are the seed's reasons, in the seed's order. Errors: Unauthenticated for the token; GrantEnded or GrantPaused
-// for its grant; GrantPaused too while all apps are stopped; Busy while too many unknown SDK keys are looked up.
+// details of its errors are the seed's reasons, in the seed's order. A token that is bound to a key is refused: see Admit. Errors:
+// Unauthenticated for the token; GrantEnded or GrantPaused for its grant; GrantPaused too while all apps are stopped; Busy while too many
+// unknown SDK keys are looked up.
 func (s *Service) Identify(ctx context.Context, access string) (Passport, passport.Standing, error) {
+	return s.Admit(ctx, Shown{Access: access})
+}
+
+// Look is Identify without a proof, for those who have shown that they may ask about the tokens of others (RFC 7662 §2.1). What it
+// says may never let a call through.
+func (s *Service) Look(ctx context.Context, access string) (Passport, passport.Standing, error) {
 	p, err := s.either(ctx, access)
 	if err != nil {
 		return Passport{}, passport.Standing{}, err
 	}
+	standing, err := s.live(ctx, p)
+	if err != nil {
+		return Passport{}, passport.Standing{}, err
+	}
+	return p, standing, nil
+}
+
+// live asks the store whether a token that verified works now, and what its grant stands at.
+func (s *Service) live(ctx context.Context, p Passport) (passport.Standing, error) {
 	l, err := s.cfg.Store.Liveness(ctx, p.Token)
 	if err == nil {
 		err = alive(l, p, s.cfg.Now())
@@ -114,12 +137,12 @@ func (s *Service) Identify(ctx context.Context, access string) (Passport, passpo
 		}
 	}
 	if err != nil {
-		return Passport{}, passport.Standing{}, err
+		return passport.Standing{}, err
 	}
 	if p.Key {
 		s.used(p.Token)
 	}
-	return p, l.Standing, nil
+	return l.Standing, nil
 }
 
 // either tells an SDK key from a token by how it begins: no token begins so, which is base64url of "{".

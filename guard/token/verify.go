@@ -59,17 +59,9 @@ func (s *Service) Cached() int { return s.cache.len() }
 
 // payload checks the signature and returns what was signed.
 func (r *ring) payload(access string) ([]byte, error) {
-	parts := strings.Split(access, ".")
-	if len(parts) != 3 {
-		return nil, invalid("not three parts")
-	}
-	var raw [3][]byte
-	for i, part := range parts {
-		b, err := decode(part)
-		if err != nil {
-			return nil, err
-		}
-		raw[i] = b
+	raw, err := segments(access)
+	if err != nil {
+		return nil, invalid("%v", err)
 	}
 	var h header
 	if err := json.Unmarshal(raw[0], &h, json.RejectUnknownMembers(true)); err != nil {
@@ -93,17 +85,27 @@ func (r *ring) payload(access string) ([]byte, error) {
 	return payload, nil
 }
 
+// segments decodes the three parts of a compact JWS (RFC 7515 §7.1).
+func segments(text string) (raw [3][]byte, err error) {
+	parts := strings.SplitN(text, ".", 4)
+	if len(parts) != 3 {
+		return raw, errors.New("not three parts")
+	}
+	for i, part := range parts {
+		if raw[i], err = decode(part); err != nil {
+			return raw, err
+		}
+	}
+	return raw, nil
+}
+
 // decode is base64url without padding (RFC 7515 §2), the one spelling of its bytes only: Strict refuses stray trailing bits,
 // and line ends, which package base64 skips, are refused here.
 func decode(part string) ([]byte, error) {
 	if strings.ContainsAny(part, "\r\n") {
-		return nil, invalid("a line end in base64")
+		return nil, errors.New("a line end in base64")
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err != nil {
-		return nil, invalid("base64: %v", err)
-	}
-	return b, nil
+	return base64.RawURLEncoding.Strict().DecodeString(part)
 }
 
 // read checks the claims (RFC 9068 §4) of a payload whose signature was good.
@@ -124,7 +126,13 @@ func (s *Service) read(payload []byte, now time.Time) (Passport, error) {
 	case time.Unix(c.IssuedAt, 0).After(now.Add(clockSkew)):
 		return Passport{}, invalid("issued in the future")
 	}
-	return Passport{Token: passport.TokenID(c.ID), Grant: passport.GrantID(c.Grant), Subject: c.Subject, ExpiresAt: ends}, nil
+	p := Passport{Token: passport.TokenID(c.ID), Grant: passport.GrantID(c.Grant), Subject: c.Subject, ExpiresAt: ends}
+	if c.Confirm != nil {
+		if p.Confirm = c.Confirm.JKT; p.Confirm == "" { // bound in a way that we do not know: never a bearer
+			return Passport{}, invalid("cnf without jkt")
+		}
+	}
+	return p, nil
 }
 
 // invalid is the one answer to all tokens that are no good. Why goes to the log only.

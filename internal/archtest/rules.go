@@ -93,7 +93,7 @@ var owners = map[string][]string{
 	"net":          {"bench", "authority/*", "cmd/*", "connect", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server", "webhook"},
 	"net/http": {"bench", "e2e/sdk", "authority", "authority/*", "cmd/*", "connect", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
 		"internal/testutil", "server", "web", "webhook"},
-	"net/url":     {"passport", "bench", "authority", "authority/*", "cmd/*", "connect", "gateway", "gateway/*", "guard/roster", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web", "webhook"},
+	"net/url":     {"passport", "bench", "authority", "authority/*", "cmd/*", "connect", "gateway", "gateway/*", "guard/roster", "guard/token", "internal/fakeprovider", "internal/names", "internal/pgtest", "internal/respond", "server", "store/sqlite", "web", "webhook"},
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "guard/roster", "internal/flood", "internal/names", "internal/reach", "internal/record", "server", "webhook"},
 	"log":         {"cmd/*", "server"},
 	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/postgres", "store/rates", "store/sqlite", "store/valkey", "web", "webhook"},

@@ -89,8 +89,11 @@ var statuses = map[Code]int{
 	ServerError: http.StatusInternalServerError, TemporarilyUnavailable: http.StatusServiceUnavailable, InsufficientDetails: http.StatusForbidden,
 }
 
-// proofField is the Field of a problem with a DPoP proof: the name of its header.
-const proofField = "DPoP"
+// Fields of problems with a DPoP proof, as guard/token has them: the names of the headers that the proof, and the nonce for the next, are in.
+const (
+	proofField = "DPoP"
+	nonceField = "DPoP-Nonce"
+)
 
 // From is err as an OAuth error. Problems of internal/problem are shaped here and nowhere else; what was never classified is
 // server_error, and the caller learns nothing more.
@@ -113,8 +116,11 @@ func From(err error) *Error {
 		if p.Kind == problem.Unauthenticated {
 			e.Code = InvalidClient
 		}
-		if p.Field == proofField {
+		switch p.Field {
+		case proofField:
 			e.Code, e.Description = InvalidDPoP, p.Detail
+		case nonceField:
+			e.Code, e.Description = UseNonce, p.Detail
 		}
 	case problem.NotFound, problem.MethodNotAllowed, problem.TooLarge, problem.UnsupportedMedia, problem.Conflict:
 		e.Code, e.Status = InvalidRequest, respond.Status(p.Kind)

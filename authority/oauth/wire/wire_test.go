@@ -83,6 +83,7 @@ func TestErrors(t *testing.T) {
 		{wire.Bad(wire.InvalidClient, "who"), 401, "invalid_client", "who"},
 		{problem.New(problem.Invalid, "is long").In("scope"), 400, "invalid_request", "scope: is long"},
 		{problem.New(problem.Invalid, "replayed").In("DPoP"), 400, "invalid_dpop_proof", "replayed"},
+		{problem.New(problem.Unauthenticated, "old").In("DPoP-Nonce"), 400, "use_dpop_nonce", "old"},
 		{problem.New(problem.GrantPaused, "the grant is paused"), 503, "temporarily_unavailable", "the grant is paused"},
 		{problem.New(problem.GrantEnded, "the grant is revoked"), 400, "invalid_grant", "the grant is revoked"},
 		{problem.New(problem.RateExceeded, "slowly").After(3 * time.Second), 429, "temporarily_unavailable", "slowly"},
