@@ -31,6 +31,7 @@ type Control struct {
 	Store      Store
 	Ceilings   Ceilings
 	SDKKeys    SDKKeys
+	Family     Family
 	Recall     Recall
 	Now        func() time.Time
 	NewID      func() string

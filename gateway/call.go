@@ -112,7 +112,7 @@ func (c *call) identify() (token.Passport, passport.Standing, error) {
 // watch puts the call on the board. If an SDK key was revoked since identify, nobody could end the call then, and the hold looks at the
 // grant only: so it asks again whether its own lives. Almost always that costs nothing.
 func (c *call) watch(p token.Passport, g passport.Grant) (ctx context.Context, release func(), err error) {
-	ctx, release = c.g.Board.WatchKey(c.r.Context(), p.Grant, c.key, earlier(p.ExpiresAt, g.ExpiresAt))
+	ctx, release = c.g.Board.WatchKey(c.r.Context(), p.Grant, c.key, earlier(p.ExpiresAt, g.ExpiresAt), g.Line()...)
 	if c.key == "" || c.g.Board.KeysRevoked() == c.revoked {
 		return ctx, release, nil
 	}

@@ -68,7 +68,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, store: storetest.NewMemory(), now: time.Date(2026, 11, 23, 12, 0, 0, 7_000_000, time.UTC)}
 	clock := func() time.Time { return d.now }
-	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Recall: quiet{}, Now: clock, NewID: d.newID, PendingTTL: time.Hour,
+	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: clock, NewID: d.newID, PendingTTL: time.Hour,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(10_000), RateLimit: passport.LimitOf(600)}}
 	d.tokens, d.from = d.service(d.store), "192.0.2.1"
 	d.flood = &flood.Limit{PerMinute: 1 << 20, Now: clock}

@@ -36,6 +36,7 @@ type storage interface {
 	authority.History
 	authority.Ceilings
 	authority.SDKKeys
+	authority.Family
 	device.Codes
 	device.Shown
 	identity.Store

@@ -40,9 +40,9 @@ type Meter struct {
 
 	// mu guards what follows. It is not held over I/O.
 	mu     sync.Mutex
-	open   map[passport.GrantID]int       // reservations that are not settled
+	open   map[passport.GrantID]int       // reservations that are not settled, those of grants below included
 	spent  map[passport.GrantID]time.Time // when a grant that is refused was looked at last; at most spentSize
-	total  int                            // the sum of open
+	total  int                            // all of them, each once
 	closed bool
 	idle   chan struct{} // closed when closed is set and total is 0
 }
@@ -95,12 +95,13 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 		return nil, problem.New(problem.BudgetSpent, "the call could cost more at worst than any budget can be")
 	}
 	// 2. Is there room, and is it time?
-	if err := m.enter(g.ID); err != nil {
+	above := g.Line()
+	if err := m.enter(g.ID, above); err != nil {
 		return nil, err
 	}
-	at, err := m.c.Rates.Take(ctx, g.ID, detail, g.Details[detail].RateLimit.Or(0))
+	places, err := m.takeRates(ctx, g, detail)
 	if err != nil {
-		m.leave(g.ID)
+		m.leave(g.ID, above)
 		return nil, err
 	}
 	// 3. The hold is durable before a byte leaves. If we die after this line, recovery charges all of it.
@@ -114,15 +115,44 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	}
 	if err != nil {
 		err = m.refused(ctx, h, err)
-		m.c.Rates.GiveBack(at)
-		m.leave(g.ID)
+		m.giveBack(places)
+		m.leave(g.ID, above)
 		m.tellSpent(ctx, g, err)
 		return nil, err
 	}
 	if least < wish {
 		wish = price.outputFor(c, held.Amount, wish)
 	}
-	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, call: c, price: price}, nil
+	return &Reservation{ID: h.ID, Amount: held.Amount, MaxOutput: wish, Held: held, m: m, grant: g.ID, above: above, call: c, price: price}, nil
+}
+
+// takeRates counts a call against the rate of its detail, and of what that was narrowed from on every grant above. Errors: as Rates.Take
+// has them; then nothing is counted.
+func (m *Meter) takeRates(ctx context.Context, g passport.Grant, detail int) ([]passport.RatePlace, error) {
+	at, err := m.c.Rates.Take(ctx, g.ID, detail, g.Details[detail].RateLimit.Or(0))
+	if err != nil {
+		return nil, err
+	}
+	places := append(make([]passport.RatePlace, 0, 1+len(g.Above)), at)
+	for _, up := range g.Above {
+		if detail >= len(up.Details) || detail >= len(up.Rates) {
+			m.giveBack(places)
+			return nil, problem.New(problem.Internal, "grant %s does not fit what is above it", g.ID)
+		}
+		at, err := m.c.Rates.Take(ctx, up.ID, up.Details[detail], up.Rates[detail])
+		if err != nil {
+			m.giveBack(places)
+			return nil, err
+		}
+		places = append(places, at)
+	}
+	return places, nil
+}
+
+func (m *Meter) giveBack(places []passport.RatePlace) {
+	for _, at := range places {
+		m.c.Rates.GiveBack(at)
+	}
 }
 
 // Look counts a question that goes to no provider, and so is no call, against the rate of a grant's first detail. Errors: as Rates.Take has them;
@@ -131,7 +161,7 @@ func (m *Meter) Look(ctx context.Context, g passport.Grant) error {
 	if len(g.Details) == 0 {
 		return problem.New(problem.NotFound, "grant %s covers nothing", g.ID)
 	}
-	_, err := m.c.Rates.Take(ctx, g.ID, 0, g.Details[0].RateLimit.Or(0))
+	_, err := m.takeRates(ctx, g, 0)
 	return err
 }
 
@@ -217,8 +247,8 @@ func outputBounds(p ModelPrice, c passport.Call) (wish, least int64, err error) 
 	return asked, asked, nil
 }
 
-// enter takes a place in flight.
-func (m *Meter) enter(g passport.GrantID) error {
+// enter takes a place in flight, of a grant and of all above it.
+func (m *Meter) enter(g passport.GrantID, above []passport.GrantID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -227,18 +257,31 @@ func (m *Meter) enter(g passport.GrantID) error {
 	if m.open[g] >= m.c.MaxInFlight {
 		return problem.New(problem.Busy, "%d calls of this grant are in flight, which is as many as there may be", m.c.MaxInFlight).After(busyRetry)
 	}
+	for _, up := range above {
+		if m.open[up] >= m.c.MaxInFlight {
+			return problem.New(problem.Busy, "%d calls of a grant that this one was passed on from are in flight, which is as many as there may be", m.c.MaxInFlight).After(busyRetry)
+		}
+	}
 	m.open[g]++
+	for _, up := range above {
+		m.open[up]++
+	}
 	m.total++
 	return nil
 }
 
 // leave gives the place in flight back.
-func (m *Meter) leave(g passport.GrantID) {
+func (m *Meter) leave(g passport.GrantID, above []passport.GrantID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.total--
 	if m.open[g]--; m.open[g] == 0 {
 		delete(m.open, g)
+	}
+	for _, up := range above {
+		if m.open[up]--; m.open[up] == 0 {
+			delete(m.open, up)
+		}
 	}
 	m.markIdle()
 }

@@ -16,6 +16,7 @@ type Reservation struct {
 
 	m       *Meter
 	grant   passport.GrantID
+	above   []passport.GrantID // what the grant was narrowed from
 	call    passport.Call
 	price   ModelPrice
 	settled sync.Once
@@ -38,8 +39,11 @@ func (r *Reservation) end(ctx context.Context, by func() passport.Settlement) pa
 		if s.Actual > r.Amount {
 			// The ledger has the pause in its queue: calls that come now are refused, those in flight are for OnFreeze to end.
 			r.m.c.OnFreeze(r.grant)
+			for _, up := range r.above {
+				r.m.c.OnFreeze(up)
+			}
 		}
-		r.m.leave(r.grant)
+		r.m.leave(r.grant, r.above)
 	})
 	return r.charged
 }

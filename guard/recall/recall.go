@@ -4,6 +4,7 @@ package recall
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,8 +20,9 @@ import (
 type Board struct {
 	now func() time.Time
 
-	mu    sync.Mutex                   // guards the fields below
-	calls map[passport.GrantID]*flight // the first of each grant; the others hang on it
+	mu    sync.Mutex                                // guards the fields below
+	calls map[passport.GrantID]*flight              // the first of each grant; the others hang on it
+	below map[passport.GrantID]map[*flight]struct{} // of a grant that others were narrowed from: those others' calls
 	total int
 	keys  uint64        // how often an SDK key was revoked
 	fewer chan struct{} // not nil: somebody waits for a release; then it is closed
@@ -29,7 +31,8 @@ type Board struct {
 // flight is one call in flight.
 type flight struct {
 	grant      passport.GrantID
-	key        passport.TokenID // the SDK key that it came with; empty: a token
+	above      []passport.GrantID // what the grant was narrowed from, at any remove: an end of one of those ends the call
+	key        passport.TokenID   // the SDK key that it came with; empty: a token
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
 	timer      *time.Timer // ends the call when its time comes
@@ -39,7 +42,7 @@ type flight struct {
 
 // New makes an empty board. now says how far off an end is.
 func New(now func() time.Time) *Board {
-	return &Board{now: now, calls: map[passport.GrantID]*flight{}}
+	return &Board{now: now, calls: map[passport.GrantID]*flight{}, below: map[passport.GrantID]map[*flight]struct{}{}}
 }
 
 // Watch puts a call on the board until release is called, which must happen on every path and may happen twice. The context
@@ -52,9 +55,9 @@ func (b *Board) Watch(ctx context.Context, g passport.GrantID, until time.Time) 
 
 // WatchKey is Watch for a call that came with an SDK key, if key is not empty: EndKey ends it too. A call must look at KeysRevoked
 // before it asks whether its key lives, and again after WatchKey; if it has changed in between, an EndKey may have missed the call, and
-// it must ask again.
-func (b *Board) WatchKey(ctx context.Context, g passport.GrantID, key passport.TokenID, until time.Time) (watched context.Context, release func()) {
-	f := &flight{grant: g, key: key}
+// it must ask again. above are the grants that g was narrowed from (passport.Grant.Line): an End of one of them ends the call too.
+func (b *Board) WatchKey(ctx context.Context, g passport.GrantID, key passport.TokenID, until time.Time, above ...passport.GrantID) (watched context.Context, release func()) {
+	f := &flight{grant: g, above: above, key: key}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	left := until.Sub(b.now())
 	b.mu.Lock()
@@ -63,6 +66,12 @@ func (b *Board) WatchKey(ctx context.Context, g passport.GrantID, key passport.T
 		f.next.prev = f
 	}
 	b.calls[g] = f
+	for _, up := range above {
+		if b.below[up] == nil {
+			b.below[up] = map[*flight]struct{}{}
+		}
+		b.below[up][f] = struct{}{}
+	}
 	b.total++
 	b.mu.Unlock()
 	if left <= 0 {
@@ -100,6 +109,11 @@ func (b *Board) release(f *flight) {
 	if f.next != nil {
 		f.next.prev = f.prev
 	}
+	for _, up := range f.above {
+		if delete(b.below[up], f); len(b.below[up]) == 0 {
+			delete(b.below, up)
+		}
+	}
 	b.total--
 	if b.fewer != nil {
 		close(b.fewer)
@@ -107,14 +121,22 @@ func (b *Board) release(f *flight) {
 	}
 }
 
-// End ends all calls of a grant with a cause and says how many it ended. The calls' own goroutines close what they have
+// of lists the calls of a grant and of those below it. With mu held.
+func (b *Board) of(g passport.GrantID) (list []*flight) {
+	for f := b.calls[g]; f != nil; f = f.next {
+		list = append(list, f)
+	}
+	for f := range b.below[g] {
+		list = append(list, f)
+	}
+	return list
+}
+
+// End ends all calls of a grant, and of those below it, with a cause and says how many it ended. The calls' own goroutines close what they have
 // open, settle and release. A cause that is nil reads as GrantEnded.
 func (b *Board) End(g passport.GrantID, cause error) (n int) {
 	b.mu.Lock()
-	var ending []*flight
-	for f := b.calls[g]; f != nil; f = f.next {
-		ending = append(ending, f)
-	}
+	ending := b.of(g)
 	b.mu.Unlock()
 	return end(ending, cause)
 }
@@ -212,7 +234,7 @@ func (b *Board) Quiet(ctx context.Context, g passport.GrantID) {
 // ending says whether a call that was ended is still on the board. With mu held.
 func (b *Board) ending(g passport.GrantID) bool {
 	if g != "" {
-		return anyEnded(b.calls[g])
+		return slices.ContainsFunc(b.of(g), func(f *flight) bool { return f.ctx.Err() != nil })
 	}
 	for _, first := range b.calls {
 		if anyEnded(first) {
@@ -231,23 +253,25 @@ func anyEnded(first *flight) bool {
 	return false
 }
 
-// Live is how many calls of a grant are on the board, those that were ended but not released yet included.
+// Live is how many calls of a grant, and of those below it, are on the board, those that were ended but not released yet included.
 func (b *Board) Live(g passport.GrantID) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for f := b.calls[g]; f != nil; f = f.next {
-		n++
-	}
-	return n
+	return len(b.of(g))
 }
 
-// Grants lists the grants that have calls on the board, in no order.
+// Grants lists the grants that have calls on the board, and those above them, in no order: the end of any of them ends calls here.
 func (b *Board) Grants() []passport.GrantID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	list := make([]passport.GrantID, 0, len(b.calls))
+	list := make([]passport.GrantID, 0, len(b.calls)+len(b.below))
 	for g := range b.calls {
 		list = append(list, g)
+	}
+	for g := range b.below {
+		if b.calls[g] == nil {
+			list = append(list, g)
+		}
 	}
 	return list
 }
