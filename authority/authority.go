@@ -61,11 +61,16 @@ const tries = 8
 type Request struct {
 	AppName, AppURL, Reason string
 	Details                 []passport.Detail
+	Extends                 passport.GrantID // the active grant that it asks to raise; then the details narrow nothing: see passport.Grant.Raise
 }
 
 // Ask stores a pending grant and returns it with its secret, which is shown once and kept as a hash only.
 func (c *Control) Ask(ctx context.Context, r Request) (passport.Grant, string, error) {
 	if err := checkDetails(r.Details); err != nil {
+		return passport.Grant{}, "", err
+	}
+	extended, err := c.raising(ctx, &r)
+	if err != nil {
 		return passport.Grant{}, "", err
 	}
 	raw := make([]byte, 32)
@@ -76,6 +81,10 @@ func (c *Control) Ask(ctx context.Context, r Request) (passport.Grant, string, e
 		ID: passport.GrantID(c.NewID()), RequestID: passport.RequestID(c.NewID()), Version: 1, State: passport.GrantPending,
 		AppName: r.AppName, AppURL: r.AppURL, Reason: r.Reason, Asked: r.Details, Details: r.Details,
 		SecretHash: sha256.Sum256([]byte(secret)), CreatedAt: now, ExpiresAt: now.Add(c.PendingTTL),
+		Extends: r.Extends,
+	}
+	if r.Extends != "" {
+		g = ofTheSame(g, extended)
 	}
 	if err := c.Store.AddGrant(ctx, g, c.event(passport.GrantRequested, "app:"+string(g.ID), g.ID, "")); err != nil {
 		return passport.Grant{}, "", fmt.Errorf("store grant request: %w", err)
@@ -137,6 +146,13 @@ func (c *Control) Standings(ctx context.Context, before time.Time, limit int) ([
 // Approve gives what the person decided. Errors: NotFound, Conflict if the grant is not pending, Invalid if it would widen.
 func (c *Control) Approve(ctx context.Context, id passport.GrantID, a passport.Approval) (passport.Grant, error) {
 	a.Defaults = c.Defaults
+	s, err := c.Store.Standing(ctx, id)
+	if err != nil {
+		return passport.Grant{}, err
+	}
+	if s.Grant.Extends != "" {
+		return c.extend(ctx, id, a)
+	}
 	return c.change(ctx, id, passport.GrantApproved, "owner:"+string(a.Owner), func(g passport.Grant, now time.Time) (passport.Grant, error) {
 		return g.Approve(a, now)
 	})

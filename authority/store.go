@@ -16,6 +16,9 @@ type Store interface {
 	// revokes what was narrowed from it, and from that, with an event each.
 	// Error: Conflict if the stored version is another, NotFound if there is none.
 	ChangeGrant(ctx context.Context, g passport.Grant, ev passport.Event) error
+	// ExtendGrant is ChangeGrant of g and, in the same step, the swap of the request that extends it, which is answered: its version too is
+	// one above the stored. Errors: as ChangeGrant has them, of either; Invalid if the request does not extend g.
+	ExtendGrant(ctx context.Context, g, request passport.Grant, ev passport.Event) error
 	// Standing reads a grant with its balances. Error: NotFound.
 	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
 	// Standings lists grants with their balances, newest first, at most limit of them, created before a time (zero: all).

@@ -14,6 +14,7 @@ const (
 	GrantWasPaused   EventKind = "grant.paused"
 	GrantResumed     EventKind = "grant.resumed"
 	GrantDelegated   EventKind = "grant.delegated"    // a grant was narrowed from another (RFC 8693)
+	GrantRaised      EventKind = "grant.extended"     // it may do or spend more from now on
 	GrantFrozen      EventKind = "grant.frozen"       // a bill above its hold
 	GrantNearCap     EventKind = "grant.near_cap"     // 80 % of its money is spent
 	GrantSpent       EventKind = "grant.spent"        // all of it

@@ -18,6 +18,8 @@ const (
 	GrantDenied  GrantState = "denied"
 	GrantRevoked GrantState = "revoked"
 	GrantExpired GrantState = "expired"
+
+	GrantExtended GrantState = "extended" // a request that raised another grant: its answer is over, and it never was one by itself
 )
 
 // Wire is the state as the seed's JSON spells it.
@@ -31,12 +33,14 @@ func (s GrantState) Wire() string {
 // grantMoves is the whole state machine. Revoking is possible from anywhere, again and again, as in the seed:
 // whoever wants a grant ended gets it ended.
 var grantMoves = map[GrantState][]GrantState{
-	GrantPending: {GrantActive, GrantDenied, GrantExpired, GrantRevoked},
+	GrantPending: {GrantActive, GrantDenied, GrantExpired, GrantRevoked, GrantExtended},
 	GrantActive:  {GrantPaused, GrantRevoked, GrantExpired},
 	GrantPaused:  {GrantActive, GrantRevoked, GrantExpired},
 	GrantDenied:  {GrantRevoked},
 	GrantExpired: {GrantRevoked},
 	GrantRevoked: {GrantRevoked},
+
+	GrantExtended: {GrantRevoked},
 }
 
 // Grant is one person's standing permission for one app, with limits and a state.
@@ -130,7 +134,7 @@ func (g Grant) Approve(a Approval, now time.Time) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	if g.At(now).State != GrantPending {
+	if g.At(now).State != GrantPending || g.Extends != "" { // Extend answers a request that extends another grant
 		return Grant{}, problem.New(problem.Conflict, "grant %s is %s and cannot be approved", g.ID, g.At(now).State.Wire())
 	}
 	if a.Lifetime < MinLifetime || a.Lifetime > MaxLifetime {

@@ -74,8 +74,19 @@ func bothDetails(g passport.Grant) (asked, details string, err error) {
 	return asked, details, err
 }
 
-// ChangeGrant is the step of authority.Store.
-func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passport.Event) error {
+// ExtendGrant is the step of authority.Store. The request has no budgets, so it is swapped only.
+func ExtendGrant(ctx context.Context, q *query.Queries, g, request passport.Grant, ev passport.Event) error {
+	if err := CheckExtended(g, request); err != nil {
+		return err
+	}
+	if err := ChangeGrant(ctx, q, g, ev); err != nil {
+		return err
+	}
+	return swapGrant(ctx, q, request)
+}
+
+// swapGrant swaps the stored grant whose version is one less.
+func swapGrant(ctx context.Context, q *query.Queries, g passport.Grant) error {
 	if err := CheckGrant(g); err != nil {
 		return err
 	}
@@ -97,6 +108,14 @@ func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev pas
 	}
 	if n == 0 {
 		return unchanged(ctx, q, g.ID)
+	}
+	return nil
+}
+
+// ChangeGrant is the step of authority.Store.
+func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev passport.Event) error {
+	if err := swapGrant(ctx, q, g); err != nil {
+		return err
 	}
 	if err := bringBudgets(ctx, q, g); err != nil {
 		return err

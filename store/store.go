@@ -90,6 +90,14 @@ func CheckPending(g passport.Grant) error {
 	return CheckGrant(g)
 }
 
+// CheckExtended says what keeps a grant from being raised by a request, as Invalid.
+func CheckExtended(g, request passport.Grant) error {
+	if g.ID == request.ID || request.Extends != g.ID || request.State != passport.GrantExtended || g.State != passport.GrantActive {
+		return problem.New(problem.Invalid, "request %s does not raise grant %s", request.ID, g.ID)
+	}
+	return nil
+}
+
 // NotFound says that there is no such thing.
 func NotFound(what string) error { return problem.New(problem.NotFound, "there is no such %s", what) }
 

@@ -254,6 +254,8 @@ func stateWord(s passport.GrantState) string {
 		return "Denied"
 	case passport.GrantRevoked:
 		return "Revoked"
+	case passport.GrantExtended:
+		return "Added to another"
 	default:
 		return "Expired"
 	}

@@ -134,6 +134,8 @@ func eventTitle(k passport.EventKind) string {
 		return "Paused"
 	case passport.GrantResumed:
 		return "Resumed"
+	case passport.GrantRaised:
+		return "You gave it more"
 	case passport.GrantFrozen:
 		return "Paused without you"
 	case passport.GrantNearCap:

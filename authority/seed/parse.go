@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -24,10 +25,13 @@ const maxExpiry = 1 << 40
 var scopeMembers = []string{"provider", "models", "capabilities", "maxBudgetCents", "maxRequests", "rateLimit", "clampOutput"}
 
 // parseRequest reads the body of POST /grant-requests.
-func (a *API) parseRequest(body []byte) (authority.Request, error) {
-	o, err := fields.Read(body, "appName", "appUrl", "scope", "authorizationDetails", "reason")
+func (a *API) parseRequest(ctx context.Context, body []byte) (authority.Request, error) {
+	o, err := fields.Read(body, "appName", "appUrl", "scope", "authorizationDetails", "reason", "grantId", "grantSecret")
 	if err != nil {
 		return authority.Request{}, err
+	}
+	if o.Has("grantId") || o.Has("grantSecret") {
+		return a.parseMore(ctx, o)
 	}
 	r := authority.Request{
 		AppName: text(o, "appName", maxName),
@@ -43,6 +47,39 @@ func (a *API) parseRequest(body []byte) (authority.Request, error) {
 		r.Details = []passport.Detail{a.parseScope(o.Object("scope", scopeMembers...))}
 	}
 	return r, o.Err()
+}
+
+// parseMore reads the body of a request for more of a grant: the grant with its secret, why, and what it shall have then, of which every
+// member but the provider may be left out. Who asks is known, so a name or an address is refused. A wrong secret is the NotFound of
+// an unknown grant.
+func (a *API) parseMore(ctx context.Context, o *fields.Object) (authority.Request, error) {
+	r := authority.Request{Extends: passport.GrantID(o.String("grantId", 1)), Reason: text(o, "reason", maxReason)}
+	secret := o.String("grantSecret", 1)
+	for _, known := range []string{"appName", "appUrl"} {
+		if o.Has(known) {
+			o.Fail(known, "Is the grant's: leave it out with grantId")
+		}
+	}
+	switch {
+	case o.Has("authorizationDetails") && o.Has("scope"):
+		o.Fail("authorizationDetails", "Give either scope or authorizationDetails, not both")
+	case o.Has("authorizationDetails"):
+		for _, v := range o.Array("authorizationDetails") {
+			s := o.Inside("authorizationDetails", v, detailMembers...)
+			for _, m := range s.Unknown(detailMembers...) {
+				o.Fail("authorizationDetails", "Unknown member '%s'", m)
+			}
+			s.Enum("type", passport.DetailType)
+			r.Details = append(r.Details, parseNarrowing(s))
+		}
+	default:
+		r.Details = append(r.Details, parseNarrowing(o.Object("scope", scopeMembers...)))
+	}
+	if err := o.Err(); err != nil {
+		return r, err
+	}
+	_, err := a.Control.BySecret(ctx, r.Extends, secret)
+	return r, err
 }
 
 // text is a required string within a length.
@@ -167,6 +204,9 @@ func parseApproval(o *fields.Object, g passport.Grant) (passport.Approval, error
 			n = 0
 		}
 		a.Lifetime = time.Duration(n) * time.Second
+		if g.Extends != "" {
+			o.Fail("expiresInSeconds", "Does not change when a grant is raised: leave it out")
+		}
 	}
 	switch {
 	case o.Has("scope") && o.Has("authorizationDetails"):

@@ -65,12 +65,15 @@ func (a *API) CreateRequest(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, err)
 		return
 	}
-	ask, err := a.parseRequest(body)
+	ask, err := a.parseRequest(r.Context(), body)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
 	g, secret, err := a.Control.Ask(r.Context(), ask)
+	if ask.Extends != "" {
+		err = asField(err)
+	}
 	if err != nil {
 		fail(w, r, err)
 		return

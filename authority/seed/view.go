@@ -87,6 +87,7 @@ type grantJSON struct {
 	SettledMicroUSD      int64              `json:"settledMicroUsd"`
 	ReservedMicroUSD     int64              `json:"reservedMicroUsd"`
 	Notes                string             `json:"notes,omitempty"`
+	Extends              passport.GrantID   `json:"extends,omitempty"` // the grant that this request asks to raise, or has raised
 }
 
 func grantView(s passport.Standing) grantJSON {
@@ -97,7 +98,7 @@ func grantView(s passport.Standing) grantJSON {
 		Status: g.State.Wire(), Version: "1", // of the format, as in the seed; not of the grant
 		CreatedAt: isoTime(g.CreatedAt), ExpiresAt: isoTime(g.ExpiresAt),
 		UsageCount: s.Total.Calls, UsageBudgetCents: s.Total.Settled.CentsUp(),
-		SettledMicroUSD: int64(s.Total.Settled), ReservedMicroUSD: int64(s.Total.Held), Notes: g.Notes,
+		SettledMicroUSD: int64(s.Total.Settled), ReservedMicroUSD: int64(s.Total.Held), Notes: g.Notes, Extends: g.Extends,
 	}
 	if !g.ApprovedAt.IsZero() {
 		v.ApprovedAt = isoTime(g.ApprovedAt)

@@ -85,6 +85,13 @@ func (s *Store) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.E
 	return s.change(ctx, lock, func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
 }
 
+// ExtendGrant implements authority.Store. A revoke of the grant waits for it, or it for the revoke, whose version is another then.
+func (s *Store) ExtendGrant(ctx context.Context, g, request passport.Grant, ev passport.Event) error {
+	return s.change(ctx, budgets(g.ID), func(ctx context.Context, q *query.Queries) error {
+		return store.ExtendGrant(ctx, q, g, request, ev)
+	})
+}
+
 // Stop implements authority.Store. It waits for the batches that did not see it.
 func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error {
 	return s.change(ctx, only("stop"), func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })

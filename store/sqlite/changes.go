@@ -29,6 +29,16 @@ func (s *Store) AddChild(ctx context.Context, g passport.Grant, ev passport.Even
 	return s.add(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddChild(ctx, q, g, ev) })
 }
 
+// ExtendGrant implements authority.Store.
+func (s *Store) ExtendGrant(ctx context.Context, g, request passport.Grant, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error {
+		if err := store.ExtendGrant(ctx, q, g, request, ev); err != nil {
+			return err
+		}
+		return s.writer.changed(ctx, q, g)
+	})
+}
+
 // Stop implements authority.Store.
 func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error {
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })

@@ -177,34 +177,62 @@ func (m *Memory) dropOldRequests() {
 
 // ChangeGrant implements authority.Store.
 func (m *Memory) ChangeGrant(_ context.Context, g passport.Grant, ev passport.Event) error {
-	return m.do("ChangeGrant", func() error {
-		if err := store.CheckGrant(g); err != nil {
+	return m.do("ChangeGrant", func() error { return m.changeGrant(g, ev) })
+}
+
+// ExtendGrant implements authority.Store.
+func (m *Memory) ExtendGrant(_ context.Context, g, request passport.Grant, ev passport.Event) error {
+	return m.do("ExtendGrant", func() error {
+		if err := store.CheckExtended(g, request); err != nil {
 			return err
 		}
-		a := m.accounts[g.ID]
-		if a == nil {
-			return store.NotFound("grant")
-		}
-		if a.grant.Version != g.Version-1 {
-			return store.Changed(g.ID)
-		}
-		if err := a.budget(g); err != nil {
+		if _, err := m.at(request); err != nil {
 			return err
 		}
-		a.grant = copied(g)
-		m.dropAnswers(g)
-		if a.recapped {
-			m.forgetTold(string(g.ID))
-			a.recapped = false
+		if err := m.changeGrant(g, ev); err != nil {
+			return err
 		}
-		if g.State == passport.GrantRevoked {
-			at := cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At))
-			m.revokeTokens(g.ID, at)
-			m.revokeBelow(g.ID, at, ev)
-		}
-		m.note(ev)
+		m.accounts[request.ID].grant = copied(request)
 		return nil
 	})
+}
+
+// at is the account of a grant that is about to be swapped.
+func (m *Memory) at(g passport.Grant) (*account, error) {
+	if err := store.CheckGrant(g); err != nil {
+		return nil, err
+	}
+	a := m.accounts[g.ID]
+	if a == nil {
+		return nil, store.NotFound("grant")
+	}
+	if a.grant.Version != g.Version-1 {
+		return nil, store.Changed(g.ID)
+	}
+	return a, nil
+}
+
+func (m *Memory) changeGrant(g passport.Grant, ev passport.Event) error {
+	a, err := m.at(g)
+	if err == nil {
+		err = a.budget(g)
+	}
+	if err != nil {
+		return err
+	}
+	a.grant = copied(g)
+	m.dropAnswers(g)
+	if a.recapped {
+		m.forgetTold(string(g.ID))
+		a.recapped = false
+	}
+	if g.State == passport.GrantRevoked {
+		at := cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At))
+		m.revokeTokens(g.ID, at)
+		m.revokeBelow(g.ID, at, ev)
+	}
+	m.note(ev)
+	return nil
 }
 
 // budget opens the budgets of a grant that becomes active, or brings the caps of open ones along.

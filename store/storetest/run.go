@@ -29,6 +29,8 @@ func Run(t *testing.T, open Open) {
 		{"grants are swapped by version", testGrants},
 		{"the oldest requests give way", testOldRequests},
 		{"one of many swaps wins", testSwapRace},
+		{"a request raises its grant, both or neither", testExtend},
+		{"a request raises its grant once under race, and not after a revoke", testExtendRace},
 		{"grants are listed newest first", testStandings},
 		{"budgets open with approval and follow", testBudgets},
 		{"tokens and liveness", testTokens},
