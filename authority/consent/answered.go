@@ -28,11 +28,17 @@ func (c *Consent) answered(w http.ResponseWriter, r *http.Request, v web.Visitor
 	case passport.GrantActive, passport.GrantPaused:
 		title = "Approved"
 		d.given(g)
+	case passport.GrantExtended:
+		title = "Added"
+		d.added(g)
 	case passport.GrantDenied:
 		title = "Denied"
 		d.Stamp, d.Class, d.Title = "Denied", "grey", "Denied. Nothing was given"
 		d.Text = "The app got no access and spent nothing. It was told no more than that. You can close this page."
 		d.Link, d.LinkText = "/", "Go to your apps"
+		if g.Extends != "" {
+			d.Title, d.Text = "Kept as it is", "The app got nothing more. What you gave before goes on as it was. You can close this page."
+		}
 	case passport.GrantRevoked:
 		title = "Revoked"
 		d.Stamp, d.Class, d.At, d.Title = "Revoked", "bad", g.RevokedAt, "This access was revoked"
@@ -45,6 +51,16 @@ func (c *Consent) answered(w http.ResponseWriter, r *http.Request, v web.Visitor
 		d.Link, d.LinkText = "/", "Go to your apps"
 	}
 	c.cfg.Pages.Render(w, r, status, "done", web.Page{Title: title, Visitor: v, D: d})
+}
+
+// added tells of a grant that was raised, in the numbers that held then.
+func (d *done) added(g passport.Grant) {
+	var money passport.Money
+	for _, x := range g.Details {
+		money += x.Cap()
+	}
+	d.Stamp, d.At, d.Title = "Added", g.ApprovedAt, "It may now spend up to "+web.USD(money)
+	d.Text, d.Link = "Go back to the app: it goes on by itself.", "/grants/"+string(g.Extends)
 }
 
 // given tells what the person gave, in the numbers that now hold.

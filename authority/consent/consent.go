@@ -99,6 +99,10 @@ func (c *Consent) Show(w http.ResponseWriter, r *http.Request) {
 		c.answered(w, r, v, g)
 		return
 	}
+	if g.Extends != "" {
+		c.showMore(w, r, v, g)
+		return
+	}
 	ch := c.start(g, d)
 	ch.Stamp = c.stamp(v, g.ID)
 	c.show(w, r, v, g, ch, nil)
@@ -140,6 +144,10 @@ func (c *Consent) Decide(w http.ResponseWriter, r *http.Request) {
 	}
 	if g.State != passport.GrantPending {
 		c.answered(w, r, v, g)
+		return
+	}
+	if g.Extends != "" {
+		c.decideMore(w, r, v, g)
 		return
 	}
 	switch r.PostForm.Get("decision") {
@@ -201,14 +209,19 @@ func (c *Consent) unready(v web.Visitor, g passport.Grant, ch choice, stamp stri
 		_, missing := statement(ch.Device)
 		errs = append(errs, web.FieldError{Field: "sure", Text: missing})
 	}
+	return append(errs, c.unread(v, g, stamp)...)
+}
+
+// unread says why nobody can have read the page.
+func (c *Consent) unread(v web.Visitor, g passport.Grant, stamp string) web.FieldErrors {
 	at, ok := c.shownAt(v, g.ID, stamp)
 	if !ok {
-		return append(errs, web.FieldError{Field: "main", Text: "The page was out of date. Look at it again, then decide."})
+		return web.FieldErrors{{Field: "main", Text: "The page was out of date. Look at it again, then decide."}}
 	}
 	if c.cfg.Now().Sub(at) < minRead {
-		errs = append(errs, web.FieldError{Field: "main", Text: "That was quicker than anyone can read. Look at it again, then decide."})
+		return web.FieldErrors{{Field: "main", Text: "That was quicker than anyone can read. Look at it again, then decide."}}
 	}
-	return errs
+	return nil
 }
 
 // stamp says when the page was first shown, in a way that only this session's pages can.

@@ -26,6 +26,7 @@ type world struct {
 	visitor web.Visitor
 	nobody  bool
 	grant   passport.Grant
+	raised  *passport.Standing // the grant that the request extends
 	given   *passport.Approval
 	denied  int
 	device  *consent.Device // that the request came from
@@ -41,6 +42,9 @@ func (w *world) Visitor(*http.Request) (web.Visitor, error) {
 }
 
 func (w *world) Standing(_ context.Context, id passport.GrantID) (passport.Standing, error) {
+	if w.raised != nil && id == w.raised.Grant.ID {
+		return *w.raised, nil
+	}
 	if id != w.grant.ID {
 		return passport.Standing{}, problem.New(problem.NotFound, "no such grant")
 	}
@@ -48,6 +52,13 @@ func (w *world) Standing(_ context.Context, id passport.GrantID) (passport.Stand
 }
 
 func (w *world) Approve(_ context.Context, _ passport.GrantID, a passport.Approval) (passport.Grant, error) {
+	if w.raised != nil {
+		raised, answered, err := w.raised.Grant.Extend(w.grant, a, w.now)
+		if err == nil {
+			w.given, w.grant, w.raised.Grant = &a, answered, raised
+		}
+		return answered, err
+	}
 	g, err := w.grant.Approve(a, w.now)
 	if err == nil {
 		w.given, w.grant = &a, g

@@ -98,8 +98,7 @@ func (c *Consent) show(w http.ResponseWriter, r *http.Request, v web.Visitor, g 
 func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.FieldErrors) view {
 	d := view{ID: string(g.ID), Stamp: ch.Stamp, Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Sure: ch.Sure,
 		Until: g.ExpiresAt, Errors: errs, Many: len(g.Asked) > 1}
-	d.Line = strings.ToUpper(strings.ReplaceAll(d.ID, "-", ""))
-	d.Line = fmt.Sprintf("REQ<%s<<<%s<<<UNCHECKED<<<<<<<<<<<<<<<", d.Line[max(0, len(d.Line)-12):], c.cfg.Now().UTC().Format("060102"))
+	d.Line = requestLine(g.ID, c.cfg.Now(), "UNCHECKED")
 	d.Statement, _ = statement(ch.Device)
 	if d.Device = viewOf(ch.Device, c.cfg.Now()); d.Device != nil {
 		d.Until = ch.Device.Ends
@@ -130,6 +129,12 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 	d.summary(ch)
 	d.ends(g, ch, c.cfg.Now())
 	return d
+}
+
+// requestLine is the line that looks like a passport's.
+func requestLine(id passport.GrantID, now time.Time, word string) string {
+	text := strings.ToUpper(strings.ReplaceAll(string(id), "-", ""))
+	return fmt.Sprintf("REQ<%s<<<%s<<<%s<<<<<<<<<<<<<<<", text[max(0, len(text)-12):], now.UTC().Format("060102"), word)
 }
 
 // add counts a kept detail into the decision card.

@@ -1,0 +1,106 @@
+package consent_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// newMore is a world in which an app asks for more of what it has: money, a model, a capability, calls and speed.
+func newMore(t *testing.T) *world {
+	t.Helper()
+	had := openai()
+	had.Models, had.Capabilities = []string{"gpt-4o-mini"}, []passport.Capability{passport.Chat}
+	had.MaxBudgetCents, had.MaxRequests, had.RateLimit = passport.LimitOf(500), passport.LimitOf(100), passport.LimitOf(30)
+	w := newWorld(t, had)
+	of := w.grant
+	of.ID, of.State, of.Owner, of.Version, of.ApprovedAt, of.ExpiresAt = "held", passport.GrantActive, "p1", 2, w.now, w.now.Add(30*24*time.Hour)
+	w.raised = &passport.Standing{Grant: of, Total: passport.Balance{Cap: 500 * passport.Cent, Settled: 491 * passport.Cent, CallsCap: 100, Calls: 60},
+		Details: []passport.Balance{{Cap: 500 * passport.Cent, Settled: 491 * passport.Cent, CallsCap: 100, Calls: 60}}}
+	asked, err := of.Raise([]passport.Detail{{Provider: passport.OpenAI, Models: []string{"gpt-4o"}, Capabilities: []passport.Capability{passport.Images},
+		MaxBudgetCents: passport.LimitOf(1000), MaxRequests: passport.LimitOf(200), RateLimit: passport.LimitOf(60)}}, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.grant.Extends, w.grant.Asked, w.grant.Details, w.grant.Version = of.ID, asked, asked, 1
+	return w
+}
+
+func (w *world) moreReady() url.Values {
+	f := form(w.get().Body.String())
+	w.now = w.now.Add(3 * time.Second)
+	f.Set("decision", "approve")
+	return f
+}
+
+// TestMoreShowsTheDifference: what there is, what is spent, what is asked, and that nothing else changes; costly things start unticked.
+func TestMoreShowsTheDifference(t *testing.T) {
+	w := newMore(t)
+	page := w.get().Body.String()
+	for _, s := range []string{"An app you already use asks for more", "$5.00", "$4.91 of it is spent", "$10.00", "that is $5.00 more", "Nothing else changes.", "23 Dec 2026",
+		"Use the model gpt-4o too", "Make pictures", "Up to 200 calls in all", "Up to 60 calls a minute", "$0.09", "Keep as it is", "Add more", `value="1.00"`} {
+		if !strings.Contains(page, s) {
+			t.Errorf("the page does not say %q", s)
+		}
+	}
+	f := form(page)
+	if f["cap.0"] != nil || !slices.Equal(f["model.0"], []string{"1"}) || f.Get("sure") != "" || f.Get("life") != "" {
+		t.Errorf("it starts with %v", f)
+	}
+	if strings.Contains(page, "style=") || strings.Contains(page, "same calls") {
+		t.Errorf("the page says what is not so")
+	}
+}
+
+// TestMoreIsAdded: what is ticked and typed is added to what there is, at most what was asked, and the end stays.
+func TestMoreIsAdded(t *testing.T) {
+	w := newMore(t)
+	f := w.moreReady()
+	f.Set("add.0", "2.50")
+	f.Del("calls.0")
+	if a := w.post(f); a.Code != 303 {
+		t.Fatalf("got %d %s", a.Code, a.Body)
+	}
+	d, g := w.raised.Grant.Details[0], w.raised.Grant
+	if d.Cap() != 750*passport.Cent || !slices.Equal(d.Models, []string{"gpt-4o-mini", "gpt-4o"}) || !slices.Equal(d.Capabilities, []passport.Capability{passport.Chat}) ||
+		d.MaxRequests != passport.LimitOf(100) || d.RateLimit != passport.LimitOf(60) || g.ExpiresAt.Sub(w.grant.CreatedAt) != 30*24*time.Hour {
+		t.Errorf("the grant is %+v until %s", d, g.ExpiresAt)
+	}
+	page := w.get().Body.String()
+	if !strings.Contains(page, "up to $7.50") || !strings.Contains(page, `href="/grants/held"`) {
+		t.Errorf("after it: %s", page)
+	}
+}
+
+// TestMoreIsRefused: what cannot be read, too much, nothing, too quick, without the form's token; denying leaves all as it was.
+func TestMoreIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*world, url.Values){
+		"too much":   func(_ *world, f url.Values) { f.Set("add.0", "5.01") },
+		"negative":   func(_ *world, f url.Values) { f.Set("add.0", "-1") },
+		"no number":  func(_ *world, f url.Values) { f.Set("add.0", "lots") },
+		"nothing":    func(_ *world, f url.Values) { f.Set("add.0", "0"); f.Del("model.0"); f.Del("calls.0"); f.Del("rate.0") },
+		"too quick":  func(w *world, _ url.Values) { w.now = w.now.Add(-2 * time.Second) },
+		"no stamp":   func(_ *world, f url.Values) { f.Del("stamp") },
+		"update":     func(_ *world, f url.Values) { f.Set("decision", "update") },
+		"no token":   func(_ *world, f url.Values) { f.Del("csrf") },
+		"paused":     func(w *world, _ url.Values) { w.raised.Grant.State = passport.GrantPaused },
+		"other's":    func(w *world, _ url.Values) { w.raised.Grant.Owner = "p2" },
+		"deny":       func(_ *world, f url.Values) { f.Set("decision", "deny") },
+		"deny wrong": func(_ *world, f url.Values) { f.Set("decision", "deny"); f.Set("add.0", "x") },
+	} {
+		w := newMore(t)
+		f := w.moreReady()
+		change(w, f)
+		a := w.post(f)
+		if w.given != nil || w.raised.Grant.Details[0].Cap() != 500*passport.Cent {
+			t.Errorf("%s: %d, and the grant is %+v", name, a.Code, w.raised.Grant.Details)
+		}
+		if denied := strings.HasPrefix(name, "deny"); denied != (w.denied == 1) || !denied && name != "update" && a.Code < 400 {
+			t.Errorf("%s: got %d", name, a.Code)
+		}
+	}
+}
