@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,6 +51,9 @@ type settings struct {
 	TLSKey            string `env:"AIPASSPORT_TLS_KEY" name:"tls-key" placeholder:"FILE" help:"Its key."`
 	BehindProxy       string `env:"AIPASSPORT_BEHIND_PROXY" name:"behind-proxy" placeholder:"CIDR,..." help:"Reverse proxies that terminate TLS; only their X-Forwarded-For counts."`
 	WebhookAllow      string `env:"AIPASSPORT_WEBHOOK_ALLOW" name:"webhook-allow" placeholder:"CIDR,..." help:"Addresses that the owner's webhook may be at although they are not open to everyone, like 10.0.0.0/8."`
+	ClientAllow       string `env:"AIPASSPORT_CLIENT_ALLOW" name:"client-allow" placeholder:"CIDR,..." help:"Addresses that the metadata documents and keys of apps may be at although they are not open to everyone."`
+	ClientCA          string `env:"AIPASSPORT_CLIENT_CA" name:"client-ca" placeholder:"FILE" help:"PEM file of the authorities that the certificates of those documents may be of, instead of the system's."`
+	Registration      string `env:"AIPASSPORT_CLIENT_REGISTRATION" name:"client-registration" default:"on" enum:"on,off" help:"Whether apps may register themselves (RFC 7591): on or off."`
 	ProvidersFile     string `env:"AIPASSPORT_PROVIDERS_FILE" name:"providers-file" placeholder:"FILE" help:"JSON file with providers besides OpenAI, Anthropic and Google: docs/guide/providers.md."`
 	KEKFile           string `env:"AIPASSPORT_KEK_FILE" name:"kek-file" placeholder:"FILE" help:"The key that seals stored keys, made on first start with mode 0600 (default: beside the data directory)."`
 	DrainTimeout      string `env:"AIPASSPORT_DRAIN_TIMEOUT" name:"drain-timeout" default:"30s" help:"On SIGTERM, wait this long for running calls before they are cut."`
@@ -71,7 +75,9 @@ type config struct {
 	maxBody                                                           int64
 	cutCostsHold, charge5xx                                           bool
 	tls                                                               *certificate // nil: plain HTTP
-	behindProxy, webhookAllow                                         []netip.Prefix
+	behindProxy, webhookAllow, clientAllow                            []netip.Prefix
+	clientRoots                                                       *x509.CertPool               // nil: the system's
+	closedToClients                                                   bool                         // they cannot register themselves
 	sandbox                                                           bool                         // the demo's provider is there
 	added                                                             []passport.Compatible        // of the operator's file
 	providerKeys                                                      map[passport.Provider]string // variables that hold their keys
@@ -125,8 +131,7 @@ func (s settings) parse() (config, error) {
 	check("", err)
 	c.behindProxy, err = parseCIDRs(s.BehindProxy)
 	check("AIPASSPORT_BEHIND_PROXY", err)
-	c.webhookAllow, err = parseCIDRs(s.WebhookAllow)
-	check("AIPASSPORT_WEBHOOK_ALLOW", err)
+	check("", s.parseDoors(&c))
 	c.publicURL, err = parsePublicURL(s.PublicURL)
 	check("AIPASSPORT_PUBLIC_URL", err)
 	check("AIPASSPORT_LISTEN", checkListen(c))

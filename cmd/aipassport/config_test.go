@@ -16,7 +16,7 @@ func plain(t *testing.T) settings {
 		Port: "3001", Data: t.TempDir(), TokenTTL: "3600", OpenAIBase: "https://api.openai.com/v1", AnthropicBase: "https://api.anthropic.com",
 		GoogleBase: "https://generativelanguage.googleapis.com", RequestsPerMinute: "30", HeaderTimeout: "10m", IdleTimeout: "5m",
 		ReadHeaderTimeout: "10s", BodyTimeout: "60s", MaxBody: "33554432", DrainTimeout: "30s",
-		ChargeCut: "seen", Charge5xx: "nothing",
+		ChargeCut: "seen", Charge5xx: "nothing", Registration: "on",
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // openDoors wires the doors besides the authorization server's own: devices, and apps made for OpenRouter.
 func (b *broker) openDoors() (err error) {
 	b.device, err = device.New(device.Config{
-		Clients: noClients{}, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
+		Clients: b.clients, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
 		Providers: b.providers, PublicURL: b.public.String(), ClientAddr: b.clientAddr, Now: now})
 	if err != nil {
 		return fmt.Errorf("device flow: %w", err)

@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 
+	"github.com/devrelopers/aipassport/authority/client"
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/oauth/wire"
@@ -15,7 +15,7 @@ import (
 
 // openOAuth wires the authorization server.
 func (b *broker) openOAuth() (err error) {
-	b.oauth, err = oauth.New(oauth.Config{Clients: noClients{}, Proofs: proofs{b.tokens}, Now: now,
+	b.oauth, err = oauth.New(oauth.Config{Clients: b.clients, Proofs: proofs{b.tokens}, Now: now,
 		GrantTypes: map[string]wire.GrantType{device.GrantType: b.device.Token}})
 	if err != nil {
 		return fmt.Errorf("authorization server: %w", err)
@@ -26,12 +26,5 @@ func (b *broker) openOAuth() (err error) {
 // metadata is what the server tells of itself; what is mounted is filled in where the routes are listed.
 func (b *broker) metadata() status.Metadata {
 	return status.Metadata{Issuer: b.public.String(), Resources: gateway.Resources, GrantTypes: b.oauth.GrantTypes(), DPoPAlgs: token.ProofAlgorithms,
-		ClientAuth: []passport.ClientAuth{passport.PublicClient}}
-}
-
-// noClients knows no client.
-type noClients struct{}
-
-func (noClients) Authenticate(*http.Request, wire.Form) (passport.Client, error) {
-	return passport.Client{}, wire.Bad(wire.InvalidClient, "client_id: there is no such client")
+		ClientAuth: []passport.ClientAuth{passport.PublicClient, passport.ClientBasic, passport.ClientPrivateKey}, AssertionAlgs: client.Algorithms(), Documents: true}
 }

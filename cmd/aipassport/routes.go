@@ -48,6 +48,7 @@ func (b *broker) metadataRoutes(list []server.Route) (out []server.Route) {
 // clientRoutes are the endpoints that OAuth clients call, browser apps among them.
 func (b *broker) clientRoutes() (list []server.Route) {
 	handlers := b.oauth.Routes()
+	maps.Copy(handlers, b.clients.Routes())
 	for _, pattern := range slices.Sorted(maps.Keys(handlers)) {
 		list = append(list, server.Route{Pattern: pattern, Auth: server.Client, CORS: true, Handler: proofs{b.tokens}.withNonce(handlers[pattern])})
 	}
@@ -101,6 +102,9 @@ func (b *broker) pageRoutes(api *seed.API) []server.Route {
 		{Pattern: "POST /resume", Auth: server.Owner, Handler: api.ResumeAll},
 	} {
 		apis[rt.Pattern] = rt
+	}
+	for pattern, h := range b.clients.API() {
+		apis[pattern] = server.Route{Pattern: pattern, Auth: server.Owner, Handler: h}
 	}
 	pages := map[string]server.Route{}
 	add := func(auth server.Auth, handlers map[string]http.HandlerFunc) {

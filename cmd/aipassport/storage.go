@@ -10,6 +10,7 @@ import (
 	"runtime"
 
 	"github.com/devrelopers/aipassport/authority"
+	"github.com/devrelopers/aipassport/authority/client"
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
 	"github.com/devrelopers/aipassport/authority/oauth"
@@ -39,6 +40,8 @@ type storage interface {
 	authority.Family
 	device.Codes
 	device.Shown
+	client.Lists
+	client.Store
 	identity.Store
 	openrouter.Store
 	oauth.Store

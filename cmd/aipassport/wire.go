@@ -15,6 +15,7 @@ import (
 
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/admin"
+	"github.com/devrelopers/aipassport/authority/client"
 	"github.com/devrelopers/aipassport/authority/consent"
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
@@ -86,6 +87,7 @@ type broker struct {
 	control    *authority.Control
 	admin      *admin.Admin
 	consent    *consent.Consent
+	clients    *client.Clients
 	oauth      *oauth.OAuth
 	device     *device.Device
 	gateway    *gateway.Gateway
@@ -230,6 +232,9 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	}
 	if err := b.identity.OpenSetup(ctx); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
+	}
+	if err := b.openClients(); err != nil {
+		return err
 	}
 	if err := b.openDoors(); err != nil {
 		return err

@@ -89,7 +89,7 @@ var owners = map[string][]string{
 	"os/exec":      {"bench", "e2e/sdk", "cmd/*", "internal/pgtest", "internal/valkeytest"},
 	"os/user":      {"internal/pgtest"},
 	"os/signal":    {"e2e/sdk", "cmd/*"},
-	"syscall":      {"e2e/sdk", "cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite", "webhook"},
+	"syscall":      {"authority/client", "e2e/sdk", "cmd/*", "gateway/upstream", "internal/failpoint", "internal/pgtest", "store/sqlite", "webhook"},
 	"net":          {"bench", "authority/*", "cmd/*", "connect", "gateway", "gateway/upstream", "internal/fakeprovider", "internal/flood", "internal/names", "internal/pgtest", "internal/record", "server", "webhook"},
 	"net/http": {"bench", "e2e/sdk", "authority", "authority/*", "cmd/*", "connect", "gateway", "gateway/*", "internal/fakeprovider", "internal/flood", "internal/record", "internal/respond",
 		"internal/testutil", "server", "web", "webhook"},
@@ -100,7 +100,7 @@ var owners = map[string][]string{
 	"crypto/rand": {"authority", "authority/*", "cmd/*", "connect", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web", "webhook"},
 
 	"github.com/alecthomas/kong":         {"cmd/*"},
-	"github.com/go-jose/go-jose/v4":      {"connect", "guard/token"},
+	"github.com/go-jose/go-jose/v4":      {"authority/client", "connect", "guard/token"},
 	"github.com/google/uuid":             {"cmd/*"},
 	"github.com/jackc/pgx/v5":            {"internal/pgtest", "store/*"},
 	"github.com/ncruces/go-sqlite3":      {"bench", "store/*"},
@@ -136,13 +136,13 @@ var names = map[string][]string{
 	"net/http.Head":                  {},
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
-	"net/http.Client":                {"connect", "bench", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
-	"net/http.Transport":             {"connect", "bench", "gateway/upstream", "webhook"},
+	"net/http.Client":                {"authority/client", "connect", "bench", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
+	"net/http.Transport":             {"authority/client", "connect", "bench", "gateway/upstream", "webhook"},
 	"net/http.NewRequest":            {"bench", "gateway/upstream", "cmd/*"},
-	"net/http.NewRequestWithContext": {"connect", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"},
+	"net/http.NewRequestWithContext": {"authority/client", "connect", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"},
 	"net.Dial":                       {"internal/pgtest"},
 	"net.DialTimeout":                {},
-	"net.Dialer":                     {"connect", "bench", "gateway/upstream", "webhook"},
+	"net.Dialer":                     {"authority/client", "connect", "bench", "gateway/upstream", "webhook"},
 }
 
 // reveal are the files that may read a secret.Text. A name that ends in /* is all files of a folder.
