@@ -165,7 +165,7 @@ func (c *Clients) fetch(ctx context.Context, address string, most int64) (page, 
 func readDocument(id passport.ClientID, body []byte) (passport.Client, error) {
 	o, err := fields.Read(body, known...)
 	if err != nil {
-		return passport.Client{}, problem.Wrap(err, problem.Invalid, "is not a JSON object without duplicate members")
+		return passport.Client{}, problem.New(problem.Invalid, "is not a JSON object whose members come once, in small letters")
 	}
 	if text, ok := o.OptString("client_id"); !ok || text != string(id) {
 		return passport.Client{}, problem.New(problem.Invalid, "must name its own address as client_id, letter by letter")
