@@ -4,6 +4,7 @@
 package authority
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -62,6 +63,13 @@ type Request struct {
 	AppName, AppURL, Reason string
 	Details                 []passport.Detail
 	Extends                 passport.GrantID // the active grant that it asks to raise; then the details narrow nothing: see passport.Grant.Raise
+
+	// What an OAuth client's request has besides; see passport.Grant.
+	Client  passport.ClientID
+	Site    string
+	Checked bool
+	JKT     string
+	For     time.Duration // how long it can be answered; 0: PendingTTL
 }
 
 // Ask stores a pending grant and returns it with its secret, which is shown once and kept as a hash only.
@@ -80,7 +88,8 @@ func (c *Control) Ask(ctx context.Context, r Request) (passport.Grant, string, e
 	g := passport.Grant{
 		ID: passport.GrantID(c.NewID()), RequestID: passport.RequestID(c.NewID()), Version: 1, State: passport.GrantPending,
 		AppName: r.AppName, AppURL: r.AppURL, Reason: r.Reason, Asked: r.Details, Details: r.Details,
-		SecretHash: sha256.Sum256([]byte(secret)), CreatedAt: now, ExpiresAt: now.Add(c.PendingTTL),
+		SecretHash: sha256.Sum256([]byte(secret)), CreatedAt: now, ExpiresAt: now.Add(cmp.Or(r.For, c.PendingTTL)),
+		Client: r.Client, Site: r.Site, Checked: r.Checked, JKT: r.JKT,
 		Extends: r.Extends,
 	}
 	if r.Extends != "" {
@@ -166,7 +175,14 @@ func (c *Control) Deny(ctx context.Context, id passport.GrantID, actor string) (
 // Revoke ends a grant for good, whatever its state, and then its calls in flight; it says how many. Once it returns,
 // nothing new goes upstream for this grant. Error: NotFound.
 func (c *Control) Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error) {
-	g, err := c.move(ctx, id, passport.GrantRevoked, passport.GrantWasRevoked, actor)
+	return c.RevokeBecause(ctx, id, actor, "")
+}
+
+// RevokeBecause is Revoke with a reason for the log: short and plain.
+func (c *Control) RevokeBecause(ctx context.Context, id passport.GrantID, actor, why string) (passport.Grant, int, error) {
+	g, err := c.changeNoted(ctx, id, passport.GrantWasRevoked, actor, why, func(g passport.Grant, now time.Time) (passport.Grant, error) {
+		return g.To(passport.GrantRevoked, now)
+	})
 	if refused(err) {
 		return passport.Grant{}, 0, err
 	}
@@ -239,6 +255,26 @@ func (c *Control) KeepAnswers(ctx context.Context, id passport.GrantID, keep boo
 	})
 }
 
+// Bind binds a grant that can be used to a key, by its thumbprint: its tokens work with proofs of that key only (RFC 9449). One that is
+// bound to this key already, and an empty thumbprint where it is bound to none, change nothing. Errors: NotFound; GrantEnded, GrantPaused;
+// Forbidden if it is bound to another key.
+func (c *Control) Bind(ctx context.Context, id passport.GrantID, jkt, actor string) (passport.Grant, error) {
+	s, err := c.Standing(ctx, id)
+	if err != nil || jkt == s.Grant.JKT {
+		return s.Grant, err
+	}
+	return c.change(ctx, id, passport.GrantBound, actor, func(g passport.Grant, now time.Time) (passport.Grant, error) {
+		if err := g.Live(now); err != nil {
+			return passport.Grant{}, err
+		}
+		if g.JKT != "" {
+			return passport.Grant{}, problem.New(problem.Forbidden, "the grant is bound to another key")
+		}
+		g.JKT, g.Version = jkt, g.Version+1
+		return g, nil
+	})
+}
+
 // Stop stops all apps at once; it says how many calls it ended.
 func (c *Control) Stop(ctx context.Context, actor string) (int, error) {
 	err := c.Store.Stop(ctx, true, c.event(passport.AppsStopped, actor, "", ""))
@@ -264,6 +300,11 @@ func (c *Control) move(ctx context.Context, id passport.GrantID, to passport.Gra
 // change reads, moves and swaps a grant; when another change got in between, it starts over from what is there then.
 func (c *Control) change(ctx context.Context, id passport.GrantID, kind passport.EventKind, actor string,
 	step func(passport.Grant, time.Time) (passport.Grant, error)) (passport.Grant, error) {
+	return c.changeNoted(ctx, id, kind, actor, "", step)
+}
+
+func (c *Control) changeNoted(ctx context.Context, id passport.GrantID, kind passport.EventKind, actor, note string,
+	step func(passport.Grant, time.Time) (passport.Grant, error)) (passport.Grant, error) {
 	for range tries {
 		s, err := c.Store.Standing(ctx, id)
 		if err != nil {
@@ -273,7 +314,7 @@ func (c *Control) change(ctx context.Context, id passport.GrantID, kind passport
 		if err != nil {
 			return passport.Grant{}, err
 		}
-		err = c.Store.ChangeGrant(ctx, next, c.event(kind, actor, id, ""))
+		err = c.Store.ChangeGrant(ctx, next, c.event(kind, actor, id, note))
 		if err == nil {
 			return next, nil
 		}

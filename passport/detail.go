@@ -227,3 +227,9 @@ func joinCaps(cs []Capability) string {
 	}
 	return strings.Join(s, ", ")
 }
+
+// Same says whether two details permit the same.
+func (d Detail) Same(e Detail) bool {
+	return d.Provider == e.Provider && slices.Equal(d.Models, e.Models) && slices.Equal(d.Capabilities, e.Capabilities) && d.Limits() == e.Limits() &&
+		d.Clamps() == e.Clamps() && d.ExpiresAt == e.ExpiresAt && d.MaxDelegationDepth == e.MaxDelegationDepth
+}

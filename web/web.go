@@ -42,6 +42,7 @@ type Page struct {
 	Visitor Visitor   // who is signed in; the zero Visitor is nobody
 	Stopped time.Time // since when all apps are stopped; zero: they are not
 	Said    string    // what was just done, with numbers; empty: nothing
+	Next    string    // a path of our own that the browser goes on to by itself; empty: it stays
 	D       any
 }
 

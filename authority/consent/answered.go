@@ -50,7 +50,17 @@ func (c *Consent) answered(w http.ResponseWriter, r *http.Request, v web.Visitor
 		d.Text = "Its time is over. Go back to the app and start again there. If you did not start anything, you need not do anything."
 		d.Link, d.LinkText = "/", "Go to your apps"
 	}
-	c.cfg.Pages.Render(w, r, status, "done", web.Page{Title: title, Visitor: v, D: d})
+	page := web.Page{Title: title, Visitor: v}
+	if c.cfg.Doors != nil {
+		if next, link, ok := c.cfg.Doors.Answer(r, g); ok {
+			d.Link, d.LinkText = next, "Go back to the app"
+			if !link {
+				page.Next = next
+			}
+		}
+	}
+	page.D = d
+	c.cfg.Pages.Render(w, r, status, "done", page)
 }
 
 // added tells of a grant that was raised, in the numbers that held then.

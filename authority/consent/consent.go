@@ -31,6 +31,15 @@ type People interface {
 	Visitor(r *http.Request) (web.Visitor, error)
 }
 
+// Doors know by which door an app came, where that matters for the answer: authority/oauth does.
+type Doors interface {
+	// Mine says whether a grant may be answered in this browser. Error: Forbidden.
+	Mine(r *http.Request, g passport.Grant) error
+	// Answer says where the person goes once a grant is decided: a path of ours that leads on to the app. link: only on a link that the
+	// person presses. Not ok: nowhere.
+	Answer(r *http.Request, g passport.Grant) (next string, link, ok bool)
+}
+
 // ModelInfo is a model that has a price.
 type ModelInfo struct {
 	Name      string
@@ -42,7 +51,7 @@ type Prices interface {
 	Models(p passport.Provider) []ModelInfo
 }
 
-// Config is what the page needs. All but Known, PaidWith, Place and Devices are required.
+// Config is what the page needs. All but Doors, Known, PaidWith, Place and Devices are required.
 type Config struct {
 	Pages  *web.Pages
 	People People
@@ -50,6 +59,7 @@ type Config struct {
 	Prices Prices
 	Limits passport.Limits // for what the app left out, as the control of grants has it
 	Now    func() time.Time
+	Doors  Doors // nil: there is none where the browser matters
 
 	// Known returns the registrable domains of the owner's apps, for look-alikes; nil: only large sites are compared.
 	Known func(ctx context.Context) []string
@@ -127,6 +137,12 @@ func (c *Consent) open(w http.ResponseWriter, r *http.Request) (web.Visitor, pas
 	if err != nil {
 		c.cfg.Pages.Error(w, r, v, err)
 		return v, passport.Grant{}, nil, false
+	}
+	if c.cfg.Doors != nil && g.State == passport.GrantPending {
+		if err := c.cfg.Doors.Mine(r, g); err != nil {
+			c.cfg.Pages.Error(w, r, v, err)
+			return v, passport.Grant{}, nil, false
+		}
 	}
 	return v, g, d, true
 }

@@ -116,6 +116,7 @@ func (b *broker) pageRoutes(api *seed.API) []server.Route {
 	add(server.Owner, b.admin.Routes())
 	add(server.Owner, b.consent.Routes())
 	add(server.Owner, b.device.Routes())
+	add(server.Public, b.oauth.Pages())
 	add(server.Public, map[string]http.HandlerFunc{"GET /static/{file}": b.pages.Static})
 	for pattern, rt := range apis {
 		if page, both := pages[pattern]; both {

@@ -31,6 +31,9 @@ const (
 	ServerError             Code = "server_error"
 	TemporarilyUnavailable  Code = "temporarily_unavailable"
 
+	RequestNotSupported Code = "request_not_supported"         // RFC 9101 §6.3
+	InvalidRequestURI   Code = "invalid_request_uri"           // RFC 9101 §6.3
+	InteractionRequired Code = "interaction_required"          // OpenID Connect Core §3.1.2.6
 	InvalidTarget       Code = "invalid_target"                // RFC 8707 §2
 	InvalidDetails      Code = "invalid_authorization_details" // RFC 9396 §5
 	InvalidDPoP         Code = "invalid_dpop_proof"            // RFC 9449 §5
