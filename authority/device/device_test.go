@@ -96,10 +96,7 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	as, err := oauth.New(oauth.Config{Clients: d, Proofs: d, Now: d.clock, GrantTypes: map[string]wire.GrantType{device.GrantType: dev.Token}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	as := oauth.Endpoint{Clients: d, Proofs: d, Types: map[string]wire.GrantType{device.GrantType: dev.Token}}
 	d.mux = http.NewServeMux()
 	d.mux.HandleFunc("POST /oauth/device_authorization", dev.Authorize)
 	d.mux.HandleFunc("POST /oauth/token", as.Token)

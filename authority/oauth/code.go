@@ -74,7 +74,7 @@ func (o *OAuth) byCode(ctx context.Context, c wire.Call) (wire.Answer, error) {
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("use a code: %w", err)
 	}
-	return o.first(ctx, c, s.Grant, hash) // 6
+	return o.first(ctx, c, s.Grant.ID, hash) // 6
 }
 
 // bonds checks the bonds of a code. Error: NotFound.
@@ -124,9 +124,15 @@ func (o *OAuth) replayed(ctx context.Context, a passport.Authorization) error {
 	return wrongCode()
 }
 
+// First gives the first tokens of a grant to the app that asked for it by another door than a code: an access token, and the first of a
+// family of refresh tokens. It is for whoever has used up what the app had for it.
+func (o *OAuth) First(ctx context.Context, g passport.Grant, c wire.Call) (wire.Answer, error) {
+	return o.first(ctx, c, g.ID, [32]byte{})
+}
+
 // first gives the first tokens of a grant. From then on it is bound to the key that was proved, if one was.
-func (o *OAuth) first(ctx context.Context, c wire.Call, g passport.Grant, code [32]byte) (wire.Answer, error) {
-	g, err := o.cfg.Control.Bind(ctx, g.ID, c.JKT, "app:"+string(g.ID))
+func (o *OAuth) first(ctx context.Context, c wire.Call, id passport.GrantID, code [32]byte) (wire.Answer, error) {
+	g, err := o.cfg.Control.Bind(ctx, id, c.JKT, "app:"+string(id))
 	if err != nil {
 		return wire.Answer{}, err
 	}

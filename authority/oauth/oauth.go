@@ -27,15 +27,7 @@ import (
 type Clients interface {
 	// Client is the one that an id names. Error: NotFound, or what kept its metadata document from being read.
 	Client(ctx context.Context, id passport.ClientID) (passport.Client, error)
-	// Authenticate says which client sends a request: by the method it is registered with (RFC 6749 §2.3), or by client_id alone if it is a
-	// public one. Error: invalid_client.
-	Authenticate(r *http.Request, f wire.Form) (passport.Client, error)
-}
-
-// Proofs checks proofs of a key (RFC 9449); guard/token does.
-type Proofs interface {
-	// Prove returns the thumbprint of the key that a request proves, or "" if it has no DPoP header. Errors: what is wrong with the proof.
-	Prove(r *http.Request) (jkt string, err error)
+	Authenticator
 }
 
 // Tokens issues access tokens; guard/token does.
@@ -84,8 +76,8 @@ const (
 
 // OAuth serves the endpoints. Use New.
 type OAuth struct {
+	Endpoint
 	cfg    Config
-	types  map[string]wire.GrantType
 	asks   *flood.Limit // by client address
 	pushes *flood.Limit // by client address
 	wrong  *flood.Limit // by client and address
@@ -100,21 +92,21 @@ func New(cfg Config) (*OAuth, error) {
 	if cfg.Now == nil || cfg.NewID == nil || cfg.Providers == nil || cfg.ClientAddr == nil || cfg.Issuer == "" {
 		return nil, errors.New("oauth needs a clock, ids, providers, addresses of clients and its issuer")
 	}
-	o := &OAuth{cfg: cfg, types: map[string]wire.GrantType{}}
+	o := &OAuth{cfg: cfg, Endpoint: Endpoint{Clients: cfg.Clients, Proofs: cfg.Proofs, Types: map[string]wire.GrantType{}}}
 	o.asks, o.pushes = &flood.Limit{PerMinute: cfg.PerMinute, Now: cfg.Now}, &flood.Limit{PerMinute: cfg.PerMinute, Now: cfg.Now}
 	o.wrong, o.given = &flood.Limit{PerMinute: wrongTries, Now: cfg.Now}, &flood.Limit{PerMinute: tokensGiven, Now: cfg.Now}
-	maps.Copy(o.types, map[string]wire.GrantType{"authorization_code": o.byCode, "refresh_token": o.byRefresh})
+	maps.Copy(o.Types, map[string]wire.GrantType{"authorization_code": o.byCode, "refresh_token": o.byRefresh})
 	for name, h := range cfg.GrantTypes {
-		if o.types[name] != nil {
+		if o.Types[name] != nil {
 			return nil, errors.New("grant_type " + name + " has two handlers")
 		}
-		o.types[name] = h
+		o.Types[name] = h
 	}
 	return o, nil
 }
 
 // GrantTypes are the names of all grant types, in alphabetical order, for the metadata (RFC 8414 §2).
-func (o *OAuth) GrantTypes() []string { return slices.Sorted(maps.Keys(o.types)) }
+func (o *OAuth) GrantTypes() []string { return slices.Sorted(maps.Keys(o.Types)) }
 
 // Routes are the endpoints that clients call, from any origin.
 func (o *OAuth) Routes() map[string]http.HandlerFunc {

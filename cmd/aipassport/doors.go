@@ -29,14 +29,9 @@ func (b *broker) openDoors() (err error) {
 	return nil
 }
 
-// giveDevice makes the token of a device's grant.
+// giveDevice makes the tokens of a device's grant. The server is wired after its doors.
 func (b *broker) giveDevice(ctx context.Context, g passport.Grant, c wire.Call) (wire.Answer, error) {
-	access, t, err := b.tokens.Issue(ctx, g, "app:"+string(g.ID))
-	if err != nil {
-		return wire.Answer{}, err
-	}
-	return wire.Answer{AccessToken: access, TokenType: wire.TokenType(g.JKT), ExpiresIn: wire.Seconds(now(), t.ExpiresAt),
-		Details: wire.Typed(g.Details), GrantID: g.ID}, nil
+	return b.oauth.First(ctx, g, c)
 }
 
 // offered are the providers that a call can go to now, in the order in which all are listed.
