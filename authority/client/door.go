@@ -55,7 +55,6 @@ func newDoor(allow []netip.Prefix, roots *x509.CertPool, agent string) *door {
 		return nil
 	}}
 	return &door{agent: agent, places: make(chan struct{}, maxFetches), client: &http.Client{
-		Timeout:       fetchTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{DialContext: d.DialContext, TLSHandshakeTimeout: fetchTime, DisableKeepAlives: true, DisableCompression: true,
 			MaxResponseHeaderBytes: maxHeaders, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
@@ -97,6 +96,9 @@ func (d *door) get(ctx context.Context, address string, most int64, now time.Tim
 		return page{}, problem.New(problem.Invalid, "must be application/json, without an encoding")
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	if err == nil {
+		err = ctx.Err() // one that ended just because we hung up
+	}
 	if err != nil {
 		return page{}, problem.Wrap(err, problem.Invalid, "broke off, or took longer than %s", fetchTime)
 	}
