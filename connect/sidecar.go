@@ -29,13 +29,14 @@ const (
 	maxMore       = 4 << 10          // bytes of what a refusal says is to be asked for
 )
 
-// Config is what a sidecar needs. All but Origins are required.
+// Config is what a sidecar needs. All but Kept, Same and Origins are required.
 type Config struct {
 	Broker   *url.URL     // where it is
 	Listener net.Listener // on loopback
 	Kept     Kept         // what the last run kept; the zero value: there was none
 	Keeper   Keeper
 	Details  string   // authorization_details, JSON (RFC 9396)
+	Same     string   // names what is asked for: what is kept is used while it stays the same; empty: Details
 	Origins  []string // web pages that may call, by their origin
 	Now      func() time.Time
 	Open     func(page string)     // shows a page to the person, or its address
@@ -114,7 +115,11 @@ func (s *Sidecar) Serve(ctx context.Context) error {
 // SignIn gets access: with what is kept if it still works and the same is asked for, else by asking a person, in the browser or on another
 // device. It returns when calls can be made.
 func (s *Sidecar) SignIn(ctx context.Context, onDevice bool) error {
-	sum := sha256.Sum256([]byte(s.broker.issuer.String() + "\x00" + s.cfg.Details))
+	same := s.cfg.Same
+	if same == "" {
+		same = s.cfg.Details
+	}
+	sum := sha256.Sum256([]byte(s.broker.issuer.String() + "\x00" + same))
 	asked := hex.EncodeToString(sum[:])
 	if k := s.hold.remembered(); k.Refresh != "" && k.Asked == asked {
 		_, err := s.hold.token(ctx, "")

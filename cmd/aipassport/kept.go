@@ -66,6 +66,9 @@ func (k *kept) signOut(broker string) error {
 	return writePrivate(k.file, k)
 }
 
+// errLocked says that another process has a folder.
+var errLocked = errors.New("another process has it")
+
 // readPrivate reads a file that must be the user's alone.
 func readPrivate(file string, out any) error {
 	st, err := os.Stat(file)

@@ -20,15 +20,16 @@ type commands struct {
 	Config  string           `help:"File with settings, one NAME=value a line, names as in the environment." env:"AIPASSPORT_CONFIG" placeholder:"FILE" type:"path"`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the broker; the default."`
-	Demo   demoCmd   `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
-	Token  tokenCmd  `cmd:"" help:"Bearers of the owner, for automation."`
-	Login  loginCmd  `cmd:"" help:"Sign this command line in as the owner, here or at a broker elsewhere, by the browser."`
-	Logout logoutCmd `cmd:"" help:"Sign this command line out."`
-	Key    keyCmd    `cmd:"" help:"Keys for the providers' SDKs."`
-	Run    runCmd    `cmd:"" help:"Run a command with AI access of its own: a grant that ends with it."`
-	Ledger ledgerCmd `cmd:"" help:"The ledger."`
-	Check  configCmd `cmd:"" name:"config" help:"Settings."`
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the broker; the default."`
+	Demo    demoCmd    `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
+	Token   tokenCmd   `cmd:"" help:"Bearers of the owner, for automation."`
+	Login   loginCmd   `cmd:"" help:"Sign this command line in as the owner, here or at a broker elsewhere, by the browser."`
+	Logout  logoutCmd  `cmd:"" help:"Sign this command line out."`
+	Key     keyCmd     `cmd:"" help:"Keys for the providers' SDKs."`
+	Run     runCmd     `cmd:"" help:"Run a command with AI access of its own: a grant that ends with it."`
+	Connect connectCmd `cmd:"" help:"Give every SDK on this computer AI access that is bound to a key of its own: a listener on loopback."`
+	Ledger  ledgerCmd  `cmd:"" help:"The ledger."`
+	Check   configCmd  `cmd:"" name:"config" help:"Settings."`
 }
 
 func main() {
