@@ -16,6 +16,7 @@ const (
 	ClientDocument   ClientKind = "document"   // its id is the https address of its metadata document
 	ClientRegistered ClientKind = "registered" // it registered itself (RFC 7591)
 	ClientOwned      ClientKind = "owned"      // the owner registered it
+	ClientBuiltIn    ClientKind = "built-in"   // CommandLine; it is never stored
 )
 
 // ClientAuth is how a client proves who it is at the token endpoint (token_endpoint_auth_method, RFC 7591 §2).

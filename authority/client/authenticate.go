@@ -142,7 +142,7 @@ func (c *Clients) counted(r *http.Request, s shown, err error) error {
 // used notes that a stored client was used, once a day.
 func (c *Clients) used(ctx context.Context, found passport.Client) error {
 	day := c.cfg.Now().UTC().Truncate(24 * time.Hour)
-	if found.Kind == passport.ClientDocument || !found.UsedAt.Before(day) {
+	if found.Kind == passport.ClientDocument || found.Kind == passport.ClientBuiltIn || !found.UsedAt.Before(day) {
 		return nil
 	}
 	return c.cfg.Store.UseClient(ctx, found.ID, day)

@@ -107,6 +107,8 @@ func (c *Clients) Client(ctx context.Context, id passport.ClientID) (passport.Cl
 	switch {
 	case id == "" || len(id) > passport.MaxClientID:
 		return passport.Client{}, problem.New(problem.NotFound, "there is no such client").In("client_id")
+	case id == passport.CommandLineID:
+		return passport.CommandLine(), nil
 	case strings.HasPrefix(string(id), "https://"):
 		return c.document(ctx, id)
 	}
