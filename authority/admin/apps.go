@@ -219,7 +219,7 @@ func (a *Admin) app(s passport.Standing) appView {
 	g := s.Grant
 	v := appView{ID: string(g.ID), State: stateWord(g.State), Name: names.Judge(g.AppName, ""), Total: s.Total, Left: s.Total.Left(),
 		Bar: web.NewBar(s.Total), Live: a.cfg.Live(g.ID), Asked: g.CreatedAt, Ends: g.ExpiresAt, Paused: g.State == passport.GrantPaused}
-	if v.Site, v.HasSite = names.Address(g.AppURL); v.HasSite {
+	if v.Site, v.HasSite = names.Where(g.Site, g.AppURL); v.HasSite {
 		v.Label = v.Site.Sub + v.Site.Registrable + v.Site.Port
 	} else {
 		v.Label = "an app without a web address"

@@ -56,7 +56,7 @@ func boundsOf(d passport.Detail) bounds {
 
 // start is what the page shows first: ordinary capabilities, models that have a price, a low cap, a short life.
 func (c *Consent) start(g passport.Grant, d *Device) choice {
-	low := lowOf(d)
+	low := lowOf(g, d)
 	ch := choice{Life: low.life, Device: d}
 	for _, d := range g.Asked {
 		b, prices := boundsOf(d), c.cfg.Prices.Models(d.Provider)

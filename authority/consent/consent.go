@@ -220,6 +220,9 @@ func (c *Consent) late(w http.ResponseWriter, r *http.Request, v web.Visitor, id
 
 // unready says why an approval is not taken yet: the statement is not ticked, or nobody can have read the page.
 func (c *Consent) unready(v web.Visitor, g passport.Grant, ch choice, stamp string) web.FieldErrors {
+	if !sworn(g, ch.Device) {
+		return nil
+	}
 	var errs web.FieldErrors
 	if !ch.Sure {
 		_, missing := statement(ch.Device)

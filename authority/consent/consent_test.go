@@ -95,7 +95,7 @@ func newWorld(t *testing.T, details ...passport.Detail) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Devices: w, Limits: limits, Now: func() time.Time { return w.now }})
+	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Devices: w, Limits: limits, Now: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +105,8 @@ func newWorld(t *testing.T, details ...passport.Detail) *world {
 	}
 	return w
 }
+
+func (w *world) clock() time.Time { return w.now }
 
 func openai() passport.Detail {
 	return passport.Detail{Provider: passport.OpenAI, Models: []string{"gpt-4o-mini", "gpt-4o"}, Capabilities: []passport.Capability{passport.Chat, passport.Code, passport.Images},

@@ -45,14 +45,23 @@ type low struct {
 var (
 	uncheckedLow = low{100, 24 * time.Hour, "Apps that nobody checked"}
 	deviceLow    = low{200, 7 * 24 * time.Hour, "Devices"}
+	checkedStart = low{500, 7 * 24 * time.Hour, "Apps"}
 )
 
-func lowOf(d *Device) low {
-	if d != nil {
+func lowOf(g passport.Grant, d *Device) low {
+	switch {
+	case d != nil:
 		return deviceLow
+	case g.Checked:
+		return checkedStart
+	default:
+		return uncheckedLow
 	}
-	return uncheckedLow
 }
+
+// sworn says whether the person must say that they began this themselves: not where we have checked that the site that gets the access
+// is the one that asks.
+func sworn(g passport.Grant, d *Device) bool { return d != nil || !g.Checked }
 
 // statement is what the person ticks to approve, and what is said where it is not ticked.
 func statement(d *Device) (text, missing string) {

@@ -122,7 +122,7 @@ func (c *Consent) moreView(r *http.Request, g passport.Grant, s passport.Standin
 	d := moreView{ID: string(g.ID), Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Checked: g.Checked,
 		Since: s.Grant.ApprovedAt, Ends: s.Grant.ExpiresAt, Until: g.ExpiresAt, Left: s.Total.Left(), Total: s.Total.Cap, Many: len(g.Asked) > 1}
 	d.Line = requestLine(g.ID, c.cfg.Now(), "MORE")
-	d.Site, d.HasSite = names.Address(g.AppURL)
+	d.Site, d.HasSite = names.Where(g.Site, g.AppURL)
 	models, calls, rate := true, true, true
 	for i, asked := range g.Asked {
 		at := s.Grant.DetailFor(asked.Provider)

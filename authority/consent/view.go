@@ -19,6 +19,10 @@ type view struct {
 	ID, Line, Stamp   string
 	Site              names.Site
 	HasSite           bool
+	Asks              bool // Site is where the access goes, and not only what the app claims
+	Scheme            bool // Site is a private-use scheme
+	Checked           bool // Site has proved that it asks
+	Sworn             bool // the person must say that they began this themselves
 	Name              names.Name
 	Reason            names.Reason
 	Lookalike         string
@@ -86,8 +90,11 @@ type lifeView struct {
 func (c *Consent) show(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant, ch choice, errs web.FieldErrors) {
 	d := c.view(r, g, ch, errs)
 	title, status := "Request from an unchecked app", http.StatusOK
-	if ch.Device != nil {
+	switch {
+	case ch.Device != nil:
 		title = "Request from a device"
+	case d.Checked:
+		title = "Request from " + d.Site.Registrable
 	}
 	if len(errs) > 0 {
 		title, status = "There is a problem: request", http.StatusUnprocessableEntity
@@ -103,7 +110,12 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 	if d.Device = viewOf(ch.Device, c.cfg.Now()); d.Device != nil {
 		d.Until = ch.Device.Ends
 	}
-	d.Site, d.HasSite = names.Address(g.AppURL)
+	d.Site, d.HasSite = names.Where(g.Site, g.AppURL)
+	d.Asks, d.Checked, d.Sworn = g.Site != "", g.Checked && ch.Device == nil, sworn(g, ch.Device)
+	d.Scheme = strings.HasSuffix(g.Site, ":")
+	if d.Checked {
+		d.Name, d.Line = names.Judge(g.AppName, d.Site.Host), requestLine(g.ID, c.cfg.Now(), "CHECKED")
+	}
 	var known []string
 	if c.cfg.Known != nil {
 		known = c.cfg.Known(r.Context())
@@ -111,7 +123,7 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 	d.Lookalike = names.Lookalike(d.Site, known)
 	var buys, titles []string
 	for i, asked := range g.Asked {
-		dv := c.detail(r, i, asked, ch.Details[i], lowOf(ch.Device), errs)
+		dv := c.detail(r, i, asked, ch.Details[i], lowOf(g, ch.Device), errs)
 		dv.Many = d.Many
 		d.Details = append(d.Details, dv)
 		if _, host := c.cfg.Place(asked.Provider); host != "" {

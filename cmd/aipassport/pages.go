@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/consent"
 	"github.com/devrelopers/aipassport/guard/meter"
 	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/internal/names"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
@@ -85,11 +85,11 @@ func (b *broker) knownDomains(ctx context.Context) (out []string) {
 		}
 		for _, s := range list {
 			before = s.Grant.CreatedAt
-			u, err := url.Parse(s.Grant.AppURL)
-			if err != nil || s.Grant.State != passport.GrantActive {
+			at, ok := names.Where(s.Grant.Site, s.Grant.AppURL)
+			if !ok || s.Grant.State != passport.GrantActive {
 				continue
 			}
-			if d, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname()); err == nil && !slices.Contains(out, d) {
+			if d, err := publicsuffix.EffectiveTLDPlusOne(at.Host); err == nil && !slices.Contains(out, d) {
 				out = append(out, d)
 			}
 		}

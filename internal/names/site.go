@@ -60,6 +60,19 @@ func Address(raw string) (Site, bool) {
 	return s, true
 }
 
+// Where is where the access of a grant goes: the host that we know of, or a private-use scheme with its colon (passport.Client.Site); where
+// we know of none, the address that the app claims.
+func Where(site, claimed string) (Site, bool) {
+	switch {
+	case site == "":
+		return Address(claimed)
+	case strings.HasSuffix(site, ":"):
+		return Site{Host: site, Registrable: site}, true
+	default:
+		return Address("https://" + site)
+	}
+}
+
 func (s Site) ip(ip netip.Addr) Site {
 	s.Host, s.Registrable = ip.String(), ip.String()
 	if ip.IsLoopback() {
