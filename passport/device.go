@@ -45,6 +45,7 @@ type KeyRequest struct {
 	Grant     GrantID
 	Callback  string    // as it was asked
 	Challenge string    // code_challenge by S256: base64url without padding
+	Browser   [32]byte  // SHA-256 of the cookie of the browser that opened it
 	CodeHash  [32]byte  // SHA-256 of the code; zero: there is none yet
 	CodeEnds  time.Time // zero: there is no code yet
 	CreatedAt time.Time

@@ -86,7 +86,7 @@ func Taken(what string) error {
 // AddKeyRequest is the step of openrouter.Store.
 func AddKeyRequest(ctx context.Context, q *query.Queries, k passport.KeyRequest) error {
 	n, err := q.AddKeyRequest(ctx, query.AddKeyRequestParams{GrantID: string(k.Grant), Callback: k.Callback, Challenge: k.Challenge,
-		CodeHash: []byte{}, CodeEnds: 0, CreatedAt: Micros(k.CreatedAt), Used: 0})
+		CodeHash: []byte{}, CodeEnds: 0, CreatedAt: Micros(k.CreatedAt), Used: 0, Browser: k.Browser[:]})
 	if err != nil {
 		return err
 	}
@@ -113,6 +113,7 @@ func keyRequest(k query.KeyRequest, err error) (passport.KeyRequest, error) {
 	out := passport.KeyRequest{Grant: passport.GrantID(k.GrantID), Callback: k.Callback, Challenge: k.Challenge, CodeEnds: TimeOf(k.CodeEnds),
 		CreatedAt: TimeOf(k.CreatedAt), Used: k.Used != 0}
 	copy(out.CodeHash[:], k.CodeHash)
+	copy(out.Browser[:], k.Browser)
 	return out, err
 }
 

@@ -2,9 +2,7 @@ package openrouter
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -27,8 +25,10 @@ const (
 	codeLife    = 60 * time.Second // as of every code here; OpenRouter tells none
 	answerLife  = 10 * time.Minute // after the decision, in which the page still sends the person back to the app
 	maxCallback = 2000             // bytes
+	maxLabel    = 200              // bytes of a name that is shown
 	maxVerifier = 256              // bytes; RFC 7636 §4.1 wants 43 to 128, but apps made for OpenRouter send shorter and longer ones
 	maxBody     = 16 << 10         // bytes of a request for a key
+	askLife     = 10 * time.Minute // of a request
 	asksAMinute = 30               // requests for consent, of one address
 	keysAMinute = 60               // codes that are shown, of one address
 )
@@ -47,12 +47,18 @@ type Keys interface {
 	NewKey(ctx context.Context, g passport.Grant, name string, ends time.Time, actor string) (string, passport.SDKKey, error)
 }
 
+// People says who is signed in with a browser. Error: Unauthenticated if nobody is.
+type People interface {
+	Visitor(r *http.Request) (web.Visitor, error)
+}
+
 // Config is what the door needs. All but Registered are required.
 type Config struct {
 	Control Control
 	Keys    Keys
 	Store   Store
 	Pages   *web.Pages
+	People  People
 	// Offered are the providers that have a key, or need none, in the order in which they are asked for.
 	Offered    func(ctx context.Context) ([]passport.Provider, error)
 	ClientAddr func(*http.Request) netip.Addr
@@ -70,15 +76,15 @@ type Door struct {
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Door, error) {
-	if cfg.Control == nil || cfg.Keys == nil || cfg.Store == nil || cfg.Pages == nil || cfg.Offered == nil || cfg.ClientAddr == nil || cfg.Now == nil {
-		return nil, errors.New("the OpenRouter door needs control, keys, a store, pages, providers, addresses and a clock")
+	if cfg.Control == nil || cfg.Keys == nil || cfg.Store == nil || cfg.Pages == nil || cfg.People == nil || cfg.Offered == nil || cfg.ClientAddr == nil || cfg.Now == nil {
+		return nil, errors.New("the OpenRouter door needs control, keys, a store, pages, people, providers, addresses and a clock")
 	}
 	return &Door{cfg: cfg, asks: &flood.Limit{PerMinute: asksAMinute, Now: cfg.Now}, keys: &flood.Limit{PerMinute: keysAMinute, Now: cfg.Now}}, nil
 }
 
 // Ask answers GET /auth: it stores the request and leads to its consent page.
 func (d *Door) Ask(w http.ResponseWriter, r *http.Request) {
-	g, err := d.ask(r)
+	g, err := d.ask(w, r)
 	if err != nil {
 		record.From(r.Context()).Err = err
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
@@ -93,7 +99,7 @@ func (d *Door) Ask(w http.ResponseWriter, r *http.Request) {
 }
 
 // The order is the security property: nothing is stored for a request that is not whole.
-func (d *Door) ask(r *http.Request) (passport.Grant, error) {
+func (d *Door) ask(w http.ResponseWriter, r *http.Request) (passport.Grant, error) {
 	// 1. Not too often.
 	if wait := d.asks.Allow(flood.Network(d.cfg.ClientAddr(r)).String()); wait > 0 {
 		return passport.Grant{}, problem.New(problem.RateExceeded, "too many requests; try again later").After(wait)
@@ -108,7 +114,7 @@ func (d *Door) ask(r *http.Request) (passport.Grant, error) {
 			return passport.Grant{}, problem.New(problem.Invalid, "%s was sent more than once", name).In(name)
 		}
 	}
-	back, site, err := callback(q.Get("callback_url"))
+	back, err := callback(q.Get("callback_url"))
 	if err != nil {
 		return passport.Grant{}, err
 	}
@@ -122,20 +128,21 @@ func (d *Door) ask(r *http.Request) (passport.Grant, error) {
 	}
 	// 4. The grant, then where its answer goes. If we die between the two, nobody can use the request, and it lapses.
 	origin := back.Scheme + "://" + back.Host
-	label := q.Get("key_label")
-	g, _, err := d.cfg.Control.Ask(r.Context(), authority.Request{AppName: label[:min(len(label), 200)], AppURL: origin, Details: details})
+	label := strings.ToValidUTF8(q.Get("key_label"), "")
+	checked := back.Scheme == "https" && d.cfg.Registered != nil && d.cfg.Registered(r.Context(), strings.ToLower(origin))
+	g, _, err := d.cfg.Control.Ask(r.Context(), authority.Request{AppName: label[:min(len(label), maxLabel)], AppURL: origin,
+		Site: strings.ToLower(back.Hostname()), Checked: checked, Details: details, For: askLife})
 	if err != nil {
 		return passport.Grant{}, err
 	}
-	_ = site
 	return g, d.cfg.Store.AddKeyRequest(r.Context(), passport.KeyRequest{Grant: g.ID, Callback: q.Get("callback_url"),
-		Challenge: q.Get("code_challenge"), CreatedAt: d.cfg.Now().UTC()})
+		Challenge: q.Get("code_challenge"), Browser: d.mark(w, r), CreatedAt: d.cfg.Now().UTC()})
 }
 
 // callback reads where the person is to go back to: https anywhere, http on this computer only. Errors name callback_url.
-func callback(raw string) (*url.URL, names.Site, error) {
-	bad := func(why string) (*url.URL, names.Site, error) {
-		return nil, names.Site{}, problem.New(problem.Invalid, "callback_url %s", why).In("callback_url")
+func callback(raw string) (*url.URL, error) {
+	bad := func(why string) (*url.URL, error) {
+		return nil, problem.New(problem.Invalid, "callback_url %s", why).In("callback_url")
 	}
 	if raw == "" {
 		return bad("is missing")
@@ -158,7 +165,7 @@ func callback(raw string) (*url.URL, names.Site, error) {
 	if q, err := url.ParseQuery(u.RawQuery); err != nil || q.Has("code") || q.Has("error") {
 		return bad("has a code or an error in its query, or a query that cannot be read")
 	}
-	return u, site, nil
+	return u, nil
 }
 
 // challenge takes S256 only (RFC 7636 §4.2): without one whoever sees the code could use it, and plain is no proof to who saw the request.
@@ -190,47 +197,4 @@ func (d *Door) details(ctx context.Context) ([]passport.Detail, error) {
 		out = append(out, passport.Detail{Provider: p, Models: []string{}, Capabilities: []passport.Capability{passport.Chat}})
 	}
 	return out, nil
-}
-
-// Answer says where the person goes after the decision: back to the app with a code, or with the error that a refusal is. A page that is
-// looked at again makes a new code in place of the one before, for some minutes and until a key was given. ok is false for a grant that
-// did not come by this door, and for one that has nothing to be sent.
-func (d *Door) Answer(ctx context.Context, g passport.Grant) (next string, link, ok bool) {
-	k, err := d.cfg.Store.KeyRequest(ctx, g.ID)
-	if err != nil || k.Used || d.cfg.Now().Sub(k.CreatedAt) > time.Hour {
-		return "", false, false
-	}
-	u, _, err := callback(k.Callback)
-	if err != nil {
-		return "", false, false
-	}
-	switch {
-	case g.State == passport.GrantDenied:
-		return with(u, "error", "access_denied"), false, true
-	case g.State != passport.GrantActive || d.cfg.Now().Sub(g.ApprovedAt) > answerLife:
-		return "", false, false
-	}
-	var raw [32]byte
-	rand.Read(raw[:]) // never fails, or the process ends (crypto/rand)
-	code := base64.RawURLEncoding.EncodeToString(raw[:])
-	if err := d.cfg.Store.PutKeyCode(ctx, g.ID, sha256.Sum256([]byte(code)), d.cfg.Now().Add(codeLife).UTC()); err != nil {
-		return "", false, false // used meanwhile, or the disk is full: the person starts again at the app
-	}
-	return with(u, "code", code), false, true
-}
-
-// with adds a parameter and leaves the rest of the query as it is.
-func with(u *url.URL, name, value string) string {
-	out := *u
-	if out.RawQuery != "" {
-		out.RawQuery += "&"
-	}
-	out.RawQuery += name + "=" + url.QueryEscape(value)
-	return out.String()
-}
-
-// proves says whether a verifier is that of a challenge (RFC 7636 §4.6), in constant time.
-func proves(verifier, challenge string) bool {
-	sum := sha256.Sum256([]byte(verifier))
-	return subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(challenge)) == 1
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,8 @@ import (
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/guard/token"
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/internal/seal"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/storetest"
@@ -40,6 +43,8 @@ type desk struct {
 	keys    *token.Service
 	door    *openrouter.Door
 	offered []passport.Provider
+	jar     map[string]string // cookies of the browser
+	nobody  bool              // is signed in
 	from    string
 	now     time.Time
 	ids     atomic.Int64
@@ -54,14 +59,17 @@ func (quiet) Quiet(context.Context, passport.GrantID) {}
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, store: storetest.NewMemory(), offered: []passport.Provider{passport.OpenAI, passport.Anthropic}, from: "192.0.2.1",
+	d := &desk{t: t, store: storetest.NewMemory(), offered: []passport.Provider{passport.OpenAI, passport.Anthropic}, jar: map[string]string{}, from: "192.0.2.1",
 		now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return d.now }
 	id := func() string { return fmt.Sprintf("id-%04d", d.ids.Add(1)) }
-	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Recall: quiet{}, Now: clock, NewID: id, PendingTTL: time.Hour,
+	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: clock, NewID: id, PendingTTL: time.Hour,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(100), RateLimit: passport.LimitOf(60)}}
-	var err error
-	if d.keys, err = token.New(t.Context(), token.Config{Store: d.store, Issuer: public, Audience: public, TTL: time.Hour,
+	box, err := seal.Open(filepath.Join(t.TempDir(), "kek"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.keys, err = token.New(t.Context(), token.Config{Store: d.store, Box: box, Issuer: public, Audience: public, TTL: time.Hour,
 		HMACSecret: secret.New("0123456789abcdef0123456789abcdef"), Now: clock, NewID: id}); err != nil {
 		t.Fatal(err)
 	}
@@ -69,13 +77,50 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.door, err = openrouter.New(openrouter.Config{Control: d.ctl, Keys: d.keys, Store: d.store, Pages: pages,
+	d.door, err = openrouter.New(openrouter.Config{Control: d.ctl, Keys: d.keys, Store: d.store, Pages: pages, People: d,
 		Offered:    func(context.Context) ([]passport.Provider, error) { return d.offered, nil },
 		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr(d.from) }, Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+func (d *desk) Visitor(*http.Request) (web.Visitor, error) {
+	if d.nobody {
+		return web.Visitor{}, problem.New(problem.Unauthenticated, "sign in first")
+	}
+	return web.NewVisitor("person", "Ada", []byte("session")), nil
+}
+
+// browse is the door as the browser sees it.
+func (d *desk) browse(h http.HandlerFunc, path, id string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", path, nil)
+	r.SetPathValue("id", id)
+	for name, value := range d.jar {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	w := httptest.NewRecorder()
+	h(w, r)
+	for _, c := range w.Result().Cookies() {
+		d.jar[c.Name] = c.Value
+	}
+	return w
+}
+
+// back is where a person goes who presses on at the page after the decision; empty: nowhere.
+func (d *desk) back(id passport.GrantID) string {
+	d.t.Helper()
+	r := httptest.NewRequest("GET", "/consent/"+string(id), nil)
+	for name, value := range d.jar {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	next, link, ok := d.door.Answer(r, d.standing(id))
+	w := d.browse(d.door.Return, "/auth/return/"+string(id), string(id))
+	if ok != (w.Code == 303) || ok && (next != "/auth/return/"+string(id) || link) {
+		d.t.Errorf("the page leads to %q %v %v, and that answers %d %s", next, link, ok, w.Code, w.Body)
+	}
+	return w.Header().Get("Location")
 }
 
 func challengeOf(verifier string) string {
@@ -88,9 +133,7 @@ func good() url.Values {
 }
 
 func (d *desk) auth(q url.Values) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	d.door.Ask(w, httptest.NewRequest("GET", "/auth?"+q.Encode(), nil))
-	return w
+	return d.browse(d.door.Ask, "/auth?"+q.Encode(), "")
 }
 
 // asked sends a person to the door and returns the grant that waits.
@@ -123,10 +166,10 @@ func (d *desk) approve(id passport.GrantID) {
 // code is the code that the person brings back to the app.
 func (d *desk) code(id passport.GrantID) string {
 	d.t.Helper()
-	next, link, ok := d.door.Answer(d.t.Context(), d.standing(id))
+	next := d.back(id)
 	u, err := url.Parse(next)
-	if !ok || link || err != nil || u.Host != "notes.example" || u.Path != "/back" || u.Query().Get("x") != "1" || u.Query().Get("code") == "" {
-		d.t.Fatalf("the person goes to %q %v %v %v", next, link, ok, err)
+	if err != nil || u.Host != "notes.example" || u.Path != "/back" || u.Query().Get("x") != "1" || u.Query().Get("code") == "" {
+		d.t.Fatalf("the person goes to %q, %v", next, err)
 	}
 	return u.Query().Get("code")
 }
@@ -165,7 +208,7 @@ func TestAnAppGetsItsKey(t *testing.T) {
 		len(g.Asked[0].Models) != 0 || len(g.Asked[0].Capabilities) != 1 || g.Asked[0].Capabilities[0] != passport.Chat {
 		t.Fatalf("got %+v", g)
 	}
-	if _, _, ok := d.door.Answer(t.Context(), g); ok {
+	if d.back(id) != "" {
 		t.Error("a person was sent back before the answer")
 	}
 	d.approve(id)
@@ -177,7 +220,7 @@ func TestAnAppGetsItsKey(t *testing.T) {
 	if err != nil || !p.Key || s.Grant.ID != id {
 		t.Errorf("the key is %+v of %s, %v", p, s.Grant.ID, err)
 	}
-	if _, _, ok := d.door.Answer(t.Context(), d.standing(id)); ok {
+	if d.back(id) != "" {
 		t.Error("after the key there is another code")
 	}
 	if strings.Contains(r.User, "person") {
@@ -273,13 +316,13 @@ func TestACodeIsWorthNothingInOtherHands(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong("revoked", body(code, verifier))
-	if _, _, ok := d.door.Answer(t.Context(), d.standing(ended)); ok {
+	if d.back(ended) != "" {
 		t.Error("a revoked grant sends a person back")
 	}
 	old := d.asked()
 	d.approve(old)
 	d.now = d.now.Add(11 * time.Minute)
-	if _, _, ok := d.door.Answer(t.Context(), d.standing(old)); ok {
+	if d.back(old) != "" {
 		t.Error("eleven minutes after the decision there is still a code")
 	}
 }
@@ -290,14 +333,14 @@ func TestARefusalIsTold(t *testing.T) {
 	if _, err := d.ctl.Deny(t.Context(), id, "owner:person"); err != nil {
 		t.Fatal(err)
 	}
-	if next, _, ok := d.door.Answer(t.Context(), d.standing(id)); !ok || next != callback+"&error=access_denied" {
-		t.Errorf("the person goes to %q %v", next, ok)
+	if next := d.back(id); next != callback+"&error=access_denied" {
+		t.Errorf("the person goes to %q", next)
 	}
 	other, _, err := d.ctl.Ask(t.Context(), authority.Request{AppName: "x", Details: d.standing(id).Asked})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, ok := d.door.Answer(t.Context(), other); ok {
+	if d.back(other.ID) != "" || d.door.Mine(httptest.NewRequest("GET", "/", nil), other) != nil {
 		t.Error("the grant of another door is answered here")
 	}
 }
@@ -373,8 +416,7 @@ func TestTheUserIsTheSameAtOneSite(t *testing.T) {
 		q.Set("callback_url", back)
 		id := passport.GrantID(strings.TrimPrefix(d.auth(q).Header().Get("Location"), "/consent/"))
 		d.approve(id)
-		next, _, _ := d.door.Answer(t.Context(), d.standing(id))
-		u, err := url.Parse(next)
+		u, err := url.Parse(d.back(id))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -402,5 +444,37 @@ func TestFloodsAreHeldBack(t *testing.T) {
 	}
 	if asked != 30 || redeemed != 60 {
 		t.Errorf("an address asked %d times and brought %d codes in a minute, want 30 and 60", asked, redeemed)
+	}
+}
+
+// TestOnlyTheBrowserThatAskedAnswers: a request that was opened in one browser is answered in no other, and a code goes out to nobody else.
+func TestOnlyTheBrowserThatAskedAnswers(t *testing.T) {
+	d := newDesk(t)
+	id := d.asked()
+	mine := d.jar
+	see := func() error {
+		r := httptest.NewRequest("GET", "/consent/"+string(id), nil)
+		for name, value := range d.jar {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		return d.door.Mine(r, d.standing(id))
+	}
+	if see() != nil {
+		t.Error("the browser that asked may not answer")
+	}
+	d.approve(id)
+	for _, jar := range []map[string]string{{}, {"__Host-aipassport-auth": strings.Repeat("A", 43)}, {"__Host-aipassport-auth": ""}} {
+		d.jar = jar
+		if err := see(); problem.KindOf(err) != problem.Forbidden || d.back(id) != "" {
+			t.Errorf("with %v: got %v", jar, err)
+		}
+	}
+	d.jar, d.nobody = mine, true
+	if w := d.browse(d.door.Return, "/auth/return/"+string(id), string(id)); w.Code != 401 || w.Header().Get("Location") != "" {
+		t.Errorf("signed out: got %d %s", w.Code, w.Header().Get("Location"))
+	}
+	d.nobody = false
+	if d.code(id) == "" {
+		t.Error("the browser that asked gets no code")
 	}
 }

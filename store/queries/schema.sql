@@ -211,6 +211,7 @@ CREATE TABLE device_code (
 CREATE INDEX device_code_age ON device_code (created_at, hash);
 
 -- Requests for a key in OpenRouter's shape. code_hash is the SHA-256 of the code that is out; empty: none.
+-- browser is the SHA-256 of the cookie of the browser that opened it: no other answers it.
 CREATE TABLE key_request (
   grant_id   TEXT PRIMARY KEY,
   callback   TEXT NOT NULL,
@@ -218,7 +219,8 @@ CREATE TABLE key_request (
   code_hash  BYTEA NOT NULL,
   code_ends  BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
-  used       BIGINT NOT NULL
+  used       BIGINT NOT NULL,
+  browser    BYTEA NOT NULL DEFAULT ''
 );
 CREATE INDEX key_request_age ON key_request (created_at, grant_id);
 CREATE INDEX key_request_code ON key_request (code_hash) WHERE used = 0;

@@ -49,8 +49,8 @@ func (q *Queries) AddDeviceCode(ctx context.Context, arg AddDeviceCodeParams) (i
 }
 
 const addKeyRequest = `-- name: AddKeyRequest :execrows
-INSERT INTO key_request (grant_id, callback, challenge, code_hash, code_ends, created_at, used)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+INSERT INTO key_request (grant_id, callback, challenge, code_hash, code_ends, created_at, used, browser)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
 `
 
 type AddKeyRequestParams struct {
@@ -61,6 +61,7 @@ type AddKeyRequestParams struct {
 	CodeEnds  int64
 	CreatedAt int64
 	Used      int64
+	Browser   []byte
 }
 
 func (q *Queries) AddKeyRequest(ctx context.Context, arg AddKeyRequestParams) (int64, error) {
@@ -72,6 +73,7 @@ func (q *Queries) AddKeyRequest(ctx context.Context, arg AddKeyRequestParams) (i
 		arg.CodeEnds,
 		arg.CreatedAt,
 		arg.Used,
+		arg.Browser,
 	)
 	if err != nil {
 		return 0, err
@@ -183,7 +185,7 @@ func (q *Queries) DropUserCode(ctx context.Context, arg DropUserCodeParams) erro
 }
 
 const keyRequest = `-- name: KeyRequest :one
-SELECT grant_id, callback, challenge, code_hash, code_ends, created_at, used FROM key_request WHERE grant_id = $1
+SELECT grant_id, callback, challenge, code_hash, code_ends, created_at, used, browser FROM key_request WHERE grant_id = $1
 `
 
 func (q *Queries) KeyRequest(ctx context.Context, grantID string) (KeyRequest, error) {
@@ -197,12 +199,13 @@ func (q *Queries) KeyRequest(ctx context.Context, grantID string) (KeyRequest, e
 		&i.CodeEnds,
 		&i.CreatedAt,
 		&i.Used,
+		&i.Browser,
 	)
 	return i, err
 }
 
 const keyRequestOfCode = `-- name: KeyRequestOfCode :one
-SELECT grant_id, callback, challenge, code_hash, code_ends, created_at, used FROM key_request WHERE code_hash = $1 AND used = 0
+SELECT grant_id, callback, challenge, code_hash, code_ends, created_at, used, browser FROM key_request WHERE code_hash = $1 AND used = 0
 `
 
 func (q *Queries) KeyRequestOfCode(ctx context.Context, codeHash []byte) (KeyRequest, error) {
@@ -216,6 +219,7 @@ func (q *Queries) KeyRequestOfCode(ctx context.Context, codeHash []byte) (KeyReq
 		&i.CodeEnds,
 		&i.CreatedAt,
 		&i.Used,
+		&i.Browser,
 	)
 	return i, err
 }

@@ -171,6 +171,7 @@ type KeyRequest struct {
 	CodeEnds  int64
 	CreatedAt int64
 	Used      int64
+	Browser   []byte
 }
 
 type OwnerToken struct {

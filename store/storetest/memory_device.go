@@ -116,7 +116,7 @@ func (m *Memory) AddKeyRequest(_ context.Context, k passport.KeyRequest) error {
 		if m.once.keys == nil {
 			m.once.keys = map[passport.GrantID]passport.KeyRequest{}
 		}
-		m.once.keys[k.Grant] = passport.KeyRequest{Grant: k.Grant, Callback: k.Callback, Challenge: k.Challenge, CreatedAt: stored(k.CreatedAt)}
+		m.once.keys[k.Grant] = passport.KeyRequest{Grant: k.Grant, Callback: k.Callback, Challenge: k.Challenge, Browser: k.Browser, CreatedAt: stored(k.CreatedAt)}
 		if len(m.once.keys) > passport.MaxOneTime {
 			delete(m.once.keys, oldest(m.once.keys, func(a, b passport.KeyRequest) int {
 				return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.Grant, b.Grant))

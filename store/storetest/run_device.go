@@ -72,7 +72,7 @@ func testDeviceCodes(_ *testing.T, b *bench) {
 }
 
 func testKeyRequests(_ *testing.T, b *bench) {
-	k := passport.KeyRequest{Grant: "key-grant", Callback: "https://notes.example/cb?x=1", Challenge: "challenge", CreatedAt: Epoch()}
+	k := passport.KeyRequest{Grant: "key-grant", Callback: "https://notes.example/cb?x=1", Challenge: "challenge", Browser: [32]byte{5, 31: 6}, CreatedAt: Epoch()}
 	b.ok(b.s.AddKeyRequest(ctx(), k))
 	b.is(b.s.AddKeyRequest(ctx(), k), problem.Conflict)
 	got, err := b.s.KeyRequest(ctx(), k.Grant)

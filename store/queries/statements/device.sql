@@ -25,8 +25,8 @@ UPDATE device_code SET polled_at = $1, wait = $2 WHERE hash = $3 AND polled_at =
 UPDATE device_code SET used = 1 WHERE hash = $1 AND used = 0;
 
 -- name: AddKeyRequest :execrows
-INSERT INTO key_request (grant_id, callback, challenge, code_hash, code_ends, created_at, used)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING;
+INSERT INTO key_request (grant_id, callback, challenge, code_hash, code_ends, created_at, used, browser)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING;
 
 -- name: DropOldKeyRequests :exec
 DELETE FROM key_request WHERE (created_at, grant_id) < (
