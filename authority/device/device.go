@@ -146,7 +146,8 @@ func (d *Device) authorize(w http.ResponseWriter, r *http.Request) (waiting, err
 		return waiting{}, err
 	}
 	// 3. The grant. No site is known of a device, and so none is checked: whoever shows the code may be anybody.
-	g, _, err := d.cfg.Control.Ask(r.Context(), authority.Request{AppName: c.Name, AppURL: c.URI, Details: details})
+	g, _, err := d.cfg.Control.Ask(r.Context(), authority.Request{AppName: c.Name, AppURL: c.URI, Details: details,
+		Client: c.ID, JKT: jkt, For: passport.DeviceCodeLife})
 	if err != nil {
 		return waiting{}, err
 	}
