@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"github.com/devrelopers/aipassport/authority/consent"
 	"github.com/devrelopers/aipassport/authority/device"
@@ -16,13 +18,14 @@ import (
 // openDoors wires the doors besides the authorization server's own: devices, and apps made for OpenRouter.
 func (b *broker) openDoors() (err error) {
 	b.device, err = device.New(device.Config{
-		Clients: b.clients, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
+		Clients: b.clients, Proofs: proofs{b.tokens}, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
 		Providers: b.providers, PublicURL: b.public.String(), ClientAddr: b.clientAddr, Now: now})
 	if err != nil {
 		return fmt.Errorf("device flow: %w", err)
 	}
 	b.openRouter, err = openrouter.New(openrouter.Config{
-		Control: b.control, Keys: b.tokens, Store: b.store, Pages: b.pages, Offered: b.offered, ClientAddr: b.clientAddr, Now: now})
+		Control: b.control, Keys: b.tokens, Store: b.store, Pages: b.pages, People: b.identity, Offered: b.offered, Registered: b.registered,
+		ClientAddr: b.clientAddr, Now: now})
 	if err != nil {
 		return fmt.Errorf("door in OpenRouter's shape: %w", err)
 	}
@@ -52,13 +55,52 @@ func (b *broker) offered(ctx context.Context) (out []passport.Provider, err erro
 	return out, nil
 }
 
+// registered says whether the owner has registered an app that is sent back to an https origin.
+func (b *broker) registered(ctx context.Context, origin string) bool {
+	list, err := b.store.Clients(ctx, passport.ClientOwned, passport.MaxOwnedClients)
+	if err != nil {
+		b.log.Error("read the owner's clients", "error", err.Error())
+		return false // it reads as not checked
+	}
+	return slices.ContainsFunc(list, func(c passport.Client) bool {
+		return slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
+			u, err := url.Parse(uri)
+			return err == nil && u.Scheme == "https" && u.Scheme+"://"+u.Host == origin
+		})
+	})
+}
+
 // doorRoutes are what apps call at these doors.
 func (b *broker) doorRoutes() []server.Route {
 	return []server.Route{
-		{Pattern: "POST /oauth/device_authorization", Auth: server.Client, CORS: true, Handler: b.device.Authorize},
+		{Pattern: "POST /oauth/device_authorization", Auth: server.Client, CORS: true, Handler: proofs{b.tokens}.withNonce(b.device.Authorize)},
 		{Pattern: "GET /auth", Auth: server.Public, Handler: b.openRouter.Ask},
+		{Pattern: "GET /auth/return/{id}", Auth: server.Owner, Handler: b.openRouter.Return},
 		{Pattern: "POST /api/v1/auth/keys", Auth: server.Public, CORS: true, Handler: b.openRouter.Key},
 	}
+}
+
+// doors are all that lead a person back to an app.
+type doors []consent.Doors
+
+// Mine asks each: the one that a grant came by decides, the others do not mind.
+func (ds doors) Mine(r *http.Request, g passport.Grant) error {
+	for _, d := range ds {
+		if err := d.Mine(r, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Answer is that of the door that a grant came by.
+func (ds doors) Answer(r *http.Request, g passport.Grant) (next string, link, ok bool) {
+	for _, d := range ds {
+		if next, link, ok = d.Answer(r, g); ok {
+			return next, link, true
+		}
+	}
+	return "", false, false
 }
 
 // askers shows the consent page which requests devices wait for.
