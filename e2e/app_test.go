@@ -68,10 +68,15 @@ func (b *broker) try(method, path, body string, h http.Header) (answer, error) {
 	}
 	defer res.Body.Close()
 	p, err := io.ReadAll(res.Body)
-	if made := method == "POST" && strings.HasSuffix(path, "/keys"); path != "/tokens" && path != "/grant-requests" && !made {
+	if !givesSecrets(method, path) {
 		b.received(p)
 	}
 	return answer{res.StatusCode, res.Header, p}, err
+}
+
+// givesSecrets says whether an answer may have a secret of the caller's own.
+func givesSecrets(method, path string) bool {
+	return path == "/tokens" || path == "/grant-requests" || method == "POST" && (strings.HasSuffix(path, "/keys") || strings.HasPrefix(path, "/oauth/"))
 }
 
 // open makes one request; the caller reads the answer. Redirects are not followed.
