@@ -147,6 +147,16 @@ func TestMalformedProofsAreRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want a problem with the proof", name, err)
 		}
 	}
+	for name, p := range map[string]string{ // where any key will do
+		"ES256 with an RSA key": b.proof(rs, "", withHeader("alg", "ES256")), "PS256 signed as RS256": b.proof(rs, "", withHeader("alg", "PS256")),
+		"alg of another curve": b.proof(h, "", withHeader("alg", "ES384")), "a small RSA key": b.proof(holder{"RS256", small}, ""),
+		"a curve that is not had": b.proof(holder{"ES512", p521}, ""), "a private key": b.proof(h, "", withKey("d", b64(make([]byte, 32)))),
+		"another key in jwk": b.proof(h, "", withHeader("jwk", other.jwk())), "primes beside the key": b.proof(rs, "", withKey("oth", []any{})),
+	} {
+		if _, err := b.Prove(t.Context(), asked(p)); !is(err, token.ProofField) {
+			t.Errorf("%s, without a token: got %v, want a problem with the proof", name, err)
+		}
+	}
 	b.store.Fail("Seen", storetest.Before, nil)
 	for name, p := range map[string]string{
 		"as it is": b.proof(h, access), "a fraction of a second": b.proof(h, access, with("iat", float64(b.now.Unix())+0.25)),
