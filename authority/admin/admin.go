@@ -28,6 +28,8 @@ type Grants interface {
 	Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error)
 	// KeepAnswers lets answers of a grant be kept for a day, or ends that. Errors: NotFound, Conflict.
 	KeepAnswers(ctx context.Context, id passport.GrantID, keep bool, actor string) (passport.Grant, error)
+	// Children lists what a grant was passed on to, newest first.
+	Children(ctx context.Context, parent passport.GrantID) ([]passport.Standing, error)
 }
 
 // StopAll stops all apps at once, and lets them run again. Stop says how many calls it ended.

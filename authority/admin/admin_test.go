@@ -96,6 +96,15 @@ func (w *world) Standings(_ context.Context, before time.Time, limit int) ([]pas
 	return out, w.broken
 }
 
+func (w *world) Children(_ context.Context, parent passport.GrantID) (out []passport.Standing, err error) {
+	for _, s := range w.list {
+		if s.Grant.Parent == parent {
+			out = append(out, s)
+		}
+	}
+	return out, w.broken
+}
+
 func (w *world) move(id passport.GrantID, to passport.GrantState) (passport.Grant, int, error) {
 	s, err := w.at(id)
 	if err != nil {

@@ -41,6 +41,7 @@ type appsView struct {
 
 // appView is one grant as a row.
 type appView struct {
+	Ended            bool   // it can spend no more; told of what was passed on
 	ID, Label, State string // Label: the address for hidden text of buttons
 	Site             names.Site
 	HasSite          bool
@@ -144,6 +145,9 @@ func older(before time.Time) string {
 // sort puts a grant where it is shown.
 func (d *appsView) sort(ctx context.Context, a *Admin, s passport.Standing) error {
 	s.Grant = s.Grant.At(a.cfg.Now())
+	if s.Grant.Parent != "" {
+		return nil // it is shown with the one that passed it on
+	}
 	switch s.Grant.State {
 	case passport.GrantActive, passport.GrantPaused:
 		app := a.app(s)

@@ -30,7 +30,9 @@ type grantView struct {
 	Events         []eventView
 	Frozen         string // the alarm: what was billed above a hold, which paused the app; empty: nothing
 	Keys           sdkKeysView
-	Keeps, Asks    bool // answers are kept; the owner may change that
+	Children       []appView // what it was passed on to
+	From           string    // the page of the grant that passed it on; empty: it is the person's own
+	Keeps, Asks    bool      // answers are kept; the owner may change that
 }
 
 // eventView is what happened to an app besides its calls.
@@ -87,9 +89,27 @@ func (a *Admin) page(r *http.Request, s passport.Standing) (d grantView, err err
 	if d.Events, err = a.happened(r.Context(), s.Grant.ID); err != nil {
 		return d, err
 	}
+	if err := a.passedOn(r.Context(), &d, s.Grant); err != nil {
+		return d, err
+	}
 	d.Frozen, err = a.frozen(r.Context(), s.Grant)
 	d.App.alarm(d.Frozen)
 	return d, err
+}
+
+// passedOn reads what a grant was passed on to.
+func (a *Admin) passedOn(ctx context.Context, d *grantView, g passport.Grant) error {
+	if g.Parent != "" {
+		d.From = grantPath(g.Parent)
+	}
+	list, err := a.cfg.Grants.Children(ctx, g.ID)
+	for _, s := range list {
+		s.Grant = s.Grant.At(a.cfg.Now())
+		child := a.app(s)
+		child.Ended = ended(s.Grant.State)
+		d.Children = append(d.Children, child)
+	}
+	return err
 }
 
 // happened lists what happened to a grant, newest first.

@@ -38,6 +38,7 @@ type view struct {
 	Money             passport.Money
 	Buys, Providers   string
 	CapsOn, CapsAsked int
+	PassOn            string // that it may pass on part of it, in words; empty: it may not
 	ModelsOn          string
 	Calls, Rate       string
 	Paid              []string
@@ -132,6 +133,7 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 			titles = append(titles, dv.Provider)
 		}
 		d.CapsAsked += len(asked.Capabilities)
+		d.PassOn = cmp.Or(d.PassOn, passOn(asked))
 		if ch.Details[i].Kept {
 			d.add(dv, ch.Details[i], &buys)
 		}
@@ -364,4 +366,16 @@ func join(s []string, and string) string {
 		return strings.Join(s, "")
 	}
 	return strings.Join(s[:len(s)-1], ", ") + " " + and + " " + s[len(s)-1]
+}
+
+// passOn says that an app may hand on part of what it gets (maxDelegationDepth), and how far that goes.
+func passOn(d passport.Detail) string {
+	switch n := d.MaxDelegationDepth.Or(0); n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("It may pass on part of this to up to %d helpers. What they spend counts here, and they end with it.", passport.MaxChildren)
+	default:
+		return fmt.Sprintf("It may pass on part of this to up to %d helpers, and they to others, %d times in a row. What they spend counts here, and they end with it.", passport.MaxFamily, n)
+	}
 }
