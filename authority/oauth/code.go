@@ -118,10 +118,27 @@ func (o *OAuth) replayed(ctx context.Context, a passport.Authorization) error {
 	if a.GivenAt.IsZero() {
 		return wrongCode()
 	}
-	if _, _, err := o.cfg.Control.RevokeBecause(ctx, a.Grant, "broker", "its authorization code came a second time"); err != nil {
+	if err := o.end(ctx, a.Grant, "its authorization code came a second time"); err != nil {
 		return fmt.Errorf("end what a replayed code gave: %w", err)
 	}
 	return wrongCode()
+}
+
+// end revokes a grant for a reason. One that has been revoked stays as it is: who replays on and on writes nothing, and many who replay at
+// once do not stand in each other's way.
+func (o *OAuth) end(ctx context.Context, id passport.GrantID, why string) error {
+	over := func() bool {
+		s, err := o.cfg.Control.Standing(ctx, id)
+		return err == nil && s.Grant.State == passport.GrantRevoked
+	}
+	if over() {
+		return nil
+	}
+	_, _, err := o.cfg.Control.RevokeBecause(ctx, id, "broker", why)
+	if err != nil && problem.KindOf(err) == problem.Busy && over() {
+		return nil
+	}
+	return err
 }
 
 // First gives the first tokens of a grant to the app that asked for it by another door than a code: an access token, and the first of a

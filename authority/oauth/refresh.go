@@ -125,7 +125,7 @@ func (o *OAuth) successor(old string) (string, error) {
 // reused ends a grant whose refresh token came a second time: one of those who hold it has stolen it, and nobody can tell which
 // (RFC 9700 §4.14.2).
 func (o *OAuth) reused(ctx context.Context, g passport.GrantID) error {
-	if _, _, err := o.cfg.Control.RevokeBecause(ctx, g, "broker", "a used refresh token came a second time"); err != nil {
+	if err := o.end(ctx, g, "a used refresh token came a second time"); err != nil {
 		return fmt.Errorf("end a family of refresh tokens: %w", err)
 	}
 	return wrongRefresh()
