@@ -73,7 +73,7 @@ func (c *connectCmd) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- side.Serve(serving) }()
 	err = c.use(ctx, side, program)
-	err = errors.Join(err, c.giveBack(side))
+	c.giveBack(side)
 	stop()
 	return errors.Join(err, <-served)
 }
@@ -109,18 +109,19 @@ func (c *connectCmd) use(ctx context.Context, side *connect.Sidecar, program str
 	return nil
 }
 
-// giveBack ends the access where that was wanted, or where nothing of it is kept.
-func (c *connectCmd) giveBack(side *connect.Sidecar) error {
+// giveBack ends the access where that was wanted, or where nothing of it is kept. That it could not is said, and does not hide how the
+// command ended.
+func (c *connectCmd) giveBack(side *connect.Sidecar) {
 	if !c.Revoke && !c.Ephemeral {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
 	if err := side.End(ctx); err != nil {
-		return fmt.Errorf("the access was not ended: %w", err)
+		fmt.Fprintf(os.Stderr, "aipassport: the access was not ended: %v. End it on the broker's pages.\n", err)
+		return
 	}
 	fmt.Fprintln(os.Stderr, "aipassport: the access has ended.")
-	return nil
 }
 
 func (c *connectCmd) open(page string) {
