@@ -76,7 +76,7 @@ func (b *broker) try(method, path, body string, h http.Header) (answer, error) {
 
 // givesSecrets says whether an answer may have a secret of the caller's own.
 func givesSecrets(method, path string) bool {
-	return path == "/tokens" || path == "/grant-requests" || method == "POST" && (strings.HasSuffix(path, "/keys") || strings.HasPrefix(path, "/oauth/"))
+	return path == "/tokens" || path == "/grant-requests" || method == "POST" && (strings.HasSuffix(path, "/keys") || path == "/clients" || strings.HasPrefix(path, "/oauth/"))
 }
 
 // open makes one request; the caller reads the answer. Redirects are not followed.

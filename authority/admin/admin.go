@@ -76,6 +76,7 @@ type Config struct {
 	Bearers   Bearers
 	Ceilings  Ceilings
 	Webhook   Webhook
+	Clients   Clients
 	Providers func() []passport.Provider     // whose keys can have a monthly limit
 	Titles    func(passport.Provider) string // what a provider is called on a page
 	TakesKey  func(passport.Provider) bool   // whether the owner can put a key in for it
@@ -95,8 +96,8 @@ type Admin struct{ cfg Config }
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
 	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil ||
-		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, ceilings, a webhook, providers, live calls and a clock")
+		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, ceilings, a webhook, clients, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
 }
@@ -136,6 +137,12 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /grants/{id}/keys":              a.MakeKey,
 		"GET /grants/{id}/keys/{key}/revoke":  a.AskRevokeKey,
 		"POST /grants/{id}/keys/{key}/revoke": a.RevokeKey,
+
+		"GET /clients":              a.ClientsPage,
+		"POST /clients":             a.AddClient,
+		"POST /clients/{id}/secret": a.ClientSecret,
+		"GET /clients/{id}/remove":  a.AskRemoveClient,
+		"POST /clients/{id}/remove": a.RemoveClient,
 
 		"GET /settings":          a.Settings,
 		"POST /settings/webhook": a.SetWebhook,
@@ -224,6 +231,8 @@ func said(word string, n int) string {
 		return "Kept. It holds for calls that begin now."
 	case "provider-removed":
 		return "Removed, with its prices and its keys. Apps that were given it get an error, not a charge."
+	case "client-removed":
+		return "The app is removed, and all access that you gave it has ended."
 	case "answers-kept":
 		return "From now on answers are kept for a day, sealed. A call that is sent again gets the first one's."
 	case "answers-gone":
