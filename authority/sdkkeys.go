@@ -23,14 +23,25 @@ func (c *Control) KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SD
 // upstream for this key. The grant, its tokens and its other keys go on. Error: NotFound.
 func (c *Control) RevokeKey(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error) {
 	err := c.SDKKeys.RevokeSDKKey(ctx, g, id, c.event(passport.SDKKeyRevoked, actor, g, "key "+string(id)))
+	return c.endToken(ctx, g, id, err)
+}
+
+// RevokeToken is RevokeKey for an access token, or whatever else stands for one of a grant (RFC 7009 §2). Error: NotFound.
+func (c *Control) RevokeToken(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error) {
+	err := c.SDKKeys.RevokeToken(ctx, g, id, c.event(passport.TokenRevoked, actor, g, "token "+string(id)))
+	return c.endToken(ctx, g, id, err)
+}
+
+// endToken ends the calls in flight of a token, after the store was told to.
+func (c *Control) endToken(ctx context.Context, g passport.GrantID, id passport.TokenID, err error) (int, error) {
 	if refused(err) {
 		return 0, err
 	}
 	// Durable first. Where nobody knows whether the revoke is on disk, the calls are ended all the same.
-	n := c.Recall.EndKey(id, problem.New(problem.GrantEnded, "the SDK key was revoked"))
+	n := c.Recall.EndKey(id, problem.New(problem.GrantEnded, "the token or SDK key was revoked"))
 	c.quietKey(ctx, g)
 	if err != nil {
-		return n, fmt.Errorf("revoke an SDK key: %w", err)
+		return n, fmt.Errorf("revoke a token: %w", err)
 	}
 	return n, nil
 }

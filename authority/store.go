@@ -54,6 +54,9 @@ type Ceilings interface {
 type SDKKeys interface {
 	// SDKKeys lists the keys of a grant, newest first, at most limit.
 	SDKKeys(ctx context.Context, g passport.GrantID, limit int) ([]passport.SDKKey, error)
+	// RevokeToken ends one access token or SDK key of a grant for good, at the time of ev and with it; one that is revoked stays as it is.
+	// Error: NotFound.
+	RevokeToken(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error
 	// RevokeSDKKey ends a key of a grant for good, at the time of ev and with it; one that is revoked stays as it is. Error: NotFound.
 	RevokeSDKKey(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error
 }

@@ -42,7 +42,7 @@ type call struct {
 	asked    bool // who it is; those below are the answer
 	shown    token.Shown
 	pass     token.Passport
-	key      passport.TokenID // the SDK key; empty: a token
+	key      passport.TokenID // the token or SDK key, which can be revoked by itself
 	standing passport.Standing
 	stranger error  // no good token
 	revoked  uint64 // recall.Board.KeysRevoked before it was asked
@@ -103,13 +103,16 @@ func (c *call) identify() (token.Passport, passport.Standing, error) {
 	if c.stranger = err; err == nil {
 		c.known(c.standing)
 	}
+	if err == nil {
+		c.key = c.pass.Token
+	}
 	if err == nil && c.pass.Key {
-		c.key, c.rec.Key = c.pass.Token, c.pass.Token
+		c.rec.Key = c.pass.Token
 	}
 	return c.pass, c.standing, err
 }
 
-// watch puts the call on the board. If an SDK key was revoked since identify, nobody could end the call then, and the hold looks at the
+// watch puts the call on the board. If a token or an SDK key was revoked since identify, nobody could end the call then, and the hold looks at the
 // grant only: so it asks again whether its own lives. Almost always that costs nothing.
 func (c *call) watch(p token.Passport, g passport.Grant) (ctx context.Context, release func(), err error) {
 	ctx, release = c.g.Board.WatchKey(c.r.Context(), p.Grant, c.key, earlier(p.ExpiresAt, g.ExpiresAt), g.Line()...)

@@ -13,7 +13,7 @@ import (
 	"github.com/devrelopers/aipassport/store/query"
 )
 
-// SDKKeySetting is the name of the setting that changes with each SDK key that is revoked by itself. Instances that did not do it look
+// SDKKeySetting is the name of the setting that changes with each SDK key or token that is revoked by itself. Instances that did not do it look
 // for such a change.
 const SDKKeySetting = "sdk_key_revoked"
 
@@ -81,7 +81,24 @@ func RevokeSDKKey(ctx context.Context, q *query.Queries, g passport.GrantID, id 
 	if err != nil {
 		return err
 	}
-	n, err = q.RevokeToken(ctx, query.RevokeTokenParams{RevokedAt: Micros(ev.At), ID: string(id)})
+	return endToken(ctx, q, id, ev)
+}
+
+// RevokeToken is the step of authority.SDKKeys.
+func RevokeToken(ctx context.Context, q *query.Queries, g passport.GrantID, id passport.TokenID, ev passport.Event) error {
+	n, err := q.TokenThere(ctx, query.TokenThereParams{ID: string(id), GrantID: string(g)})
+	if err == nil && n == 0 {
+		return NoToken()
+	}
+	if err != nil {
+		return err
+	}
+	return endToken(ctx, q, id, ev)
+}
+
+// endToken revokes a token, once, and leaves word of it for the other instances.
+func endToken(ctx context.Context, q *query.Queries, id passport.TokenID, ev passport.Event) error {
+	n, err := q.RevokeToken(ctx, query.RevokeTokenParams{RevokedAt: Micros(ev.At), ID: string(id)})
 	if err != nil || n == 0 { // revoked already
 		return err
 	}

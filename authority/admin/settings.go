@@ -148,6 +148,8 @@ func eventTitle(k passport.EventKind) string {
 		return "80 % of its calls are used"
 	case passport.GrantCallsSpent:
 		return "All of its calls are used"
+	case passport.TokenRevoked:
+		return "A token was given back"
 	case passport.SDKKeyMade:
 		return "A key was made"
 	case passport.SDKKeyRevoked:

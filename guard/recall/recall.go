@@ -32,7 +32,7 @@ type Board struct {
 type flight struct {
 	grant      passport.GrantID
 	above      []passport.GrantID // what the grant was narrowed from, at any remove: an end of one of those ends the call
-	key        passport.TokenID   // the SDK key that it came with; empty: a token
+	key        passport.TokenID   // the token or SDK key that it came with; empty: it cannot be ended by that
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
 	timer      *time.Timer // ends the call when its time comes
@@ -53,7 +53,7 @@ func (b *Board) Watch(ctx context.Context, g passport.GrantID, until time.Time) 
 	return b.WatchKey(ctx, g, "", until)
 }
 
-// WatchKey is Watch for a call that came with an SDK key, if key is not empty: EndKey ends it too. A call must look at KeysRevoked
+// WatchKey is Watch for a call that came with a token or an SDK key, if key is not empty: EndKey ends it too. A call must look at KeysRevoked
 // before it asks whether its key lives, and again after WatchKey; if it has changed in between, an EndKey may have missed the call, and
 // it must ask again. above are the grants that g was narrowed from (passport.Grant.Line): an End of one of them ends the call too.
 func (b *Board) WatchKey(ctx context.Context, g passport.GrantID, key passport.TokenID, until time.Time, above ...passport.GrantID) (watched context.Context, release func()) {
@@ -141,7 +141,7 @@ func (b *Board) End(g passport.GrantID, cause error) (n int) {
 	return end(ending, cause)
 }
 
-// EndKey ends all calls that came with an SDK key, and says how many it ended. Who revokes a key commits that before. No key ends
+// EndKey ends all calls that came with a token or an SDK key, and says how many it ended. Who revokes a key commits that before. No key ends
 // nothing by itself: some key was revoked, elsewhere, and calls that are not on the board yet must ask again.
 func (b *Board) EndKey(key passport.TokenID, cause error) (n int) {
 	var ending []*flight
@@ -158,14 +158,14 @@ func (b *Board) EndKey(key passport.TokenID, cause error) (n int) {
 	return end(ending, cause)
 }
 
-// KeysRevoked changes whenever an SDK key is revoked.
+// KeysRevoked changes whenever a token or an SDK key is revoked.
 func (b *Board) KeysRevoked() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.keys
 }
 
-// Keys lists the SDK keys that have calls on the board, in no order.
+// Keys lists the tokens and SDK keys that have calls on the board, in no order.
 func (b *Board) Keys() (list []passport.TokenID) {
 	seen := map[passport.TokenID]bool{"": true}
 	b.mu.Lock()

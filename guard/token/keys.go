@@ -29,7 +29,8 @@ type ring struct {
 	typ    string         // what the header's typ must be
 	byKID  map[string]any // verification keys
 	signer jose.Signer
-	set    []byte // RFC 7517 §5
+	answer jose.Signer // of introspection answers; nil with HS256: nobody but us could verify them
+	set    []byte      // RFC 7517 §5
 }
 
 // hmacRing signs with one secret, and the header that the seed's tokens have: alg and nothing else.
@@ -221,6 +222,11 @@ func (s *Service) ringOf(keys []passport.SigningKey) (*ring, error) {
 			(&jose.SignerOptions{}).WithType(jose.ContentType(r.typ)))
 		if err != nil {
 			return nil, fmt.Errorf("make the signer of %s: %w", k.ID, err)
+		}
+		r.answer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: k.ID}},
+			(&jose.SignerOptions{}).WithType(introspectionType))
+		if err != nil {
+			return nil, fmt.Errorf("make the signer of answers of %s: %w", k.ID, err)
 		}
 	}
 	var err error

@@ -110,7 +110,7 @@ func (s *Service) verifyKey(ctx context.Context, text string) (Passport, error) 
 	if err != nil {
 		return Passport{}, fmt.Errorf("look up an SDK key: %w", err)
 	}
-	p := Passport{Token: t.ID, Grant: t.Grant, ExpiresAt: t.ExpiresAt, Key: true}
+	p := Passport{Token: t.ID, Grant: t.Grant, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Key: true}
 	s.cache.put(hash, p)
 	return p, nil
 }

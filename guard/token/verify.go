@@ -126,7 +126,7 @@ func (s *Service) read(payload []byte, now time.Time) (Passport, error) {
 	case time.Unix(c.IssuedAt, 0).After(now.Add(clockSkew)):
 		return Passport{}, invalid("issued in the future")
 	}
-	p := Passport{Token: passport.TokenID(c.ID), Grant: passport.GrantID(c.Grant), Subject: c.Subject, ExpiresAt: ends}
+	p := Passport{Token: passport.TokenID(c.ID), Grant: passport.GrantID(c.Grant), Subject: c.Subject, IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), ExpiresAt: ends}
 	if c.Confirm != nil {
 		if p.Confirm = c.Confirm.JKT; p.Confirm == "" { // bound in a way that we do not know: never a bearer
 			return Passport{}, invalid("cnf without jkt")

@@ -41,3 +41,8 @@ func (s *Store) SDKKeys(ctx context.Context, g passport.GrantID, limit int) (out
 func (s *Store) RevokeSDKKey(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error {
 	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.RevokeSDKKey(ctx, q, g, id, ev) })
 }
+
+// RevokeToken implements authority.SDKKeys.
+func (s *Store) RevokeToken(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.RevokeToken(ctx, q, g, id, ev) })
+}

@@ -154,6 +154,22 @@ func (q *Queries) TokenOfSDKKey(ctx context.Context, hash []byte) (Token, error)
 	return i, err
 }
 
+const tokenThere = `-- name: TokenThere :one
+SELECT COUNT(*) FROM token WHERE id = $1 AND grant_id = $2
+`
+
+type TokenThereParams struct {
+	ID      string
+	GrantID string
+}
+
+func (q *Queries) TokenThere(ctx context.Context, arg TokenThereParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, tokenThere, arg.ID, arg.GrantID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const usedSDKKey = `-- name: UsedSDKKey :exec
 UPDATE sdk_key SET used_at = $1 WHERE id = $2 AND used_at < $1
 `

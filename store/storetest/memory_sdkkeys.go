@@ -96,13 +96,27 @@ func (m *Memory) RevokeSDKKey(_ context.Context, g passport.GrantID, id passport
 		if k, ok := m.sdkKeys[id]; !ok || k.Grant != g {
 			return store.NotFound("SDK key")
 		}
-		t := m.tokens[id]
-		if !t.RevokedAt.IsZero() {
-			return nil
-		}
-		t.RevokedAt = stored(ev.At)
-		m.tokens[id] = t
-		m.note(ev)
-		return nil
+		return m.endToken(id, ev)
 	})
+}
+
+// RevokeToken implements authority.SDKKeys.
+func (m *Memory) RevokeToken(_ context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error {
+	return m.do("RevokeToken", func() error {
+		if t, ok := m.tokens[id]; !ok || t.Grant != g {
+			return store.NoToken()
+		}
+		return m.endToken(id, ev)
+	})
+}
+
+func (m *Memory) endToken(id passport.TokenID, ev passport.Event) error {
+	t := m.tokens[id]
+	if !t.RevokedAt.IsZero() {
+		return nil
+	}
+	t.RevokedAt = stored(ev.At)
+	m.tokens[id] = t
+	m.note(ev)
+	return nil
 }

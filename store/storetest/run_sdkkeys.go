@@ -75,6 +75,32 @@ func testSDKKeys(_ *testing.T, b *bench) {
 	b.equal(first, []passport.SDKKey{k2})
 
 	b.sdkKeyUsedAndRevoked(g, other.ID, k1, k2, k3)
+	b.tokenRevoked(b.active(Detail(100, 10)), other.ID)
+}
+
+// tokenRevoked: an access token of a grant ends by itself, once, and not by the name of another grant; the others go on.
+func (b *bench) tokenRevoked(g passport.Grant, other passport.GrantID) {
+	t := passport.Token{ID: "access-1", Grant: g.ID, IssuedAt: Epoch(), ExpiresAt: Epoch().Add(time.Hour)}
+	also := t
+	also.ID = "access-2"
+	b.ok(b.s.AddToken(ctx(), t, b.event(passport.TokenIssued, g.ID)))
+	b.ok(b.s.AddToken(ctx(), also, b.event(passport.TokenIssued, g.ID)))
+	revoke := func(g passport.GrantID, id passport.TokenID, at time.Time) error {
+		ev := b.event(passport.TokenRevoked, g)
+		ev.At = at
+		return b.s.RevokeToken(ctx(), g, id, ev)
+	}
+	b.is(revoke(other, t.ID, Epoch()), problem.NotFound)
+	b.is(revoke(g.ID, "none", Epoch()), problem.NotFound)
+	b.ok(revoke(g.ID, t.ID, Epoch().Add(time.Second)))
+	events := len(b.events())
+	b.ok(revoke(g.ID, t.ID, Epoch().Add(time.Minute)))
+	b.equal(len(b.events()), events)
+	for id, at := range map[passport.TokenID]time.Time{t.ID: Epoch().Add(time.Second), also.ID: {}} {
+		l, err := b.s.Liveness(ctx(), id)
+		b.ok(err)
+		b.equal(l.Token.RevokedAt, at)
+	}
 }
 
 // sdkKeyUsedAndRevoked is the rest of their lives: k1 and k2 of g, k3 of another.

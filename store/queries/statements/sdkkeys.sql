@@ -14,6 +14,9 @@ SELECT COUNT(*) FROM sdk_key k JOIN token t ON t.id = k.id WHERE k.grant_id = $1
 -- name: SDKKeyThere :one
 SELECT COUNT(*) FROM sdk_key WHERE id = $1 AND grant_id = $2;
 
+-- name: TokenThere :one
+SELECT COUNT(*) FROM token WHERE id = $1 AND grant_id = $2;
+
 -- name: RevokeToken :execrows
 UPDATE token SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0;
 
