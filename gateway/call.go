@@ -119,7 +119,7 @@ func (c *call) watch(p token.Passport, g passport.Grant) (ctx context.Context, r
 	if c.key == "" || c.g.Board.KeysRevoked() == c.revoked {
 		return ctx, release, nil
 	}
-	_, _, err = c.g.Tokens.Admit(c.r.Context(), c.shown)
+	_, _, err = c.g.Tokens.Look(c.r.Context(), c.shown.Access) // its proof, if it needs one, is used up
 	return ctx, release, err
 }
 

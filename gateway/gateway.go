@@ -23,6 +23,8 @@ import (
 type Tokens interface {
 	// Admit also uses up the proof that a token which is bound to a key comes with: it is asked once a call.
 	Admit(ctx context.Context, by token.Shown) (token.Passport, passport.Standing, error)
+	// Look is Admit without a proof, for what was admitted before.
+	Look(ctx context.Context, access string) (token.Passport, passport.Standing, error)
 	// Nonce is the one that the caller's next proof is to have.
 	Nonce() (string, error)
 }

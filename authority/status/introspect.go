@@ -119,15 +119,14 @@ func (s *Status) find(r *http.Request, text string) (told, passport.Grant, error
 	if strings.HasPrefix(text, refreshPrefix) {
 		return s.findRefresh(r, text)
 	}
-	p, standing, err := s.cfg.Tokens.Identify(r.Context(), text)
+	p, standing, err := s.cfg.Tokens.Look(r.Context(), text)
 	if err != nil {
 		return told{}, passport.Grant{}, err
 	}
 	t := s.of(standing)
 	t.Audience, t.ID, t.IssuedAt, t.Expires = s.cfg.Issuer, p.Token, p.IssuedAt.Unix(), p.ExpiresAt.Unix()
-	t.TokenType = wire.TokenType("")
-	if g := standing.Grant; g.JKT != "" && !p.Key {
-		t.TokenType, t.Confirm = wire.TokenType(g.JKT), &confirm{g.JKT}
+	if t.TokenType = wire.TokenType(p.Confirm); p.Confirm != "" {
+		t.Confirm = &confirm{p.Confirm}
 	}
 	return t, standing.Grant, nil
 }

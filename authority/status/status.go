@@ -22,7 +22,8 @@ type Clients interface {
 
 // Tokens knows access tokens and SDK keys; guard/token does.
 type Tokens interface {
-	Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error)
+	Admit(ctx context.Context, by token.Shown) (token.Passport, passport.Standing, error)
+	Look(ctx context.Context, access string) (token.Passport, passport.Standing, error)
 	Find(ctx context.Context, access string) (token.Passport, error)
 	SignIntrospection(audience string, told any) (string, error)
 }
@@ -44,19 +45,13 @@ type Owner interface {
 	Who(r *http.Request) (passport.PersonID, error)
 }
 
-// Proofs checks proofs of a key (RFC 9449).
-type Proofs interface {
-	Prove(r *http.Request) (jkt string, err error)
-}
-
-// Config is what the endpoints need. All but Proofs are required.
+// Config is what the endpoints need. All are required.
 type Config struct {
 	Clients Clients
 	Tokens  Tokens
 	Refresh Refresh
 	Control Control
 	Owner   Owner
-	Proofs  Proofs // nil: who shows a token that is bound to a key is refused
 	Now     func() time.Time
 	Issuer  string
 }
@@ -119,37 +114,22 @@ func (s *Status) asks(w http.ResponseWriter, r *http.Request, f wire.Form) (aske
 		c, err := s.cfg.Clients.Authenticate(r, f)
 		return asker{client: c.ID, public: c.Auth == passport.PublicClient}, err
 	}
-	p, standing, err := s.cfg.Tokens.Identify(r.Context(), strings.TrimSpace(text))
-	if err == nil {
-		err = s.proved(r, dpop, p, standing.Grant)
-	}
+	_, standing, err := s.cfg.Tokens.Admit(r.Context(), token.Shown{Access: strings.TrimSpace(text), DPoP: dpop,
+		Asked: token.Asked{Proofs: r.Header.Values("DPoP"), Method: r.Method, Path: r.URL.EscapedPath()}})
 	if !dpop && problem.KindOf(err) == problem.Unauthenticated {
 		if who, notOwner := s.cfg.Owner.Who(r); notOwner == nil {
 			return asker{owner: who}, nil
 		}
 	}
+	if problem.From(err) != nil && problem.From(err).Field == token.NonceField { // told with the nonce to use (RFC 9449 §9)
+		return asker{}, err
+	}
 	switch problem.KindOf(err) {
 	case problem.Unauthenticated, problem.GrantEnded, problem.GrantPaused:
 		if err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="aipassport", error="invalid_token"`)
-			return asker{}, wire.Bad(wire.InvalidToken, "the bearer is no token that works now").Because(err)
+			w.Header().Set("WWW-Authenticate", map[bool]string{false: "Bearer", true: "DPoP"}[dpop]+` realm="aipassport", error="invalid_token"`)
+			return asker{}, wire.Bad(wire.InvalidToken, "the token that is shown does not work now").Because(err)
 		}
 	}
 	return asker{client: standing.Grant.Client, grant: standing.Grant.ID}, err
-}
-
-// proved says whether who shows a token holds the key that it is bound to (RFC 9449 §7). An SDK key is bound to none.
-func (s *Status) proved(r *http.Request, dpop bool, p token.Passport, g passport.Grant) error {
-	bound := g.JKT != "" && !p.Key
-	if !bound && !dpop {
-		return nil
-	}
-	if !bound || !dpop || s.cfg.Proofs == nil {
-		return problem.New(problem.Unauthenticated, "the token and the scheme do not go together")
-	}
-	jkt, err := s.cfg.Proofs.Prove(r)
-	if err == nil && jkt != g.JKT {
-		err = problem.New(problem.Unauthenticated, "the proof is of another key")
-	}
-	return err
 }

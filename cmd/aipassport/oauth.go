@@ -23,11 +23,15 @@ func (b *broker) openOAuth() (err error) {
 	if err != nil {
 		return fmt.Errorf("authorization server: %w", err)
 	}
+	b.status, err = status.New(status.Config{Clients: b.clients, Tokens: b.tokens, Refresh: b.store, Control: b.control, Owner: b.identity, Now: now, Issuer: b.public.String()})
+	if err != nil {
+		return fmt.Errorf("authorization server: %w", err)
+	}
 	return nil
 }
 
 // metadata is what the server tells of itself; what is mounted is filled in where the routes are listed.
 func (b *broker) metadata() status.Metadata {
 	return status.Metadata{Issuer: b.public.String(), Resources: gateway.Resources, GrantTypes: b.oauth.GrantTypes(), DPoPAlgs: token.ProofAlgorithms,
-		ClientAuth: []passport.ClientAuth{passport.PublicClient, passport.ClientBasic, passport.ClientPrivateKey}, AssertionAlgs: client.Algorithms(), Documents: true}
+		ClientAuth: []passport.ClientAuth{passport.PublicClient, passport.ClientBasic, passport.ClientPrivateKey}, AssertionAlgs: client.Algorithms(), SigningAlgs: b.tokens.AnswerAlgs(), Documents: true}
 }

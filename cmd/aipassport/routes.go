@@ -49,6 +49,7 @@ func (b *broker) metadataRoutes(list []server.Route) (out []server.Route) {
 func (b *broker) clientRoutes() (list []server.Route) {
 	handlers := b.oauth.Routes()
 	maps.Copy(handlers, b.clients.Routes())
+	maps.Copy(handlers, b.status.Routes())
 	for _, pattern := range slices.Sorted(maps.Keys(handlers)) {
 		list = append(list, server.Route{Pattern: pattern, Auth: server.Client, CORS: true, Handler: proofs{b.tokens}.withNonce(handlers[pattern])})
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/authority/seed"
+	"github.com/devrelopers/aipassport/authority/status"
 	"github.com/devrelopers/aipassport/gateway"
 	"github.com/devrelopers/aipassport/gateway/dialect/anthropic"
 	"github.com/devrelopers/aipassport/gateway/dialect/gemini"
@@ -89,6 +90,7 @@ type broker struct {
 	consent    *consent.Consent
 	clients    *client.Clients
 	oauth      *oauth.OAuth
+	status     *status.Status
 	device     *device.Device
 	gateway    *gateway.Gateway
 	server     *server.Server

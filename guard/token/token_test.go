@@ -44,7 +44,7 @@ func TestIssuedTokenIsAnAccessTokenJWT(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantP := token.Passport{Token: tok.ID, Grant: "g1", Subject: "person-1", ExpiresAt: start.Add(30 * time.Minute)}
+	wantP := token.Passport{Token: tok.ID, Grant: "g1", Subject: "person-1", IssuedAt: start, ExpiresAt: start.Add(30 * time.Minute)}
 	if p != wantP {
 		t.Errorf("got %+v, want %+v", p, wantP)
 	}
