@@ -25,7 +25,7 @@ const (
 	AnswersNotKept   EventKind = "grant.answers_not_kept"
 	TokenIssued      EventKind = "token.issued"
 	TokenRevoked     EventKind = "token.revoked" // by who holds it or by its client; its grant goes on
-	CodeIssued       EventKind = "code.issued" // an app is told that it may fetch tokens (RFC 6749 §4.1.2)
+	CodeIssued       EventKind = "code.issued"   // an app is told that it may fetch tokens (RFC 6749 §4.1.2)
 	SDKKeyMade       EventKind = "sdk_key.created"
 	SDKKeyRevoked    EventKind = "sdk_key.revoked"
 	CallCharged      EventKind = "call.charged"  // recovery charged a hold whose outcome is unknown
