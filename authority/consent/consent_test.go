@@ -403,6 +403,20 @@ func TestAskedEndComesFirst(t *testing.T) {
 	}
 }
 
+// TestPassingOnIsSaid: that an app may hand on what it gets is on the page, and nothing of helpers where it may not.
+func TestPassingOnIsSaid(t *testing.T) {
+	w := newWorld(t, openai())
+	if page := w.get().Body.String(); strings.Contains(page, "helpers") {
+		t.Error("an app that may pass on nothing is shown with helpers")
+	}
+	for depth, want := range map[int64]string{1: "pass on part of this to up to 50 helpers.", 3: "to up to 200 helpers, and they to others, 3 times in a row."} {
+		w.grant.Asked[0].MaxDelegationDepth = passport.LimitOf(depth)
+		if page := w.get().Body.String(); !strings.Contains(page, want) {
+			t.Errorf("depth %d: the page does not say %q", depth, want)
+		}
+	}
+}
+
 func TestAnswersAreShownByState(t *testing.T) {
 	for state, want := range map[passport.GrantState]string{passport.GrantExpired: "no longer open", passport.GrantRevoked: "was revoked", passport.GrantPaused: "You gave"} {
 		w := newWorld(t, openai())
