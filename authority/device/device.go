@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ type Config struct {
 	Give       func(ctx context.Context, g passport.Grant, c wire.Call) (wire.Answer, error)
 	Providers  func() []passport.Provider // that can be asked for
 	PublicURL  string
+	Resources  []string // paths below it that a token is for (RFC 8707), the empty one among them
 	ClientAddr func(*http.Request) netip.Addr
 	Now        func() time.Time
 }
@@ -145,6 +147,9 @@ func (d *Device) authorize(w http.ResponseWriter, r *http.Request) (waiting, err
 	if err != nil {
 		return waiting{}, err
 	}
+	if err := d.resources(f); err != nil {
+		return waiting{}, err
+	}
 	// 3. The grant. No site is known of a device, and so none is checked: whoever shows the code may be anybody.
 	g, _, err := d.cfg.Control.Ask(r.Context(), authority.Request{AppName: c.Name, AppURL: c.URI, Details: details,
 		Client: c.ID, JKT: jkt, For: passport.DeviceCodeLife})
@@ -164,6 +169,17 @@ func (d *Device) prove(r *http.Request, c passport.Client) (string, error) {
 		return "", wire.Bad(wire.InvalidDPoP, "this server takes no DPoP proofs")
 	}
 	return d.cfg.Proofs.Prove(r)
+}
+
+// resources must be ours, each (RFC 8707 §2).
+func (d *Device) resources(f wire.Form) error {
+	for _, r := range f.All("resource") {
+		path, ours := strings.CutPrefix(r, strings.TrimSuffix(d.cfg.PublicURL, "/"))
+		if !ours || !slices.Contains(d.cfg.Resources, strings.TrimSuffix(path, "/")) {
+			return wire.Bad(wire.InvalidTarget, "resource: is not one of this server's")
+		}
+	}
+	return nil
 }
 
 func (d *Device) codes(r *http.Request, c passport.Client, g passport.Grant, jkt string) (waiting, error) {

@@ -91,7 +91,7 @@ func newDesk(t *testing.T) *desk {
 		Give: func(_ context.Context, g passport.Grant, _ wire.Call) (wire.Answer, error) {
 			return wire.Answer{AccessToken: fmt.Sprint("token-", d.given.Add(1)), TokenType: wire.Bearer, GrantID: g.ID}, nil
 		},
-		Providers: func() []passport.Provider { return passport.Providers }, PublicURL: public,
+		Providers: func() []passport.Provider { return passport.Providers }, PublicURL: public, Resources: []string{"", "/v1"},
 		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr(d.from) }, Now: d.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -178,6 +178,10 @@ func TestADeviceGetsWhatThePersonGave(t *testing.T) {
 	if a.text("verification_uri") != public+"/device" || a.text("verification_uri_complete") != public+"/device?user_code="+user ||
 		a.body["expires_in"] != 600.0 || a.body["interval"] != 5.0 {
 		t.Errorf("got %v", a.body)
+	}
+	s, err := d.ctl.Standing(t.Context(), d.grant(user))
+	if g := s.Grant; err != nil || g.Client != "app-1" || g.JKT != "" || g.Site != "" || g.Checked || g.ExpiresAt.Sub(g.CreatedAt) != passport.DeviceCodeLife {
+		t.Errorf("the grant that waits is %+v, %v", g, err)
 	}
 	d.want(d.poll("app-1", a.text("device_code"), ""), "authorization_pending")
 	d.approve(user)
@@ -307,6 +311,7 @@ func TestWhatADeviceAsksIsChecked(t *testing.T) {
 		"no JSON":         {url.Values{"client_id": {"app-1"}, "authorization_details": {"{"}}, "invalid_authorization_details", "authorization_details"},
 		"another type":    {url.Values{"client_id": {"app-1"}, "authorization_details": {`[{"type":"x","provider":"openai","models":[],"capabilities":["chat"]}]`}}, "invalid_authorization_details", "type"},
 		"a lost provider": {url.Values{"client_id": {"app-1"}, "authorization_details": {`[{"type":"ai_access","provider":"x","models":[],"capabilities":["chat"]}]`}}, "invalid_authorization_details", "provider"},
+		"another server":  {url.Values{"client_id": {"app-1"}, "authorization_details": {details}, "resource": {public + "/v1", public + ".evil.example"}}, "invalid_target", "resource"},
 	} {
 		got := d.post("/oauth/device_authorization", c.form, "")
 		if got.text("error") != c.code || !strings.Contains(got.text("error_description"), c.text) {

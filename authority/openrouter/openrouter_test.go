@@ -45,6 +45,7 @@ type desk struct {
 	offered []passport.Provider
 	jar     map[string]string // cookies of the browser
 	nobody  bool              // is signed in
+	known   string            // the origin that the owner registered
 	from    string
 	now     time.Time
 	ids     atomic.Int64
@@ -78,6 +79,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d.door, err = openrouter.New(openrouter.Config{Control: d.ctl, Keys: d.keys, Store: d.store, Pages: pages, People: d,
+		Registered: func(_ context.Context, origin string) bool { return d.known != "" && origin == d.known },
 		Offered:    func(context.Context) ([]passport.Provider, error) { return d.offered, nil },
 		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr(d.from) }, Now: clock})
 	if err != nil {
@@ -476,5 +478,16 @@ func TestOnlyTheBrowserThatAskedAnswers(t *testing.T) {
 	d.nobody = false
 	if d.code(id) == "" {
 		t.Error("the browser that asked gets no code")
+	}
+}
+
+// TestTheSiteIsCheckedWhereItIsRegistered: the grant names the host that the person goes back to, checked if the owner registered its origin.
+func TestTheSiteIsCheckedWhereItIsRegistered(t *testing.T) {
+	d := newDesk(t)
+	for _, known := range []string{"", "https://other.example", "http://notes.example", "https://notes.example"} {
+		d.known = known
+		if g := d.standing(d.asked()); g.Site != "notes.example" || g.Checked != (known == "https://notes.example") || g.ExpiresAt.Sub(g.CreatedAt) != 10*time.Minute {
+			t.Errorf("with %q registered: got %q %v until %s", known, g.Site, g.Checked, g.ExpiresAt)
+		}
 	}
 }

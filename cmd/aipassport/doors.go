@@ -11,6 +11,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/oauth/wire"
 	"github.com/devrelopers/aipassport/authority/openrouter"
+	"github.com/devrelopers/aipassport/gateway"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/server"
 )
@@ -19,7 +20,7 @@ import (
 func (b *broker) openDoors() (err error) {
 	b.device, err = device.New(device.Config{
 		Clients: b.clients, Proofs: proofs{b.tokens}, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
-		Providers: b.providers, PublicURL: b.public.String(), ClientAddr: b.clientAddr, Now: now})
+		Providers: b.providers, PublicURL: b.public.String(), Resources: gateway.Resources, ClientAddr: b.clientAddr, Now: now})
 	if err != nil {
 		return fmt.Errorf("device flow: %w", err)
 	}
