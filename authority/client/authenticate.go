@@ -118,10 +118,10 @@ func basic(r *http.Request) (passport.ClientID, string, error) {
 	return passport.ClientID(id), password, nil
 }
 
-// sameSecret compares in constant time. The zero hash is no secret's.
+// sameSecret compares in constant time. The zero hash fits nothing: no text is known that hashes to it.
 func sameSecret(text string, hash [32]byte) bool {
 	got := sha256.Sum256([]byte(text))
-	return subtle.ConstantTimeCompare(got[:], hash[:])&(1^subtle.ConstantTimeCompare(hash[:], make([]byte, 32))) == 1
+	return subtle.ConstantTimeCompare(got[:], hash[:]) == 1
 }
 
 // wrong counts a wrong proof.

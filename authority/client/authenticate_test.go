@@ -124,21 +124,6 @@ func TestOneMethodAndItsOwn(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsNoSecret: the hash of nothing fits nothing.
-func TestNoSecretIsNoSecret(t *testing.T) {
-	w := newWorld(t, func(c *client.Config) { c.Store = hashless{c.Store} })
-	r, f := request(t, form(), "Authorization", basicOf("x", ""))
-	_, err := w.clients.Authenticate(r, f)
-	wants(t, "a zero hash", err, "invalid_client")
-}
-
-// hashless has a client without a secret that is registered for one, as no store would keep it.
-type hashless struct{ client.Store }
-
-func (hashless) Client(context.Context, passport.ClientID) (passport.Client, error) {
-	return passport.Client{ID: "x", Kind: passport.ClientOwned, Auth: passport.ClientBasic}, nil
-}
-
 // TestWrongSecretsAreLimited: by client and address; the right one is never shut out.
 func TestWrongSecretsAreLimited(t *testing.T) {
 	w := newWorld(t, nil)
@@ -253,6 +238,8 @@ func TestAssertions(t *testing.T) {
 			w.add(passport.Client{ID: passport.ClientID(alg), Auth: passport.ClientPrivateKey, JWKS: set})
 		}
 	}
+	pinned := jose.JSONWebKey{Key: keys[jose.RS256].key, Algorithm: string(jose.PS256)} // a key that says what it is for
+	w.add(passport.Client{ID: "pinned", Auth: passport.ClientPrivateKey, JWKS: toJSON(t, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{pinned.Public()}})})
 	es := keys[jose.ES256]
 	with := func(edit map[string]any) string {
 		cl := w.claims("ES256")
@@ -280,6 +267,8 @@ func TestAssertions(t *testing.T) {
 		"aud as list":     {with(map[string]any{"aud": []string{issuer}}), ""},
 		"token endpoint":  {with(map[string]any{"aud": issuer + "/oauth/token"}), ""},
 		"no iat":          {with(map[string]any{"iat": nil}), ""},
+		"its own alg":     {signer{jose.PS256, keys[jose.RS256].key, ""}.sign(t, w.claims("pinned")), ""},
+		"another alg":     {signer{jose.RS256, keys[jose.RS256].key, ""}.sign(t, w.claims("pinned")), "no key of this client"},
 		"another key":     {signer{jose.ES256, other, es.kid}.sign(t, w.claims("ES256")), "no key of this client"},
 		"another kid":     {signer{jose.ES256, es.key, "k-else"}.sign(t, w.claims("ES256")), "no key of this client"},
 		"another's key":   {keys[jose.ES384].sign(t, w.claims("ES256")), "no key of this client"},
