@@ -174,7 +174,7 @@ func TestConnectBindsEverySDKToAKey(t *testing.T) {
 	}
 
 	// The next run asks nobody, gives its command the variables.
-	args := []string{"connect", "--no-browser", "--budget", "2.00", "--calls", "50", "--", "sh", "-c", shows}
+	args := []string{"connect", "--no-browser", "--budget", "2.00", "--calls", "50", "--revoke", "--", "sh", "-c", shows}
 	next := &sidecar{home: home, command: b.types(s.env(), args...)}
 	got := next.environment()
 	if next.base, next.key = strings.TrimSuffix(got["OPENAI_BASE_URL"], "/v1"), got["OPENAI_API_KEY"]; next.key != s.key || got["OPENAI_ORG_ID"] != "" {
@@ -184,7 +184,7 @@ func TestConnectBindsEverySDKToAKey(t *testing.T) {
 		t.Errorf("the next run: %v %s", err, text)
 	}
 	next.in.Close()
-	if code, said := next.ends(); code != 7 || b.standing(id).Status != "approved" {
+	if code, said := next.ends(); code != 7 || !strings.Contains(said, "the access has ended") || b.standing(id).Status != "revoked" {
 		t.Errorf("the command's end: exit %d, the grant is %s: %s", code, b.standing(id).Status, said)
 	}
 }
