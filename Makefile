@@ -18,7 +18,7 @@ RACE_E2E := TestThreat01|TestThreat02Abort|TestThreat03KillLoses|TestThreat03APe
 RACE_SKIP := TestEnginesGiveTheSameAnswers|TestKeepsTheContract/a_random_walk|TestMemoryKeepsTheContract/a_random_walk
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit sim race e2e sdk browser postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim race e2e sdk oauth browser postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -32,7 +32,7 @@ dev: ## Run the broker from source, state in ./data
 build: ## Build one static binary, bin/aipassport, optimised by the profile of a broker under load
 	CGO_ENABLED=0 $(GO) build -trimpath -pgo=cmd/aipassport/release.pgo -o bin/aipassport ./cmd/aipassport
 
-test: postgres valkey unit sim race e2e sdk browser ## Run every test; installs what the tests of Postgres and of the pages need
+test: postgres valkey unit sim race e2e sdk oauth browser ## Run every test; installs what the tests of Postgres and of the pages need
 
 postgres: ## Install Postgres for the tests that start one, where that is possible
 	scripts/postgres.sh
@@ -56,6 +56,9 @@ e2e: ## Start the built binary against a fake provider: lifecycle, money, crashe
 
 sdk: ## Drive the built broker with the official SDKs and compare docs/reference/sdks.md with what was seen (SDK=-write writes it)
 	scripts/sdk.sh $(SDK)
+
+oauth: ## Run the flows of OAuth client libraries of npm against the built broker
+	scripts/oauth.sh
 
 browser: ## Drive the pages in Chromium (screenshots in e2e/browser/shots)
 	scripts/browser.sh
@@ -88,4 +91,4 @@ gobench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean: ## Remove what was built
-	rm -rf bin e2e/sdk/js/node_modules e2e/browser/node_modules e2e/browser/shots
+	rm -rf bin e2e/sdk/js/node_modules e2e/oauth/node_modules e2e/browser/node_modules e2e/browser/shots

@@ -22,7 +22,7 @@ func TestOAuthMisuse(t *testing.T) {
 	fleets(t, func(t *testing.T, f *fleet) {
 		f.in(t)
 		late := f.rotated()
-		for _, m := range slices.Concat(codeMisuse, requestMisuse, tokenMisuse, proofMisuse, deviceMisuse, documentCases) {
+		for _, m := range slices.Concat(codeMisuse, requestMisuse, tokenMisuse, proofMisuse, exchangeMisuse, deviceMisuse, documentCases) {
 			t.Run(m.name, func(t *testing.T) {
 				f.in(t)
 				m.try(t, f)
@@ -220,7 +220,7 @@ var requestMisuse = []misuse{
 	{"a form that is none, a parameter twice, one that is in the address", func(t *testing.T, f *fleet) {
 		a := f.register(nil)
 		raw := func(path, body string) answer { return must(f.tryForm(path, body, nil)) }
-		for _, path := range []string{"/oauth/token", "/oauth/par", "/oauth/device_authorization"} {
+		for _, path := range []string{"/oauth/token", "/oauth/par", "/oauth/introspect", "/oauth/revoke", "/oauth/device_authorization"} {
 			f.refused(raw(path, "client_id="+a.id+"&client_id="+a.id+"&grant_type=refresh_token&token=x"), 400, "invalid_request")
 			f.refused(raw(path+"?client_id="+a.id, "grant_type=refresh_token&token=x"), 400, "invalid_request")
 			f.refused(raw(path, "client_id=%zz"), 400, "invalid_request")
