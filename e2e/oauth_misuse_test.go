@@ -157,12 +157,21 @@ var codeMisuse = []misuse{
 		f.owner("POST", "/grants/"+id+"/revoke", "")
 		f.refused(a.redeem(code, nil), 400, "invalid_grant")
 	}},
-	{"a code of a request that another person's browser opened", func(t *testing.T, f *fleet) {
+	{"a request that another browser opened", func(t *testing.T, f *fleet) {
 		a := f.register(nil)
-		thief := &person{b: f.broker, cookies: map[string]string{}}
-		thief.open(strings.TrimPrefix(a.url(), f.url)) // signed out: whoever signs in there is another session
-		if thief.page.status != 200 || thief.path != "/login" {
-			t.Fatalf("signed out, at %s: %d", thief.path, thief.page.status)
+		other := &person{b: f.broker, cookies: map[string]string{}}
+		other.open("/login")
+		other.submit("/login", url.Values{"username": {"ada"}, "password": {password}})
+		id := f.asks(a.url())
+		if other.open("/consent/" + id); other.page.status != 403 {
+			t.Errorf("shown in a browser that did not open it: %d %s", other.page.status, other.text())
+		}
+		f.approve(id, hour)
+		if other.open("/oauth/return/" + id); other.page.status != 403 {
+			t.Errorf("its code is given in another browser: %d", other.page.status)
+		}
+		if back := f.sentTo("/consent/" + id); !f.usable(f.got(a.redeem(back.Query().Get("code"), nil)).access) {
+			t.Error("the browser that opened it gets no code")
 		}
 	}},
 }
