@@ -76,7 +76,11 @@ func (b *broker) try(method, path, body string, h http.Header) (answer, error) {
 
 // givesSecrets says whether an answer may have a secret of the caller's own.
 func givesSecrets(method, path string) bool {
-	return path == "/tokens" || path == "/grant-requests" || method == "POST" && (strings.HasSuffix(path, "/keys") || path == "/clients" || strings.HasPrefix(path, "/oauth/"))
+	switch path {
+	case "/tokens", "/grant-requests", "/oauth/token", "/oauth/device_authorization", "/oauth/register", "/login/cli/token":
+		return true
+	}
+	return method == "POST" && (strings.HasSuffix(path, "/keys") || path == "/clients")
 }
 
 // open makes one request; the caller reads the answer. Redirects are not followed.
