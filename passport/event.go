@@ -15,6 +15,7 @@ const (
 	GrantResumed     EventKind = "grant.resumed"
 	GrantDelegated   EventKind = "grant.delegated"    // a grant was narrowed from another (RFC 8693)
 	GrantRaised      EventKind = "grant.extended"     // it may do or spend more from now on
+	GrantAdjusted    EventKind = "grant.adjusted"     // the owner set other limits or another end
 	GrantBound       EventKind = "grant.bound"        // to a key of its app (RFC 9449)
 	GrantFrozen      EventKind = "grant.frozen"       // a bill above its hold
 	GrantNearCap     EventKind = "grant.near_cap"     // 80 % of its money is spent

@@ -35,7 +35,7 @@ const MaxDeliveryError = 200
 // as it likes: what waits for delivery is bounded by what the owner does and by the marks that grants pass.
 func Told(k EventKind) bool {
 	switch k {
-	case GrantApproved, GrantRaised, GrantWasRevoked, GrantWasPaused, GrantResumed, GrantFrozen, GrantNearCap, GrantSpent, GrantNearCalls, GrantCallsSpent,
+	case GrantApproved, GrantRaised, GrantAdjusted, GrantWasRevoked, GrantWasPaused, GrantResumed, GrantFrozen, GrantNearCap, GrantSpent, GrantNearCalls, GrantCallsSpent,
 		CeilingNear, CeilingSpent, AppsStopped, AppsResumed, WebhookTested:
 		return true
 	default:

@@ -14,6 +14,7 @@ type question struct {
 	Title, Text, Hint, Yes, No, Class, Action, Back string
 	About                                           appView
 	HasAbout                                        bool
+	Hidden                                          []hidden // carried on to the answer
 }
 
 // Pause answers POST /grants/{id}/pause, at once.

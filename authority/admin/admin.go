@@ -28,6 +28,8 @@ type Grants interface {
 	Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error)
 	// KeepAnswers lets answers of a grant be kept for a day, or ends that. Errors: NotFound, Conflict.
 	KeepAnswers(ctx context.Context, id passport.GrantID, keep bool, actor string) (passport.Grant, error)
+	// Adjust sets other limits and another end. Errors: NotFound; Conflict, Invalid as passport.Grant.Adjust has them.
+	Adjust(ctx context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error)
 	// Children lists what a grant was passed on to, newest first.
 	Children(ctx context.Context, parent passport.GrantID) ([]passport.Standing, error)
 }
@@ -132,6 +134,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /limits":                    a.Limits,
 		"POST /limits/{name}":            a.SetLimit,
 		"POST /grants/{id}/answers":      a.KeepAnswers,
+		"POST /grants/{id}/limits":       a.Adjust,
 
 		"GET /grants/{id}/keys":               a.Keys,
 		"POST /grants/{id}/keys":              a.MakeKey,
@@ -233,6 +236,8 @@ func said(word string, n int) string {
 		return "Removed, with its prices and its keys. Apps that were given it get an error, not a charge."
 	case "client-removed":
 		return "The app is removed, and all access that you gave it has ended."
+	case "adjusted":
+		return "Its limits are changed. They hold for calls that begin now."
 	case "answers-kept":
 		return "From now on answers are kept for a day, sealed. A call that is sent again gets the first one's."
 	case "answers-gone":

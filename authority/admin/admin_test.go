@@ -192,6 +192,19 @@ func (w *world) KeepAnswers(_ context.Context, id passport.GrantID, keep bool, _
 	return s.Grant, nil
 }
 
+func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error) {
+	s, err := w.at(id)
+	if err != nil {
+		return passport.Grant{}, err
+	}
+	g, err := s.Grant.Adjust(a, w.now)
+	if err == nil {
+		s.Grant, s.Total.Cap = g, g.Details[0].Cap()
+		w.who = append(w.who, actor)
+	}
+	return g, err
+}
+
 func (w *world) EventsOf(context.Context, passport.GrantID, int) ([]passport.Event, error) {
 	return w.events, w.broken
 }

@@ -32,7 +32,8 @@ type grantView struct {
 	Keys           sdkKeysView
 	Children       []appView // what it was passed on to
 	From           string    // the page of the grant that passed it on; empty: it is the person's own
-	Keeps, Asks    bool      // answers are kept; the owner may change that
+	Adjust         *adjustView
+	Keeps, Asks    bool // answers are kept; the owner may change that
 }
 
 // eventView is what happened to an app besides its calls.
@@ -133,6 +134,7 @@ func (a *Admin) grant(s passport.Standing) grantView {
 	d := grantView{App: a.app(s), State: g.State, Ended: ended(g.State), Pending: g.State == passport.GrantPending, Approved: g.ApprovedAt, Ends: g.ExpiresAt,
 		Reason: names.Quote(g.Reason), StampClass: "grey"}
 	d.App.Bar.Big = true
+	d.Adjust = a.adjustForm(g)
 	d.Keeps, d.Asks = g.KeepAnswers, g.State == passport.GrantActive || g.State == passport.GrantPaused
 	switch g.State {
 	case passport.GrantRevoked:

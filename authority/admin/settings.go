@@ -136,6 +136,8 @@ func eventTitle(k passport.EventKind) string {
 		return "Resumed"
 	case passport.GrantRaised:
 		return "You gave it more"
+	case passport.GrantAdjusted:
+		return "You changed its limits"
 	case passport.GrantDelegated:
 		return "Passed on"
 	case passport.GrantFrozen:
