@@ -19,7 +19,7 @@ import (
 // openDoors wires the doors besides the authorization server's own: devices, and apps made for OpenRouter.
 func (b *broker) openDoors() (err error) {
 	b.device, err = device.New(device.Config{
-		Clients: b.clients, Proofs: proofs{b.tokens}, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
+		Clients: b.clients, Proofs: proofs{b.tokens, b.clientAddr}, Control: b.control, Codes: b.store, Shown: b.store, Pages: b.pages, People: b.identity, Give: b.giveDevice,
 		Providers: b.providers, PublicURL: b.public.String(), Resources: gateway.Resources, ClientAddr: b.clientAddr, Now: now})
 	if err != nil {
 		return fmt.Errorf("device flow: %w", err)
@@ -74,7 +74,7 @@ func (b *broker) registered(ctx context.Context, origin string) bool {
 // doorRoutes are what apps call at these doors.
 func (b *broker) doorRoutes() []server.Route {
 	return []server.Route{
-		{Pattern: "POST /oauth/device_authorization", Auth: server.Client, CORS: true, Handler: proofs{b.tokens}.withNonce(b.device.Authorize)},
+		{Pattern: "POST /oauth/device_authorization", Auth: server.Client, CORS: true, Handler: proofs{b.tokens, b.clientAddr}.withNonce(b.device.Authorize)},
 		{Pattern: "GET /auth", Auth: server.Public, Handler: b.openRouter.Ask},
 		{Pattern: "GET /auth/return/{id}", Auth: server.Owner, Handler: b.openRouter.Return},
 		{Pattern: "POST /api/v1/auth/keys", Auth: server.Public, CORS: true, Handler: b.openRouter.Key},

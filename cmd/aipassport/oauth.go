@@ -16,7 +16,7 @@ import (
 // openOAuth wires the authorization server.
 func (b *broker) openOAuth() (err error) {
 	b.oauth, err = oauth.New(oauth.Config{
-		Clients: b.clients, Proofs: proofs{b.tokens}, Tokens: b.tokens, People: b.identity, Control: b.control, Store: b.store, MAC: b.box, Pages: b.pages, Now: now, NewID: newID,
+		Clients: b.clients, Proofs: proofs{b.tokens, b.clientAddr}, Tokens: b.tokens, People: b.identity, Control: b.control, Store: b.store, MAC: b.box, Pages: b.pages, Now: now, NewID: newID,
 		Issuer: b.public.String(), Resources: gateway.Resources, Providers: b.providers, ClientAddr: b.clientAddr, PerMinute: b.cfg.requestsPerMinute,
 		GrantTypes: map[string]wire.GrantType{device.GrantType: b.device.Token, oauth.ExchangeType: b.exchange().Token},
 	})

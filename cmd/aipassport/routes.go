@@ -51,7 +51,7 @@ func (b *broker) clientRoutes() (list []server.Route) {
 	maps.Copy(handlers, b.clients.Routes())
 	maps.Copy(handlers, b.status.Routes())
 	for _, pattern := range slices.Sorted(maps.Keys(handlers)) {
-		list = append(list, server.Route{Pattern: pattern, Auth: server.Client, CORS: true, Handler: proofs{b.tokens}.withNonce(handlers[pattern])})
+		list = append(list, server.Route{Pattern: pattern, Auth: server.Client, CORS: true, Handler: proofs{b.tokens, b.clientAddr}.withNonce(handlers[pattern])})
 	}
 	return list
 }

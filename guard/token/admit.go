@@ -39,7 +39,7 @@ func (s *Service) Admit(ctx context.Context, by Shown) (Passport, passport.Stand
 	}
 	standing, err := s.live(ctx, p)
 	if err == nil && p.Confirm != "" { // last: what nobody could use writes nothing
-		err = s.once(ctx, shown, &s.shown)
+		err = s.once(ctx, shown, &s.shown, shown.jkt)
 	}
 	if err != nil {
 		return Passport{}, passport.Standing{}, err
@@ -57,7 +57,7 @@ func (s *Service) Prove(ctx context.Context, a Asked) (jkt string, err error) {
 	}
 	p, err := s.check(a, "", "")
 	if err == nil {
-		err = s.once(ctx, p, &s.proved)
+		err = s.once(ctx, p, &s.proved, a.From)
 	}
 	if err != nil {
 		return "", err
@@ -65,9 +65,9 @@ func (s *Service) Prove(ctx context.Context, a Asked) (jkt string, err error) {
 	return p.jkt, nil
 }
 
-// once takes a proof that no instance has seen.
-func (s *Service) once(ctx context.Context, p proof, t *tally) error {
-	if wait := t.count(p.jkt, s.cfg.Now()); wait > 0 {
+// once takes a proof that no instance has seen, and counts it for whoever sent it.
+func (s *Service) once(ctx context.Context, p proof, t *tally, by string) error {
+	if wait := t.count(by, s.cfg.Now()); wait > 0 {
 		return problem.New(problem.Busy, "more DPoP proofs came than are remembered").After(wait)
 	}
 	fresh, err := s.cfg.Store.Seen(ctx, passport.SeenProof, p.hash, p.until)
@@ -95,30 +95,31 @@ const (
 	maxShown  = 240_000 // with tokens; 2000 a second
 	maxOfKey  = 60_000  // of these, of one key
 	maxProved = 24_000  // without a token
+	maxOfFrom = 2_400   // of these, of one network: keys cost nothing, so who has many must not keep others from their tokens
 )
 
 // tally counts proofs in the slot that runs.
 type tally struct {
-	most, ofKey int
+	most, ofOne int
 
 	mu     sync.Mutex // guards the fields below
 	slot   int64
 	all    int
-	counts map[string]int // by key; at most as many as all
+	counts map[string]int // by who sent them, a key or a network; at most as many as all
 }
 
-// count counts a proof of a key, or says how long to wait until there is room again.
-func (t *tally) count(jkt string, now time.Time) (wait time.Duration) {
+// count counts a proof by who sent it, or says how long to wait until there is room again.
+func (t *tally) count(by string, now time.Time) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	seconds := int64(nonceSlot / time.Second)
 	if slot := now.Unix() / seconds; slot != t.slot || t.counts == nil {
 		t.slot, t.all, t.counts = slot, 0, map[string]int{}
 	}
-	if t.all >= t.most || t.counts[jkt] >= t.ofKey {
+	if t.all >= t.most || t.counts[by] >= t.ofOne {
 		return time.Unix((t.slot+1)*seconds, 0).Sub(now)
 	}
 	t.all++
-	t.counts[jkt]++
+	t.counts[by]++
 	return 0
 }

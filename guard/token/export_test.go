@@ -1,6 +1,6 @@
 package token
 
 // BoundProofs makes the bounds on proofs smaller.
-func (s *Service) BoundProofs(shown, ofKey, proved int) {
-	s.shown.most, s.shown.ofKey, s.proved.most = shown, ofKey, proved
+func (s *Service) BoundProofs(shown, ofKey, proved, ofFrom int) {
+	s.shown.most, s.shown.ofOne, s.proved.most, s.proved.ofOne = shown, ofKey, proved, ofFrom
 }

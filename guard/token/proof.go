@@ -35,6 +35,7 @@ type Asked struct {
 	Proofs []string // the values of the header DPoP
 	Method string
 	Path   string // as it was sent, escaped, without the query
+	From   string // the network that it came from, for Prove; empty: all such requests count as of one
 }
 
 // proof is one that is good, but for that it may have been seen before.

@@ -10,7 +10,7 @@ import (
 // BenchmarkAdmit compares what step 1 of a call costs with a bearer and with a proof of each kind of key, without the disk.
 func BenchmarkAdmit(b *testing.B) {
 	bench := newBench(b, nil)
-	bench.BoundProofs(1<<40, 1<<40, 0)
+	bench.BoundProofs(1<<40, 1<<40, 0, 0)
 	g := bench.grant("g1", time.Hour)
 	plain, _ := bench.issue(g)
 	b.Run("bearer", func(b *testing.B) {

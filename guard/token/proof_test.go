@@ -280,7 +280,7 @@ func TestProofsAreBounded(t *testing.T) {
 	b, h, other := newBench(t, nil), keys()["ES256"], keys()["other"]
 	g := b.grant("g1", time.Hour)
 	mine, theirs := b.bound(g, h), b.bound(g, other)
-	b.BoundProofs(3, 2, 1)
+	b.BoundProofs(3, 2, 1, 1)
 	use := func(h holder, access string) problem.Kind {
 		if access == "" {
 			_, err := b.Prove(t.Context(), asked(b.proof(h, "")))
@@ -303,6 +303,24 @@ func TestProofsAreBounded(t *testing.T) {
 	}
 }
 
+// TestThreat17StrangersProofsKeepNobodyOut: who makes proofs with as many keys as they like uses up their own network's share, and others
+// still get their tokens, until all that is remembered in a slot is used up.
+func TestThreat17StrangersProofsKeepNobodyOut(t *testing.T) {
+	b := newBench(t, nil)
+	b.BoundProofs(1, 1, 3, 2)
+	for i, c := range []struct {
+		key, from string
+		want      problem.Kind
+	}{{"ES256", "192.0.2.1", 0}, {"other", "192.0.2.1", 0}, {"ES256", "192.0.2.1", problem.Busy}, {"RS256", "192.0.2.1", problem.Busy},
+		{"ES256", "192.0.2.2", 0}, {"ES256", "192.0.2.2", problem.Busy}} {
+		a := asked(b.proof(keys()[c.key], ""))
+		a.From = c.from
+		if _, err := b.Prove(t.Context(), a); problem.KindOf(err) != c.want {
+			t.Errorf("%d: got %v, want kind %v", i, err, c.want)
+		}
+	}
+}
+
 func FuzzProof(f *testing.F) {
 	b, h := newBench(f, nil), keys()["ES256"]
 	p := b.proof(h, "")
@@ -310,7 +328,7 @@ func FuzzProof(f *testing.F) {
 	for _, seed := range []string{p, b.proof(keys()["RS256"], ""), b.proof(h, "", withHeader("crit", []string{"x"})), b.proof(h, "", withKey("d", "x")), "..", "a.b.c"} {
 		f.Add(seed)
 	}
-	b.BoundProofs(1, 1, math.MaxInt)
+	b.BoundProofs(1, 1, math.MaxInt, math.MaxInt)
 	f.Fuzz(func(t *testing.T, text string) {
 		if _, err := b.store.SweepSeen(t.Context(), b.now.Add(time.Hour)); err != nil {
 			t.Fatal(err)

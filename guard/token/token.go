@@ -86,7 +86,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		cfg.CacheSize = DefaultCacheSize
 	}
 	s := &Service{cfg: cfg, cache: newCache(cfg.CacheSize), lookups: make(chan struct{}, maxKeyLookups), uses: map[passport.TokenID]time.Time{},
-		shown: tally{most: maxShown, ofKey: maxOfKey}, proved: tally{most: maxProved, ofKey: maxProved}}
+		shown: tally{most: maxShown, ofOne: maxOfKey}, proved: tally{most: maxProved, ofOne: maxOfFrom}}
 	public := false
 	if s.base, public = newBase(cfg.Issuer); !public {
 		return nil, problem.New(problem.Invalid, "the issuer must be an http address")
