@@ -67,7 +67,7 @@ type Grant struct {
 
 	Client  ClientID // the OAuth client that asked; empty: it came by POST /grant-requests
 	Site    string   // where the access goes, as Client.Site says it; empty: there is none that we know (AppURL is only a claim)
-	Checked bool     // Site has proved that it asks: by its metadata document, or by a redirect to an origin that the owner registered
+	Checked bool     // Site has proved that it asks: by its metadata document, or by a redirect URI that the owner registered
 	JKT     string   // RFC 7638 thumbprint of the key that its tokens are bound to (RFC 9449); empty: bearer tokens
 	Parent  GrantID  // the grant that this one was narrowed from by token exchange (RFC 8693); empty: a person gave it
 	Actor   string   // JSON of the act claim (RFC 8693 §4.1): who acts for the person; empty: the client itself

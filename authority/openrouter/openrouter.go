@@ -63,8 +63,9 @@ type Config struct {
 	Offered    func(ctx context.Context) ([]passport.Provider, error)
 	ClientAddr func(*http.Request) netip.Addr
 	Now        func() time.Time
-	// Registered says whether the owner has registered an app at an origin ("https://notes.example.com"). nil: none is.
-	Registered func(ctx context.Context, origin string) bool
+	// Registered says whether the owner has registered an app with this https redirect URI, letter by letter: at the same origin there may be
+	// a page that sends the code on to somebody else (RFC 9700 §2.1, §4.11.1). nil: there is none.
+	Registered func(ctx context.Context, callback string) bool
 }
 
 // Door serves both ends of it. Use New.
@@ -129,7 +130,7 @@ func (d *Door) ask(w http.ResponseWriter, r *http.Request) (passport.Grant, erro
 	// 4. The grant, then where its answer goes. If we die between the two, nobody can use the request, and it lapses.
 	origin := back.Scheme + "://" + back.Host
 	label := strings.ToValidUTF8(q.Get("key_label"), "")
-	checked := back.Scheme == "https" && d.cfg.Registered != nil && d.cfg.Registered(r.Context(), strings.ToLower(origin))
+	checked := back.Scheme == "https" && d.cfg.Registered != nil && d.cfg.Registered(r.Context(), q.Get("callback_url"))
 	g, _, err := d.cfg.Control.Ask(r.Context(), authority.Request{AppName: label[:min(len(label), maxLabel)], AppURL: origin,
 		Site: strings.ToLower(back.Hostname()), Checked: checked, Details: details, For: askLife})
 	if err != nil {

@@ -45,7 +45,7 @@ type desk struct {
 	offered []passport.Provider
 	jar     map[string]string // cookies of the browser
 	nobody  bool              // is signed in
-	known   string            // the origin that the owner registered
+	known   string            // the redirect URI that the owner registered
 	from    string
 	now     time.Time
 	ids     atomic.Int64
@@ -79,7 +79,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d.door, err = openrouter.New(openrouter.Config{Control: d.ctl, Keys: d.keys, Store: d.store, Pages: pages, People: d,
-		Registered: func(_ context.Context, origin string) bool { return d.known != "" && origin == d.known },
+		Registered: func(_ context.Context, uri string) bool { return d.known != "" && uri == d.known },
 		Offered:    func(context.Context) ([]passport.Provider, error) { return d.offered, nil },
 		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr(d.from) }, Now: clock})
 	if err != nil {
@@ -481,12 +481,13 @@ func TestOnlyTheBrowserThatAskedAnswers(t *testing.T) {
 	}
 }
 
-// TestTheSiteIsCheckedWhereItIsRegistered: the grant names the host that the person goes back to, checked if the owner registered its origin.
+// TestTheSiteIsCheckedWhereItIsRegistered: the grant names the host that the person goes back to, checked if the owner registered just that
+// address: another page of the same origin may send the code on to somebody who has the verifier.
 func TestTheSiteIsCheckedWhereItIsRegistered(t *testing.T) {
 	d := newDesk(t)
-	for _, known := range []string{"", "https://other.example", "http://notes.example", "https://notes.example"} {
+	for _, known := range []string{"", "https://other.example/back?x=1", "http://notes.example/back?x=1", "https://notes.example", "https://notes.example/back", callback} {
 		d.known = known
-		if g := d.standing(d.asked()); g.Site != "notes.example" || g.Checked != (known == "https://notes.example") || g.ExpiresAt.Sub(g.CreatedAt) != 10*time.Minute {
+		if g := d.standing(d.asked()); g.Site != "notes.example" || g.Checked != (known == callback) || g.ExpiresAt.Sub(g.CreatedAt) != 10*time.Minute {
 			t.Errorf("with %q registered: got %q %v until %s", known, g.Site, g.Checked, g.ExpiresAt)
 		}
 	}

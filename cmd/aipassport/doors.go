@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/devrelopers/aipassport/authority/consent"
@@ -56,19 +55,14 @@ func (b *broker) offered(ctx context.Context) (out []passport.Provider, err erro
 	return out, nil
 }
 
-// registered says whether the owner has registered an app that is sent back to an https origin.
-func (b *broker) registered(ctx context.Context, origin string) bool {
+// registered says whether the owner has registered an app that is sent back to just this address.
+func (b *broker) registered(ctx context.Context, callback string) bool {
 	list, err := b.store.Clients(ctx, passport.ClientOwned, passport.MaxOwnedClients)
 	if err != nil {
 		b.log.Error("read the owner's clients", "error", err.Error())
 		return false // it reads as not checked
 	}
-	return slices.ContainsFunc(list, func(c passport.Client) bool {
-		return slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
-			u, err := url.Parse(uri)
-			return err == nil && u.Scheme == "https" && u.Scheme+"://"+u.Host == origin
-		})
-	})
+	return slices.ContainsFunc(list, func(c passport.Client) bool { return c.Redirects(callback) })
 }
 
 // doorRoutes are what apps call at these doors.
