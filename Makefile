@@ -18,7 +18,7 @@ RACE_E2E := TestThreat01|TestThreat02Abort|TestThreat03KillLoses|TestThreat03APe
 RACE_SKIP := TestEnginesGiveTheSameAnswers|TestKeepsTheContract/a_random_walk|TestMemoryKeepsTheContract/a_random_walk
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit sim race e2e sdk oauth browser postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim race e2e sdk oauth browser sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -32,7 +32,7 @@ dev: ## Run the broker from source, state in ./data
 build: ## Build one static binary, bin/aipassport, optimised by the profile of a broker under load
 	CGO_ENABLED=0 $(GO) build -trimpath -pgo=cmd/aipassport/release.pgo -o bin/aipassport ./cmd/aipassport
 
-test: postgres valkey unit sim race e2e sdk oauth browser ## Run every test; installs what the tests of Postgres and of the pages need
+test: postgres valkey unit sim race e2e sdk oauth browser sdkjs ## Run every test; installs what the tests of Postgres and of the pages need
 
 postgres: ## Install Postgres for the tests that start one, where that is possible
 	scripts/postgres.sh
@@ -63,6 +63,9 @@ oauth: ## Run the flows of OAuth client libraries of npm against the built broke
 browser: ## Drive the pages in Chromium (screenshots in e2e/browser/shots)
 	scripts/browser.sh
 
+sdkjs: ## Build the client for web apps, sdk/js, and drive it in Chromium
+	scripts/sdkjs.sh
+
 check: FUZZTIME = 3s
 check: fmt vet staticcheck race fuzz vuln ## Before you push: format, vet, staticcheck, architecture, -race, fuzz, known vulnerabilities
 	$(GO) test -count=1 ./internal/archtest/...
@@ -91,4 +94,4 @@ gobench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean: ## Remove what was built
-	rm -rf bin e2e/sdk/js/node_modules e2e/oauth/node_modules e2e/browser/node_modules e2e/browser/shots
+	rm -rf bin e2e/sdk/js/node_modules e2e/oauth/node_modules e2e/browser/node_modules e2e/browser/shots sdk/js/node_modules sdk/js/dist

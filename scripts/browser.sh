@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs the browser tests in e2e/browser with Node and Chromium, installing what is missing where it can.
+# Runs the browser tests in e2e/browser, or those that are named, with Node and Chromium, installing what is missing where it can.
 # CHROMIUM names the browser (default: the first of chromium, chromium-browser, google-chrome).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- e2e/browser/*.test.mjs
 
 [ -f e2e/browser/package.json ] || { echo "there are no browser tests"; exit 0; }
 
@@ -23,4 +24,4 @@ fi
 mkdir -p bin
 CGO_ENABLED=0 go build -o bin/aipassport ./cmd/aipassport
 npm --prefix e2e/browser ci --no-audit --no-fund --loglevel=error
-CHROMIUM=$browser AIPASSPORT_BIN=$PWD/bin/aipassport node --test --test-reporter=spec e2e/browser/*.test.mjs
+CHROMIUM=$browser AIPASSPORT_BIN=$PWD/bin/aipassport node --test --test-reporter=spec "$@"
