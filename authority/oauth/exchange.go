@@ -29,7 +29,7 @@ type Exchange struct {
 	Public    string   // the broker's own URL: who the tokens are for (RFC 8707)
 	Resources []string // paths below it that are resources, the empty one too
 	Now       func() time.Time
-	Flood     Flood // by the grant that is passed on
+	Flood     Flood // by the grant that a person gave, which is passed on
 }
 
 // ExchangeTokens knows access tokens; guard/token does.
@@ -81,8 +81,8 @@ func (e *Exchange) Token(ctx context.Context, c wire.Call) (wire.Answer, error) 
 		}
 		toActor(&d, actor)
 	}
-	// 4. How often was it passed on lately?
-	if wait := e.Flood.Allow(string(subject.grant.ID)); wait > 0 {
+	// 4. How often was it passed on lately, by itself and by all below it? Each time is a row, and those below do not each get as many.
+	if wait := e.Flood.Allow(string(given(subject.grant))); wait > 0 {
 		return wire.Answer{}, problem.New(problem.RateExceeded, "this grant is passed on too often").After(wait)
 	}
 	now := e.Now()
@@ -99,6 +99,14 @@ func (e *Exchange) Token(ctx context.Context, c wire.Call) (wire.Answer, error) 
 	}
 	return wire.Answer{AccessToken: access, IssuedType: accessTokenType, TokenType: wire.TokenType(child.JKT), ExpiresIn: wire.Seconds(now, t.ExpiresAt),
 		Details: wire.Typed(child.Details), GrantID: child.ID}, nil
+}
+
+// given is the grant that a person gave, at the top of a grant's line.
+func given(g passport.Grant) passport.GrantID {
+	if line := g.Line(); len(line) > 0 {
+		return line[len(line)-1]
+	}
+	return g.ID
 }
 
 // asked reads what the new grant is to be, without the tokens.

@@ -237,3 +237,25 @@ func TestExchangeRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestExchangesOfAFamilyAreCountedTogether: what was passed on is no fresh start, or each helper would be as many rows again; another grant is.
+func TestExchangesOfAFamilyAreCountedTogether(t *testing.T) {
+	e := newExchanger(t)
+	_, access := e.grant("app", "")
+	_, other := e.grant("app", "")
+	child := e.exchange("app", access, "")
+	n := 1
+	for _, subject := range []string{child.AccessToken, access} { // the child's first: its children are others than the parent's
+		for range 31 {
+			if a := e.exchange("app", subject, ""); a.Error == "" {
+				n++
+			}
+		}
+	}
+	if n != 60 {
+		t.Errorf("%d were passed on in a minute, want 60", n)
+	}
+	if a := e.exchange("app", other, ""); a.Error != "" {
+		t.Errorf("another grant: %+v", a)
+	}
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// maxExchanges is how often one grant is passed on a minute.
+// maxExchanges is how often one grant is passed on a minute, together with all below it.
 const maxExchanges = 60
 
 // exchange is the grant type that passes a grant on, narrower.
