@@ -172,7 +172,7 @@ func TestHS256(t *testing.T) {
 // TestDemo tells the whole story by itself and stays up until it is told to stop.
 func TestDemo(t *testing.T) {
 	dir := t.TempDir()
-	cmd := exec.Command(binary, "demo", "--yes")
+	cmd := exec.Command(binary, "demo", "--yes", "--no-browser")
 	cmd.Env = env{"PATH": os.Getenv("PATH"), "HOME": dir, "PORT": "0", "AIPASSPORT_LISTEN": "127.0.0.1:0", "AIPASSPORT_DATA": filepath.Join(dir, "data")}.list()
 	cmd.Dir = dir
 	out := &journal{}
@@ -186,8 +186,8 @@ func TestDemo(t *testing.T) {
 	}
 	defer cmd.Process.Kill()
 	out.begin(pipe)
-	if !out.awaitText(testutil.Patience, "Ctrl-C", "Ctrl+C", "ctrl-c") {
-		t.Fatalf("it does not say how to end it:\n%s", out.tail(-1))
+	if !out.awaitText(testutil.Patience, "repo-mood, is at") {
+		t.Fatalf("it does not come to its end:\n%s", out.tail(-1))
 	}
 	cmd.Process.Signal(os.Interrupt)
 	out.wait()
@@ -195,7 +195,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("exit: %v", err)
 	}
 	text := strings.ToLower(out.tail(-1))
-	for _, w := range []string{"sandbox", "/consent/", "token", "$", "revoke", "http://"} {
+	for _, w := range []string{"sandbox", "/consent/", "token", "$", "revoke", "http://", "ctrl-c", "repo-mood, is at http://127.0.0.1:"} {
 		if !strings.Contains(text, w) {
 			t.Errorf("%q is not in the story:\n%s", w, text)
 		}

@@ -28,6 +28,8 @@ type demoCmd struct {
 	Yes  bool   `help:"Approve for you instead of waiting for you on the consent page."`
 	Exit bool   `help:"End when the story is told, instead of leaving the broker up."`
 	Port string `env:"PORT" default:"3001" help:"Port on 127.0.0.1; 0 takes a free one."`
+
+	NoBrowser bool `help:"Only print the address of the app to try, repo-mood."`
 }
 
 const sandboxModel = "sandbox-small"
@@ -49,7 +51,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	key := "sandbox-" + rand.Text()
-	origin, stopSandbox, err := fakeprovider.Serve(fakeprovider.Handler(fakeprovider.Options{Name: "sandbox", Key: key, Delay: 60 * time.Millisecond, Words: 60}))
+	origin, stopSandbox, err := fakeprovider.Serve(fakeprovider.Handler(fakeprovider.Options{Name: "sandbox", Key: key, Delay: 60 * time.Millisecond, Words: 60, Answer: sandboxMood}))
 	if err != nil {
 		return err
 	}
@@ -75,8 +77,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if s.setup != "" && c.Yes {
 		s.say("To look around in the browser, become its owner first:\n  %s\n", s.setup)
 	}
-	<-ctx.Done()
-	return nil
+	return c.showMood(ctx, s)
 }
 
 // open wires a broker whose only provider is the sandbox.

@@ -2,19 +2,21 @@
 import { Trouble, parse, signals } from './github.js'
 import { draw } from './ring.js'
 import { explain, moods, prompt, read, request } from './mood.js'
-import { ConnectError, connect, restore } from './aipassport.js'
+import { ConnectError, connect, restore } from './aipassport.js' // the build of sdk/js
 
 const $ = (id) => document.getElementById(id)
 let session
 let running
+let waiting // for the person's answer on the consent page
 
 // Whoever serves this page may set its fields in settings.json beside it. A link may name a repository and nothing else: not where
 // tokens and keys are sent.
 try {
   const set = await (await fetch('settings.json')).json()
-  for (const id of ['broker', 'token-broker', 'provider', 'model', 'github', 'repo']) if (typeof set[id] === 'string') $(id).value = set[id]
+  for (const id of ['broker', 'token-broker', 'provider', 'model', 'anthropic', 'github', 'repo']) if (typeof set[id] === 'string') $(id).value = set[id]
   if (typeof set.note === 'string') $('note').textContent = set.note
-} catch {} // opened from disk, or there is none
+  $('note').hidden = !$('note').textContent
+} catch {} // there is none
 const named = new URLSearchParams(location.hash.slice(1)).get('repo')
 if (named) $('repo').value = named.slice(0, 140)
 
@@ -42,10 +44,9 @@ const dollars = (micro) => '$' + (Math.floor(micro / 100) / 10_000).toFixed(4).r
 function connected(s) {
   session = s
   $('connect').textContent = s ? 'Give the access back' : 'Connect with AIPassport'
-  $('connect').removeAttribute('aria-busy')
   if (!s) return void ($('left').textContent = '')
   const tell = () => {
-    if (s === session && s.remaining) $('left').textContent = `${dollars(s.remaining.microUsd)} and ${s.remaining.calls} calls left`
+    if (s === session && s.remaining) $('left').textContent = `${dollars(s.remaining.microUsd)} and ${s.remaining.calls} call${s.remaining.calls === 1 ? '' : 's'} left`
   }
   s.addEventListener('change', tell)
   s.addEventListener('end', () => s === session && connected(undefined))
@@ -53,18 +54,26 @@ function connected(s) {
 }
 
 $('connect').addEventListener('click', async () => {
-  if ($('connect').getAttribute('aria-busy')) return
-  $('connect').setAttribute('aria-busy', 'true')
+  if (waiting) return waiting.abort() // a window that was closed cannot be seen from here
   problem('')
   try {
-    if (session) await session.revoke()
-    else connected(await connect(options()))
+    if (session) return await session.revoke()
+    waiting = new AbortController()
+    $('connect').textContent = 'Stop waiting'
+    $('left').textContent = 'Answer in the window that opened.'
+    connected(await connect({ ...options(), signal: waiting.signal }))
   } catch (err) {
-    problem(err.code === 'denied' ? 'No access was given. That is fine; nothing was spent.' : `Connecting did not work: ${err.message}`)
+    connected(session)
+    refused(err)
   } finally {
-    $('connect').removeAttribute('aria-busy')
+    waiting = undefined
   }
 })
+
+function refused(err) {
+  const words = { denied: 'No access was given. That is fine; nothing was spent.', cancelled: '' }[err.code]
+  problem(words ?? `Connecting did not work: ${err.message}`)
+}
 
 $('ask').addEventListener('submit', async (e) => {
   e.preventDefault()
@@ -134,5 +143,5 @@ function show(s) {
 try {
   connected(await restore(options()))
 } catch (err) {
-  problem(err.code === 'denied' ? 'No access was given. That is fine; nothing was spent.' : '')
+  refused(err)
 }

@@ -11,7 +11,7 @@ export const moods = {
   abandoned: { colour: '#B4B2A9', means: 'gone cold' },
 }
 
-const maxReading = 240
+const maxReading = 200
 
 /** prompt asks for JSON. What the repository says of itself is quoted as data: its owner may have written instructions there. */
 export function prompt(repo, s, now) {
@@ -39,7 +39,8 @@ export function read(answer) {
     throw new Trouble('The model did not answer in the form that it was asked for. Try again.')
   }
   if (!Object.hasOwn(moods, said?.mood)) throw new Trouble('The model named a mood that does not exist. Try again.')
-  return { mood: said.mood, reading: String(said.reading ?? '').replace(/\s+/g, ' ').slice(0, maxReading) }
+  if (typeof said.reading !== 'string') throw new Trouble('The model gave no reading. Try again.')
+  return { mood: said.mood, reading: said.reading.replace(/\s+/g, ' ').slice(0, maxReading) }
 }
 
 /** explain puts a refusal into words; the body may be of the broker, or of the provider. */

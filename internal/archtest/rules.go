@@ -55,15 +55,16 @@ var mayImport = map[string][]string{
 	"store/sqlite":     {"internal/failpoint", "internal/problem", "passport", "store", "store/migrations", "store/query"},
 	"store/storetest":  {"authority", "authority/*", "authority/oauth/wire", "guard/*", "internal/*", "passport", "store", "webhook"},
 
-	"connect":        {}, // a client of the broker: its public surface alone
-	"web":            {"internal/problem", "passport"},
-	"webhook":        {"internal/problem", "internal/seal", "passport"}, // the second door to the outside: no guard, no gateway
-	"server":         {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
-	"cmd/aipassport": {"authority", "authority/*", "connect", "authority/oauth/wire", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
-	"bench":          {}, // measures the built broker from outside
-	"scripts/prices": {},
-	"e2e/sdk":        {"internal/fakeprovider"}, // drives the built broker from outside, with the SDKs
-	"e2e":            {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "internal/valkeytest", "passport"},
+	"connect":            {}, // a client of the broker: its public surface alone
+	"web":                {"internal/problem", "passport"},
+	"webhook":            {"internal/problem", "internal/seal", "passport"}, // the second door to the outside: no guard, no gateway
+	"server":             {"authority", "authority/*", "gateway", "gateway/dialect", "gateway/dialect/*", "internal/*", "passport", "web"},
+	"cmd/aipassport":     {"authority", "authority/*", "connect", "authority/oauth/wire", "examples/repo-mood", "gateway", "gateway/*", "gateway/dialect/*", "guard/*", "internal/*", "passport", "server", "store", "store/*", "web", "webhook"},
+	"examples/repo-mood": {}, // a static page; the demo serves it
+	"bench":              {}, // measures the built broker from outside
+	"scripts/prices":     {},
+	"e2e/sdk":            {"internal/fakeprovider"}, // drives the built broker from outside, with the SDKs
+	"e2e":                {"internal/fakeprovider", "internal/pgtest", "internal/problem", "internal/testutil", "internal/valkeytest", "passport"},
 }
 
 // testOnly may be imported by no production code but its own kind and the folders named here.

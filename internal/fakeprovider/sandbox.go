@@ -17,6 +17,8 @@ type Options struct {
 	Key   string        // the only key that it takes; empty: any, but there must be one
 	Delay time.Duration // before each word of a stream
 	Words int           // at least so many words an answer, from 0 to 10,000
+
+	Answer func(body []byte) string // what it says to a request instead; empty, or no function: the same words as to everyone
 }
 
 const maxBody = 64 << 20
@@ -54,7 +56,7 @@ func (o Options) serve(w http.ResponseWriter, r *http.Request) {
 		fail(w, a.dialect, http.StatusBadRequest, "the "+o.Name+" provider could not read the body")
 		return
 	}
-	rep := o.reply(a, int64(len(body)))
+	rep := o.reply(a, body)
 	w.Header().Set("Content-Type", a.contentType())
 	if !a.stream {
 		w.Write(rep.unary(a.dialect))
@@ -63,20 +65,30 @@ func (o Options) serve(w http.ResponseWriter, r *http.Request) {
 	o.stream(r.Context(), w, a, rep)
 }
 
-// reply is the sandbox's one answer, cut to the output that was asked for.
-func (o Options) reply(a ask, bodyBytes int64) reply {
+// reply is the sandbox's one answer, or what Answer says, cut to the output that was asked for.
+func (o Options) reply(a ask, body []byte) reply {
+	words := o.words(a, body)
+	finish := "stop"
+	if a.maxOutput > 0 && int64(len(words)) > a.maxOutput {
+		words, finish = words[:a.maxOutput], "length"
+	}
+	return reply{ask: a, model: a.model, id: "sandbox", text: words, choices: a.choices, asked: a.includeUsage, finish: finish,
+		tokens: Tokens{Input: int64(len(body))/4 + 1, Output: int64(len(words)) * a.choices}}
+}
+
+func (o Options) words(a ask, body []byte) []string {
+	if o.Answer != nil {
+		if said := o.Answer(body); said != "" {
+			return strings.SplitAfter(said, " ")
+		}
+	}
 	text := fmt.Sprintf("Hello from the %s provider. I am not a real model and I cost nothing: I say the same words to everyone. "+
 		"You asked for %s, your request came through the broker with the owner's key, and no app has seen that key. ", o.Name, a.model)
 	words := strings.SplitAfter(strings.TrimSpace(text), " ")
 	for n := len(words); len(words) < o.Words; {
 		words = append(words, " "+strings.TrimSpace(words[len(words)%n]))
 	}
-	finish := "stop"
-	if a.maxOutput > 0 && int64(len(words)) > a.maxOutput {
-		words, finish = words[:a.maxOutput], "length"
-	}
-	return reply{ask: a, model: a.model, id: "sandbox", text: words, choices: a.choices, asked: a.includeUsage, finish: finish,
-		tokens: Tokens{Input: bodyBytes/4 + 1, Output: int64(len(words)) * a.choices}}
+	return words
 }
 
 func (o Options) stream(ctx context.Context, w http.ResponseWriter, a ask, rep reply) {
