@@ -5,4 +5,5 @@ cd "$(dirname "$0")/.."
 command -v npm >/dev/null || { echo "The client for web apps needs Node 20 or later with npm: install them (Debian: apt-get install nodejs npm), or run make browser, which does where it can."; exit 1; }
 npm --prefix sdk/js ci --no-audit --no-fund --loglevel=error
 npm --prefix sdk/js run --silent build
+cmp sdk/js/dist/aipassport.js examples/repo-mood/aipassport.js || { echo "examples/repo-mood has another build of sdk/js: copy sdk/js/dist/aipassport.js there."; exit 1; }
 scripts/browser.sh sdk/js/test/*.test.mjs
