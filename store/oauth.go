@@ -117,7 +117,11 @@ func AddRefresh(ctx context.Context, q *query.Queries, r passport.Refresh, code 
 	} else if err != nil {
 		return err
 	}
-	n, err := q.AddRefresh(ctx, query.AddRefreshParams{Hash: r.Hash[:], GrantID: string(r.Grant), Seq: 1, IssuedAt: Micros(r.IssuedAt)})
+	seq, err := q.NextRefresh(ctx, string(r.Grant)) // two at once may get the same one, which only counts
+	if err != nil {
+		return err
+	}
+	n, err := q.AddRefresh(ctx, query.AddRefreshParams{Hash: r.Hash[:], GrantID: string(r.Grant), Seq: seq, IssuedAt: Micros(r.IssuedAt)})
 	if err == nil && n == 0 {
 		return Exists("refresh token")
 	}

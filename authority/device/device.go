@@ -139,6 +139,9 @@ func (d *Device) authorize(w http.ResponseWriter, r *http.Request) (waiting, err
 	if err != nil {
 		return waiting{}, err
 	}
+	if f.Has("grant_id") { // a device cannot show that the person who types its code is the one who gave the grant
+		return waiting{}, wire.Bad(wire.InvalidRequest, "grant_id: a device cannot ask for more of a grant; ask for a new one, or at the authorization endpoint")
+	}
 	text, err := f.Need(wire.DetailsParameter, wire.MaxValue)
 	if err != nil {
 		return waiting{}, err

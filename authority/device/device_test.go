@@ -311,6 +311,7 @@ func TestWhatADeviceAsksIsChecked(t *testing.T) {
 		"no JSON":         {url.Values{"client_id": {"app-1"}, "authorization_details": {"{"}}, "invalid_authorization_details", "authorization_details"},
 		"another type":    {url.Values{"client_id": {"app-1"}, "authorization_details": {`[{"type":"x","provider":"openai","models":[],"capabilities":["chat"]}]`}}, "invalid_authorization_details", "type"},
 		"a lost provider": {url.Values{"client_id": {"app-1"}, "authorization_details": {`[{"type":"ai_access","provider":"x","models":[],"capabilities":["chat"]}]`}}, "invalid_authorization_details", "provider"},
+		"more of a grant": {url.Values{"client_id": {"app-1"}, "authorization_details": {details}, "grant_id": {"g"}}, "invalid_request", "grant_id"},
 		"another server":  {url.Values{"client_id": {"app-1"}, "authorization_details": {details}, "resource": {public + "/v1", public + ".evil.example"}}, "invalid_target", "resource"},
 	} {
 		got := d.post("/oauth/device_authorization", c.form, "")

@@ -74,7 +74,7 @@ func (o *OAuth) Return(w http.ResponseWriter, r *http.Request) {
 	switch g.State {
 	case passport.GrantPending:
 		o.cfg.Pages.Redirect(w, r, "/consent/"+url.PathEscape(string(g.ID)))
-	case passport.GrantActive, passport.GrantPaused:
+	case passport.GrantActive, passport.GrantPaused: // of a request for more: the grant that was raised
 		o.giveCode(w, r, v, a)
 	default: // an app is told that it got nothing, and not why
 		o.redirect(w, a.RedirectURI, a.State, url.Values{"error": {string(wire.AccessDenied)}, "error_description": {"access was not given"}})
@@ -100,8 +100,8 @@ func (o *OAuth) returning(r *http.Request) (web.Visitor, passport.Authorization,
 	if err != nil {
 		return v, a, passport.Grant{}, err
 	}
-	s, err := o.cfg.Control.Standing(r.Context(), id)
-	return v, a, s.Grant, err
+	g, err := o.answered(r.Context(), id)
+	return v, a, g, err
 }
 
 // giveCode sends a new code to the app. The one before, which can have been lost on its way, is worth nothing from now on.

@@ -34,7 +34,7 @@ func (o *OAuth) Authorize(w http.ResponseWriter, r *http.Request) {
 		o.page(w, r, err)
 		return
 	}
-	a, err := o.check(f, jkt)
+	a, err := o.check(r.Context(), t.client, f, jkt)
 	if err != nil {
 		o.sendBack(w, r, t, err)
 		return
@@ -85,9 +85,9 @@ func (o *OAuth) open(r *http.Request) (wire.Form, target, string, error) {
 func (o *OAuth) ask(w http.ResponseWriter, r *http.Request, t target, a asked) (passport.GrantID, error) {
 	site, checked := t.client.Site(t.redirect)
 	g, _, err := o.cfg.Control.Ask(r.Context(), authority.Request{AppName: t.client.Name, AppURL: t.client.URI, Details: a.details,
-		Client: t.client.ID, Site: site, Checked: checked, JKT: a.jkt, For: askLife})
+		Client: t.client.ID, Site: site, Checked: checked, JKT: a.jkt, Extends: a.extends, For: askLife})
 	if err != nil {
-		return "", err
+		return "", a.refused(err)
 	}
 	record.From(r.Context()).Grant = g.ID
 	// If we die here a request is left that nobody can complete. It ends by itself.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -57,13 +58,7 @@ func (o *OAuth) byCode(ctx context.Context, c wire.Call) (wire.Answer, error) {
 	if !a.RedeemedAt.IsZero() { // 3
 		return wire.Answer{}, o.replayed(ctx, a)
 	}
-	s, err := o.cfg.Control.Standing(ctx, a.Grant) // 4
-	if err == nil && !o.now().Before(a.CodeUntil) {
-		return wire.Answer{}, wrongCode()
-	}
-	if err == nil {
-		err = s.Grant.Live(o.now())
-	}
+	g, err := o.usable(ctx, c, a) // 4
 	if err != nil {
 		return wire.Answer{}, err
 	}
@@ -74,7 +69,26 @@ func (o *OAuth) byCode(ctx context.Context, c wire.Call) (wire.Answer, error) {
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("use a code: %w", err)
 	}
-	return o.first(ctx, c, s.Grant.ID, hash) // 6
+	if g.ID != a.Grant {
+		return o.family(ctx, g, hash) // 6: a grant that was raised keeps the key that it has, or none
+	}
+	return o.first(ctx, c, g.ID, hash) // 6
+}
+
+// usable is the grant that a code is for, as long as both can be used. One that was raised stays as it is for its tokens: bound to the key
+// that it has, which may have come after it was asked for more.
+func (o *OAuth) usable(ctx context.Context, c wire.Call, a passport.Authorization) (passport.Grant, error) {
+	g, err := o.answered(ctx, a.Grant)
+	if err == nil && !o.now().Before(a.CodeUntil) {
+		return g, wrongCode()
+	}
+	if err == nil {
+		err = g.Live(o.now())
+	}
+	if err == nil && g.ID != a.Grant && g.JKT != "" && g.JKT != c.JKT {
+		err = wrongCode()
+	}
+	return g, err
 }
 
 // bonds checks the bonds of a code. Error: NotFound.
@@ -118,7 +132,11 @@ func (o *OAuth) replayed(ctx context.Context, a passport.Authorization) error {
 	if a.GivenAt.IsZero() {
 		return wrongCode()
 	}
-	if err := o.end(ctx, a.Grant, "its authorization code came a second time"); err != nil {
+	s, err := o.cfg.Control.Standing(ctx, a.Grant)
+	if err != nil {
+		return fmt.Errorf("read the grant of a replayed code: %w", err)
+	}
+	if err := o.end(ctx, cmp.Or(s.Grant.Extends, a.Grant), "its authorization code came a second time"); err != nil {
 		return fmt.Errorf("end what a replayed code gave: %w", err)
 	}
 	return wrongCode()
@@ -153,6 +171,11 @@ func (o *OAuth) first(ctx context.Context, c wire.Call, id passport.GrantID, cod
 	if err != nil {
 		return wire.Answer{}, err
 	}
+	return o.family(ctx, g, code)
+}
+
+// family gives an access token and a refresh token that follows from none.
+func (o *OAuth) family(ctx context.Context, g passport.Grant, code [32]byte) (wire.Answer, error) {
 	refresh := refreshPrefix + random()
 	a, err := o.give(ctx, g, refresh)
 	if err != nil {

@@ -52,7 +52,7 @@ func (o *OAuth) push(w http.ResponseWriter, r *http.Request) (string, error) {
 	if _, err := whereTo(c, f); err != nil {
 		return "", err
 	}
-	if _, err := o.check(f, jkt); err != nil {
+	if _, err := o.check(r.Context(), c, f, jkt); err != nil {
 		return "", err
 	}
 	name, now := random(), o.now()

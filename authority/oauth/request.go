@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,11 +31,12 @@ type asked struct {
 	challenge string
 	jkt       string
 	details   []passport.Detail
+	extends   passport.GrantID // the client's own grant that it wants more of; empty: a new one
 }
 
 // kept are the parameters of a pushed request that are stored. What nobody knows is left out.
 var kept = []string{"response_type", "response_mode", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method", "dpop_jkt",
-	wire.DetailsParameter, "resource", "prompt"}
+	grantParameter, wire.DetailsParameter, "resource", "prompt"}
 
 // whereTo finds where the answer goes: to a redirect URI that the client registered, the only one it has if the request names none
 // (RFC 6749 §3.1.2.3).
@@ -62,7 +64,7 @@ func whereTo(c passport.Client, f wire.Form) (target, error) {
 
 // check reads the rest of an authorization request (RFC 6749 §4.1.1) in OAuth 2.1's way: a code, and S256 for everyone. jkt is the key that
 // was proved when the request was pushed.
-func (o *OAuth) check(f wire.Form, jkt string) (asked, error) {
+func (o *OAuth) check(ctx context.Context, c passport.Client, f wire.Form, jkt string) (asked, error) {
 	for _, step := range []func(wire.Form) error{responseType, challenge, prompt, scope, o.resource} {
 		if err := step(f); err != nil {
 			return asked{}, err
@@ -80,6 +82,9 @@ func (o *OAuth) check(f wire.Form, jkt string) (asked, error) {
 	}
 	if !f.Has(wire.DetailsParameter) {
 		return asked{}, wire.Bad(wire.InvalidDetails, "%s: is missing: say what to ask for with ai_access objects", wire.DetailsParameter)
+	}
+	if f.Has(grantParameter) {
+		return o.more(ctx, c, f, a)
 	}
 	var err error
 	a.details, err = wire.Details(f.Get(wire.DetailsParameter), o.cfg.Providers())

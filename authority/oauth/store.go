@@ -25,12 +25,12 @@ type Store interface {
 	// RedeemCode uses a code. Error: Conflict if it was used already. It does not look at the clock.
 	RedeemCode(ctx context.Context, code [32]byte, at time.Time) error
 
-	// AddRefresh adds the first refresh token of a grant's family, given for a code; a code of zero: for none. Error: NotFound if there is
-	// no such grant.
+	// AddRefresh adds a refresh token of a grant that follows from none, given for a code; a code of zero: for none. It counts behind all that
+	// the grant has. Error: NotFound if there is no such grant.
 	AddRefresh(ctx context.Context, r passport.Refresh, code [32]byte) error
 	// Refresh reads one. Error: NotFound.
 	Refresh(ctx context.Context, hash [32]byte) (passport.Refresh, error)
 	// RotateRefresh uses a refresh token and adds its successor; within passport.RefreshGrace of that it does so again, as long as the
-	// successor was not used. It forgets all but the last passport.MaxRefresh of the family. Errors: NotFound; Conflict if it was used before.
+	// successor was not used. It forgets used ones of the grant but the last passport.MaxRefresh. Errors: NotFound; Conflict if it was used before.
 	RotateRefresh(ctx context.Context, old, next [32]byte, at time.Time) error
 }

@@ -181,7 +181,7 @@ func (q *Queries) DropOldAuthorizations(ctx context.Context, expiresAt int64) er
 }
 
 const dropOldRefresh = `-- name: DropOldRefresh :exec
-DELETE FROM refresh_token WHERE grant_id = $1 AND seq <= $2
+DELETE FROM refresh_token WHERE grant_id = $1 AND seq <= $2 AND used_at <> 0
 `
 
 type DropOldRefreshParams struct {
@@ -209,6 +209,17 @@ func (q *Queries) GaveForCode(ctx context.Context, arg GaveForCodeParams) (int64
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const nextRefresh = `-- name: NextRefresh :one
+SELECT CAST(COALESCE(MAX(seq), 0) + 1 AS BIGINT) AS seq FROM refresh_token WHERE grant_id = $1
+`
+
+func (q *Queries) NextRefresh(ctx context.Context, grantID string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, nextRefresh, grantID)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
 }
 
 const redeemCode = `-- name: RedeemCode :execrows

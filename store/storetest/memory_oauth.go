@@ -137,7 +137,13 @@ func (m *Memory) AddRefresh(_ context.Context, r passport.Refresh, code [32]byte
 		if _, ok := m.door.refresh[r.Hash]; ok {
 			return store.Exists("refresh token")
 		}
-		m.door.refresh[r.Hash] = passport.Refresh{Hash: r.Hash, Grant: r.Grant, Seq: 1, IssuedAt: stored(r.IssuedAt)}
+		last := int64(0)
+		for _, o := range m.door.refresh {
+			if o.Grant == r.Grant {
+				last = max(last, o.Seq)
+			}
+		}
+		m.door.refresh[r.Hash] = passport.Refresh{Hash: r.Hash, Grant: r.Grant, Seq: last + 1, IssuedAt: stored(r.IssuedAt)}
 		if a, ok := m.byCode(code); ok && !a.RedeemedAt.IsZero() && a.GivenAt.IsZero() {
 			a.GivenAt = stored(r.IssuedAt)
 			m.door.asked[a.Grant] = a
@@ -179,7 +185,7 @@ func (m *Memory) RotateRefresh(_ context.Context, old, next [32]byte, at time.Ti
 		m.door.refresh[old] = r
 		m.door.refresh[next] = passport.Refresh{Hash: next, Grant: r.Grant, Seq: r.Seq + 1, IssuedAt: stored(at)}
 		maps.DeleteFunc(m.door.refresh, func(_ [32]byte, o passport.Refresh) bool {
-			return o.Grant == r.Grant && o.Seq <= r.Seq-passport.MaxRefresh
+			return o.Grant == r.Grant && o.Seq <= r.Seq-passport.MaxRefresh && !o.UsedAt.IsZero()
 		})
 		return nil
 	})

@@ -175,18 +175,31 @@ func testRefresh(_ *testing.T, b *bench) {
 	b.ok(b.s.RotateRefresh(ctx(), t2, t3, at.Add(2*time.Second)))
 	b.is(b.s.RotateRefresh(ctx(), t1, t2, at.Add(3*time.Second)), problem.Conflict)
 
-	// Of a family the last are remembered, and no more; another's stay.
+	// Of a family the last are remembered, and no more; another's stay, and so does a second one of the grant that nobody has used.
 	other := b.active(Detail(1, 1))
-	o1 := b.hash()
+	o1, second := b.hash(), b.hash()
+	b.ok(b.s.AddRefresh(ctx(), passport.Refresh{Hash: second, Grant: g.ID, IssuedAt: at}, [32]byte{}))
+	got, err = b.s.Refresh(ctx(), second)
+	b.ok(err)
+	b.equal(got, passport.Refresh{Hash: second, Grant: g.ID, Seq: 4, IssuedAt: at})
 	b.ok(b.s.AddRefresh(ctx(), passport.Refresh{Hash: o1, Grant: other.ID, IssuedAt: Epoch()}, [32]byte{}))
-	for old, seq := t3, int64(3); seq <= passport.MaxRefresh+1; seq++ {
+	var fourth, fifth [32]byte
+	for old, seq := t3, int64(3); seq <= passport.MaxRefresh+4; seq++ {
 		next := b.hash()
 		b.ok(b.s.RotateRefresh(ctx(), old, next, at))
+		switch seq {
+		case 3:
+			fourth = next
+		case 4:
+			fifth = next
+		}
 		old = next
 	}
-	_, err = b.s.Refresh(ctx(), t1)
-	b.is(err, problem.NotFound)
-	for _, h := range [][32]byte{t2, t3, o1} {
+	for _, h := range [][32]byte{t1, t2, t3, fourth} {
+		_, err = b.s.Refresh(ctx(), h)
+		b.is(err, problem.NotFound)
+	}
+	for _, h := range [][32]byte{fifth, second, o1} {
 		_, err = b.s.Refresh(ctx(), h)
 		b.ok(err)
 	}

@@ -36,6 +36,9 @@ UPDATE authorization_request SET given_at = $1 WHERE code = $2 AND redeemed_at <
 -- name: AddRefresh :execrows
 INSERT INTO refresh_token (hash, grant_id, seq, issued_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING;
 
+-- name: NextRefresh :one
+SELECT CAST(COALESCE(MAX(seq), 0) + 1 AS BIGINT) AS seq FROM refresh_token WHERE grant_id = $1;
+
 -- name: Refresh :one
 SELECT * FROM refresh_token WHERE hash = $1;
 
@@ -43,4 +46,4 @@ SELECT * FROM refresh_token WHERE hash = $1;
 UPDATE refresh_token SET used_at = $1 WHERE hash = $2 AND used_at = 0;
 
 -- name: DropOldRefresh :exec
-DELETE FROM refresh_token WHERE grant_id = $1 AND seq <= $2;
+DELETE FROM refresh_token WHERE grant_id = $1 AND seq <= $2 AND used_at <> 0;
