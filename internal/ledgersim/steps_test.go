@@ -165,7 +165,7 @@ func (w *world) recorded(ctx context.Context, a *account) {
 		if i < 0 || all[i].Actual != c.final.Actual && !c.looked {
 			w.fail("I4: call %d was told to cost %s, and does not", c.n, c.final.Actual)
 		}
-		frozen := passport.EventID(c.final.ID + ":frozen")
+		frozen := passport.EventID(string(c.final.ID) + ":frozen:" + string(a.grant))
 		if w.wrong == nil && all[i].Actual > all[i].Amount && !slices.ContainsFunc(events, func(ev passport.Event) bool { return ev.ID == frozen }) {
 			w.fail("I4: call %d cost %s of %s held, and nobody was told", c.n, all[i].Actual, all[i].Amount)
 		}
