@@ -196,6 +196,48 @@ test('revoke ends a running stream', async () => {
   quiet()
 })
 
+test('an app that asks by OAuth, a device and registered apps have pages that fit, and keys alone deny', async () => {
+  const redirect = 'https://notes.example.com/callback'
+  const fits = async name => {
+    await page.setViewportSize({ width: 360, height: 900 })
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    assert.ok(wide <= 0, `${name} at 360 scrolls sideways by ${wide} px`)
+    await page.setViewportSize({ width: 1280, height: 900 })
+    quiet()
+  }
+  await page.goto(broker.url + '/device')
+  await page.getByRole('heading', { name: 'Connect a device' }).waitFor()
+  await fits('device')
+  await page.goto(broker.url + '/clients')
+  await page.getByLabel('Your name for it').fill('Home notes')
+  await page.getByLabel('Where it sends you back').fill(redirect)
+  await page.getByRole('button', { name: 'Register the app' }).click()
+  const row = page.getByRole('listitem').filter({ hasText: 'Home notes' })
+  await row.waitFor()
+  await fits('clients')
+  const id = /app_[\w-]+/.exec(await row.innerText())[0]
+  await page.goto(broker.url + '/oauth/authorize?' + new URLSearchParams({
+    response_type: 'code', client_id: id, redirect_uri: redirect, state: 's',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256', // RFC 7636, appendix B
+    authorization_details: JSON.stringify([{ type: 'ai_access', provider: 'openai', models: ['gpt-4o-mini'], capabilities: ['chat'], maxBudgetCents: 50, maxRequests: 5, rateLimit: 5, maxDelegationDepth: 1 }]),
+  }))
+  await page.getByText('Address checked').waitFor()
+  assert.equal(await page.locator('.hold').count(), 0, 'nothing lies over Approve where no wait is needed')
+  await fits('consent')
+  const asked = page.url().split('/').pop()
+  await page.route('**/oauth/return/*', r => r.fulfill({ contentType: 'text/html', body: 'on the way to the app' }))
+  const deny = page.getByRole('button', { name: /^Deny\b.*give nothing/s })
+  let presses = 0
+  while (!(await deny.evaluate(b => b === document.activeElement))) {
+    assert.ok(++presses <= 25, 'Deny is reached by Tab')
+    await page.keyboard.press('Tab')
+  }
+  await page.keyboard.press('Enter')
+  await page.waitForURL('**/oauth/return/*')
+  assert.equal(await status(asked), 'denied')
+  quiet()
+})
+
 test('without scripts everything still works', async () => {
   const asked = await broker.ask()
   const state = await page.context().storageState()
