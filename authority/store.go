@@ -37,6 +37,9 @@ type History interface {
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums all grants: held now, and of the calls made since a time how many there are and what those that ended have cost.
 	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
+	// SpentSince sums the calls that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
+	// grant, provider and model, at most limit.
+	SpentSince(ctx context.Context, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
 }
 
 // Ceilings is what the owner sets over all grants together, for each UTC month. Each method is one atomic step, durable on nil.

@@ -50,6 +50,9 @@ type History interface {
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums all grants: settled since a time, held now, calls since that time.
 	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
+	// SpentSince sums the calls that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
+	// grant, provider and model, at most limit.
+	SpentSince(ctx context.Context, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
 }
 
 // Keys keeps the provider keys; guard/vault does.
@@ -132,6 +135,9 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /providers/{name}/remove":   a.AskRemoveProvider,
 		"POST /providers/{name}/remove":  a.RemoveProvider,
 		"GET /limits":                    a.Limits,
+		"GET /usage":                     a.Usage,
+		"GET /usage.csv":                 a.UsageCSV,
+		"GET /usage.json":                a.UsageJSON,
 		"POST /limits/{name}":            a.SetLimit,
 		"POST /grants/{id}/answers":      a.KeepAnswers,
 		"POST /grants/{id}/limits":       a.Adjust,

@@ -24,6 +24,7 @@ import (
 // world is the owner's pages over a broker in memory.
 type world struct {
 	clients registered
+	spent   []passport.Spent
 	t       *testing.T
 	now     time.Time
 	nobody  bool
@@ -190,6 +191,15 @@ func (w *world) KeepAnswers(_ context.Context, id passport.GrantID, keep bool, _
 	}
 	s.Grant.KeepAnswers = keep
 	return s.Grant, nil
+}
+
+func (w *world) SpentSince(_ context.Context, since time.Time, _ time.Duration, limit int) (out []passport.Spent, err error) {
+	for _, s := range w.spent {
+		if !s.Begins.Before(since) && len(out) < limit {
+			out = append(out, s)
+		}
+	}
+	return out, w.broken
 }
 
 func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error) {

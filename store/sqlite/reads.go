@@ -171,6 +171,16 @@ func (s *Store) Totals(ctx context.Context, since time.Time) (settled, held pass
 	return settled, held, calls, err
 }
 
+// SpentSince implements authority.History.
+func (s *Store) SpentSince(ctx context.Context, since time.Time, every time.Duration, limit int) (out []passport.Spent, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.SpentSince(ctx, q, since, every, limit)
+		return err
+	})
+	return out, err
+}
+
 // Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit, and the
 // number to go on from.
 func (s *Store) Events(ctx context.Context, after int64, limit int) (events []passport.Event, last int64, err error) {

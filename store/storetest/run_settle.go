@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -269,6 +270,8 @@ func testHistory(_ *testing.T, b *bench) {
 	b.equal(totals(Epoch().Add(2*time.Minute)), "20 207 2")
 	b.equal(totals(Epoch().Add(time.Hour)), "0 207 0")
 
+	checkSpent(b, g.ID, other.ID)
+
 	at, err := b.s.Stopped(ctx())
 	b.ok(err)
 	b.equal(at, time.Time{})
@@ -283,6 +286,24 @@ func testHistory(_ *testing.T, b *bench) {
 	at, err = b.s.Stopped(ctx())
 	b.ok(err)
 	b.equal(at, time.Time{})
+}
+
+// checkSpent sums the calls of testHistory by the minute and by the hour.
+func checkSpent(b *bench, g, other passport.GrantID) {
+	spent := func(since time.Time, every time.Duration, limit int) (out []string) {
+		all, err := b.s.SpentSince(ctx(), since, every, limit)
+		b.ok(err)
+		for _, s := range all {
+			who := map[passport.GrantID]string{g: "g", other: "other"}[s.Grant]
+			out = append(out, fmt.Sprint(s.Begins.Sub(Epoch()), " ", who, " ", s.Calls, " ", int64(s.Settled), " ", int64(s.Held)))
+		}
+		slices.Sort(out)
+		return out
+	}
+	b.equal(spent(Epoch().Truncate(time.Hour), time.Hour, 10), []string{"0s g 4 30 200", "0s other 1 0 7"})
+	b.equal(spent(Epoch().Add(2*time.Minute), time.Minute, 10), []string{"2m0s g 1 0 100", "3m0s g 1 20 0", "4m0s g 0 0 0"})
+	b.equal(spent(Epoch().Add(2*time.Minute), time.Minute, 1), []string{"4m0s g 0 0 0"})
+	b.equal(spent(Epoch().Add(time.Hour), time.Hour, 10), []string(nil))
 }
 
 func testEvents(_ *testing.T, b *bench) {
