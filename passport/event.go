@@ -43,6 +43,10 @@ const (
 	PersonJoined     EventKind = "person.joined"
 	SessionStarted   EventKind = "session.started"
 	SessionEnded     EventKind = "session.ended"
+	PasskeyAdded     EventKind = "passkey.added"
+	PasskeyRenamed   EventKind = "passkey.renamed"
+	PasskeyRemoved   EventKind = "passkey.removed"
+	PasskeyRefused   EventKind = "passkey.refused" // its counter did not go on: there may be a copy of it
 	OwnerTokenMade   EventKind = "owner_token.created"
 	OwnerTokenEnded  EventKind = "owner_token.revoked"
 	KeyRotated       EventKind = "signing_key.rotated"

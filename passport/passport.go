@@ -84,7 +84,16 @@ type Session struct {
 	Person    PersonID
 	CreatedAt time.Time // also when the person proved who they are (auth_time)
 	ExpiresAt time.Time
+	Agent     string    // what the browser calls itself, at most MaxAgent bytes
+	Address   string    // from where it signed in
+	SeenAt    time.Time // to the minute
 }
+
+// MaxAgent bounds what is kept of what a browser calls itself, in bytes.
+const MaxAgent = 200
+
+// ID names a session: its hash in hexadecimal. It opens nothing.
+func (s Session) ID() string { return hex.EncodeToString(s.Hash[:]) }
 
 // OwnerToken is a bearer of the owner for automation. Only its SHA-256 is kept.
 type OwnerToken struct {

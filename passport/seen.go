@@ -6,5 +6,6 @@ type SeenKind string
 // The kinds. A hash of one is never that of another.
 const (
 	SeenProof     SeenKind = "dpop"      // the jti of a DPoP proof (RFC 9449 §11.1)
+	SeenChallenge SeenKind = "challenge" // that a passkey answers (WebAuthn Level 3 §13.4.3)
 	SeenAssertion SeenKind = "assertion" // the jti of a client's assertion (RFC 7523 §3)
 )

@@ -101,7 +101,7 @@ func AddSession(ctx context.Context, q *query.Queries, s passport.Session, ev pa
 		return err
 	}
 	n, err := q.AddSession(ctx, query.AddSessionParams{Hash: s.Hash[:], PersonID: string(s.Person), CreatedAt: Micros(s.CreatedAt),
-		ExpiresAt: Micros(s.ExpiresAt)})
+		ExpiresAt: Micros(s.ExpiresAt), Agent: s.Agent, Address: s.Address, SeenAt: Micros(s.CreatedAt)})
 	return added(ctx, q, n, err, "session", ev)
 }
 
@@ -111,7 +111,10 @@ func Session(ctx context.Context, q *query.Queries, hash [32]byte) (passport.Ses
 	if errors.Is(err, sql.ErrNoRows) {
 		return passport.Session{}, NotFound("session")
 	}
-	return passport.Session{Hash: hash, Person: passport.PersonID(r.PersonID), CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt)}, err
+	if err != nil {
+		return passport.Session{}, err
+	}
+	return sessionOf(r), nil
 }
 
 // EndSession is the step of identity.Store.

@@ -51,6 +51,7 @@ type view struct {
 	Page
 	Host, Origin  string
 	CSS, JS, Icon string
+	PasskeyJS     string
 	Tabs          []tab
 }
 
@@ -87,7 +88,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 	if !ok {
 		panic("web: no page " + page)
 	}
-	v := view{Page: data, Host: p.public.Host, Origin: p.public.Scheme + "://" + p.public.Host, CSS: p.paths["app.css"], JS: p.paths["app.js"], Icon: p.paths["mark.svg"]}
+	v := view{Page: data, Host: p.public.Host, Origin: p.public.Scheme + "://" + p.public.Host, CSS: p.paths["app.css"], JS: p.paths["app.js"], Icon: p.paths["mark.svg"], PasskeyJS: p.paths["passkey.js"]}
 	if data.Nav != "" {
 		v.Tabs = tabs
 	}

@@ -79,6 +79,7 @@ type Config struct {
 	SDKKeys   SDKKeys
 	KeyMaker  KeyMaker
 	Bearers   Bearers
+	Passkeys  Passkeys
 	Ceilings  Ceilings
 	Webhook   Webhook
 	Clients   Clients
@@ -100,9 +101,9 @@ type Admin struct{ cfg Config }
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, ceilings, a webhook, clients, providers, live calls and a clock")
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, passkeys, ceilings, a webhook, clients, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
 }
@@ -211,7 +212,7 @@ func said(word string, n int) string {
 	}
 	switch word {
 	case "welcome":
-		return "You are the owner. Now add a provider key: without one, apps get an error and nothing is spent."
+		return "You are the owner. Now add a provider key: without one, apps get an error and nothing is spent. Under Settings you can add a passkey to sign in with."
 	case "revoked":
 		return "Revoked: " + ended + " Nothing more can be spent by this app."
 	case "paused":
@@ -261,7 +262,7 @@ func said(word string, n int) string {
 	case "key-removed":
 		return "The key is removed, with its sealed bytes. Calls that already run with it may finish."
 	default:
-		return ""
+		return saidOfPasskeys(word)
 	}
 }
 

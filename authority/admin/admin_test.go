@@ -23,6 +23,9 @@ import (
 
 // world is the owner's pages over a broker in memory.
 type world struct {
+	passkeys   []passport.Passkey
+	noPasskeys string
+
 	clients registered
 	spent   []passport.Spent
 	t       *testing.T
@@ -233,7 +236,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Bearers: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Bearers: w, Passkeys: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: func() time.Time { return w.now },

@@ -37,6 +37,7 @@ type settingsView struct {
 	In      string // what stands in the field
 	Error   string
 	Bearers []bearerView
+	Keys    passkeysView
 }
 
 // Settings answers GET /settings.
@@ -71,6 +72,10 @@ func (a *Admin) showSettings(w http.ResponseWriter, r *http.Request, v web.Visit
 		}
 	}
 	if d.Bearers, err = a.bearers(r.Context()); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	if d.Keys, err = a.passkeys(r.Context(), v.ID); err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
+	"github.com/go-webauthn/webauthn/webauthn"
 )
 
 // Lifetimes, and the tries that strangers have.
@@ -59,6 +60,9 @@ type Identity struct {
 	guesses *flood.Limit
 	hashing chan struct{} // a place for each password that is being hashed
 
+	webauthn   *webauthn.WebAuthn // nil: no passkeys, and noPasskeys says why
+	noPasskeys string
+
 	mu         sync.Mutex // guards setup, known
 	setup      string     // the token of the setup link; empty: there is none
 	setupUntil time.Time
@@ -82,6 +86,10 @@ func New(cfg Config) (*Identity, error) {
 	i := &Identity{cfg: cfg, hashing: make(chan struct{}, maxHashing), known: map[netip.Addr]bool{},
 		signIns: &flood.Limit{PerMinute: signInTries, Overall: signInTriesAll, Now: cfg.Now},
 		guesses: &flood.Limit{PerMinute: bearerTries, Now: cfg.Now}}
+	var err error
+	if i.webauthn, i.noPasskeys, err = ceremonies(cfg.PublicURL); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if _, err := cfg.Store.Owner(ctx); err != nil && problem.KindOf(err) != problem.NotFound {
@@ -133,7 +141,9 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /setup": i.SetupPage, "POST /setup": i.SetUp,
 		"GET /login": i.LoginPage, "POST /login": i.Login,
-		"POST /logout":   i.Logout,
+		"POST /logout":                i.Logout,
+		"POST /login/passkey/options": i.AskSignIn, "POST /login/passkey": i.PasskeyLogin,
+		"POST /settings/passkeys/options": i.AskPasskey, "POST /settings/passkeys": i.AddPasskey, "POST /settings/passkeys/change": i.ChangePasskey,
 		"GET /login/cli": i.LinePage, "POST /login/cli": i.AnswerLine, "POST /login/cli/token": i.LineToken,
 	}
 }

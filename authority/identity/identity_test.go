@@ -28,13 +28,15 @@ type memory struct {
 	person   *passport.Person
 	sessions map[[32]byte]passport.Session
 	tokens   map[[32]byte]passport.OwnerToken
+	passkeys []passport.Passkey
+	seen     map[[32]byte]time.Time
 	events   []passport.Event
 	setups   map[[32]byte]time.Time
 	broken   error
 }
 
 func newMemory() *memory {
-	return &memory{sessions: map[[32]byte]passport.Session{}, tokens: map[[32]byte]passport.OwnerToken{}, setups: map[[32]byte]time.Time{}}
+	return &memory{sessions: map[[32]byte]passport.Session{}, tokens: map[[32]byte]passport.OwnerToken{}, setups: map[[32]byte]time.Time{}, seen: map[[32]byte]time.Time{}}
 }
 
 func (m *memory) do(ev *passport.Event, f func() error) error {

@@ -22,7 +22,9 @@ import (
 type loginView struct {
 	Next, Username, Problem string
 	Waiting                 bool // a request waits for an answer
-	Again                   bool // who is signed in shows once more who they are
+	Again                   bool // a command line waits: who is signed in shows once more who they are
+	Passkeys                bool // there are some
+	ByPassword              bool // it was tried
 }
 
 // setupView is what the setup page shows.
@@ -48,6 +50,13 @@ func (i *Identity) LoginPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *Identity) showLogin(w http.ResponseWriter, r *http.Request, status int, v web.Visitor, d loginView) {
+	if i.canPasskey() == nil {
+		var err error
+		if d.Passkeys, err = i.cfg.Store.HasPasskeys(r.Context()); err != nil {
+			i.cfg.Pages.Error(w, r, v, fmt.Errorf("read whether there are passkeys: %w", err))
+			return
+		}
+	}
 	d.Waiting, d.Again = strings.HasPrefix(d.Next, "/consent/"), strings.HasPrefix(d.Next, "/login/cli?")
 	title := "Sign in"
 	if d.Problem != "" {
@@ -58,6 +67,20 @@ func (i *Identity) showLogin(w http.ResponseWriter, r *http.Request, status int,
 
 // Login answers POST /login. It takes the same time and says the same whether the name or the password is wrong.
 func (i *Identity) Login(w http.ResponseWriter, r *http.Request) {
+	d := loginView{ByPassword: true}
+	i.letIn(w, r, &d, func(web.Visitor) (passport.Person, error) {
+		d.Username = clip(r.PostForm.Get("username"), maxUsername)
+		p, ok, err := i.signIn(r.Context(), r.PostForm.Get("username"), r.PostForm.Get("password"))
+		if err == nil && !ok {
+			d.Problem = "That name and password do not fit together."
+		}
+		return p, err
+	})
+}
+
+// letIn takes a form of the sign-in page, counts the try, and begins a session for who proves to be somebody. A problem in d means that
+// nobody did.
+func (i *Identity) letIn(w http.ResponseWriter, r *http.Request, d *loginView, prove func(web.Visitor) (passport.Person, error)) {
 	stranger, err := i.door(w, r)
 	if err == nil {
 		err = i.cfg.Pages.Posted(w, r, stranger)
@@ -66,22 +89,20 @@ func (i *Identity) Login(w http.ResponseWriter, r *http.Request) {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
 		return
 	}
-	d := loginView{Next: web.LocalPath(r.PostForm.Get("next")), Username: clip(r.PostForm.Get("username"), maxUsername)}
+	d.Next = web.LocalPath(r.PostForm.Get("next"))
 	if wait := i.signIns.Allow(flood.Network(i.cfg.ClientAddr(r)).String()); wait > 0 {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, problem.New(problem.RateExceeded, "too many tries").After(wait))
 		return
 	}
-	p, ok, err := i.signIn(r.Context(), r.PostForm.Get("username"), r.PostForm.Get("password"))
+	p, err := prove(stranger)
+	if d.Problem != "" {
+		i.showLogin(w, r, http.StatusUnauthorized, stranger, *d)
+		return
+	}
+	if err == nil {
+		err = i.start(w, r, p)
+	}
 	if err != nil {
-		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
-		return
-	}
-	if !ok {
-		d.Problem = "That name and password do not fit together."
-		i.showLogin(w, r, http.StatusUnauthorized, stranger, d)
-		return
-	}
-	if err := i.start(w, r, p); err != nil {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
 		return
 	}
@@ -116,7 +137,8 @@ func (i *Identity) start(w http.ResponseWriter, r *http.Request, p passport.Pers
 		return err
 	}
 	now := i.now()
-	s := passport.Session{Hash: sha256.Sum256([]byte(value)), Person: p.ID, CreatedAt: now, ExpiresAt: now.Add(SessionLife)}
+	s := passport.Session{Hash: sha256.Sum256([]byte(value)), Person: p.ID, CreatedAt: now, ExpiresAt: now.Add(SessionLife),
+		Agent: agent(r), Address: i.cfg.ClientAddr(r).String(), SeenAt: now}
 	note := "from " + i.cfg.ClientAddr(r).String()
 	if err := i.cfg.Store.AddSession(r.Context(), s, i.event(passport.SessionStarted, "owner:"+string(p.ID), note)); err != nil {
 		return fmt.Errorf("store the session: %w", err)
@@ -124,6 +146,17 @@ func (i *Identity) start(w http.ResponseWriter, r *http.Request, p passport.Pers
 	http.SetCookie(w, i.cfg.Pages.Cookie(sessionCookie, value, int(SessionLife/time.Second)))
 	http.SetCookie(w, i.cfg.Pages.Cookie(doorCookie, "", -1))
 	return nil
+}
+
+// agent is what a browser calls itself, printable and short.
+func agent(r *http.Request) string {
+	text := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return -1
+		}
+		return c
+	}, r.UserAgent())
+	return text[:min(len(text), passport.MaxAgent)]
 }
 
 // end ends the session of this browser, if it has one.

@@ -24,6 +24,29 @@ type Store interface {
 	Session(ctx context.Context, hash [32]byte) (passport.Session, error)
 	// EndSession removes one, with the event. Ending what is not there is nothing.
 	EndSession(ctx context.Context, hash [32]byte, ev passport.Event) error
+	// Sessions lists at most limit of a person, newest first, ended ones too.
+	Sessions(ctx context.Context, who passport.PersonID, limit int) ([]passport.Session, error)
+	// SeeSession writes down when a session was last seen; an earlier time changes nothing.
+	SeeSession(ctx context.Context, hash [32]byte, at time.Time) error
+	// EndSessionOf removes one of a person's, with the event. Error: NotFound.
+	EndSessionOf(ctx context.Context, who passport.PersonID, hash [32]byte, ev passport.Event) error
+	// EndOtherSessions removes all of a person's but one, with the event if there were any, and says how many.
+	EndOtherSessions(ctx context.Context, who passport.PersonID, keep [32]byte, ev passport.Event) (int64, error)
+	// Seen says whether something is seen the first time, and remembers it until a time.
+	Seen(ctx context.Context, kind passport.SeenKind, hash [32]byte, until time.Time) (fresh bool, err error)
+	// AddPasskey adds one, unused. Errors: Conflict if it is there or its person has MaxPasskeys; Invalid.
+	AddPasskey(ctx context.Context, k passport.Passkey, ev passport.Event) error
+	// Passkeys lists a person's, oldest first.
+	Passkeys(ctx context.Context, who passport.PersonID) ([]passport.Passkey, error)
+	// HasPasskeys says whether anyone has one.
+	HasPasskeys(ctx context.Context) (bool, error)
+	// UsePasskey writes down u's SignCount, BackedUp and UsedAt by its ID, if the counter is above the one that is stored or both are 0. Else
+	// it says false, and keeps only the event.
+	UsePasskey(ctx context.Context, u passport.Passkey, refused passport.Event) (bool, error)
+	// RenamePasskey gives a person's passkey another name. Error: NotFound.
+	RenamePasskey(ctx context.Context, who passport.PersonID, id []byte, label string, ev passport.Event) error
+	// RemovePasskey removes a person's passkey. Errors: NotFound; Conflict if it is the last of a person without a password.
+	RemovePasskey(ctx context.Context, who passport.PersonID, id []byte, ev passport.Event) error
 	// OwnerToken reads one by its hash. Error: NotFound. It does not look at the clock.
 	OwnerToken(ctx context.Context, hash [32]byte) (passport.OwnerToken, error)
 	// AddOwnerToken stores one, with the event.

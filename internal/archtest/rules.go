@@ -102,6 +102,7 @@ var owners = map[string][]string{
 
 	"github.com/alecthomas/kong":         {"cmd/*"},
 	"github.com/go-jose/go-jose/v4":      {"authority/client", "connect", "guard/token"},
+	"github.com/go-webauthn/webauthn":    {"authority/identity"},
 	"github.com/google/uuid":             {"cmd/*"},
 	"github.com/jackc/pgx/v5":            {"internal/pgtest", "store/*"},
 	"github.com/ncruces/go-sqlite3":      {"bench", "store/*"},

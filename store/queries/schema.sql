@@ -15,8 +15,25 @@ CREATE TABLE session (
   hash       BYTEA PRIMARY KEY,
   person_id  TEXT NOT NULL REFERENCES person (id),
   created_at BIGINT NOT NULL,
-  expires_at BIGINT NOT NULL
+  expires_at BIGINT NOT NULL,
+  agent      TEXT NOT NULL,
+  address    TEXT NOT NULL,
+  seen_at    BIGINT NOT NULL
 );
+
+CREATE TABLE passkey (
+  id         BYTEA PRIMARY KEY,
+  person_id  TEXT NOT NULL REFERENCES person (id),
+  public_key BYTEA NOT NULL,
+  sign_count BIGINT NOT NULL,
+  transports TEXT NOT NULL,
+  eligible   BIGINT NOT NULL,
+  backed_up  BIGINT NOT NULL,
+  label      TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  used_at    BIGINT NOT NULL
+);
+CREATE INDEX passkey_person ON passkey (person_id);
 
 CREATE TABLE owner_token (
   hash       BYTEA PRIMARY KEY,

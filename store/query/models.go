@@ -181,6 +181,19 @@ type OwnerToken struct {
 	ExpiresAt int64
 }
 
+type Passkey struct {
+	ID         []byte
+	PersonID   string
+	PublicKey  []byte
+	SignCount  int64
+	Transports string
+	Eligible   int64
+	BackedUp   int64
+	Label      string
+	CreatedAt  int64
+	UsedAt     int64
+}
+
 type Person struct {
 	ID           string
 	Name         string
@@ -263,6 +276,9 @@ type Session struct {
 	PersonID  string
 	CreatedAt int64
 	ExpiresAt int64
+	Agent     string
+	Address   string
+	SeenAt    int64
 }
 
 type Setting struct {

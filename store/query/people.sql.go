@@ -57,7 +57,7 @@ func (q *Queries) AddPerson(ctx context.Context, arg AddPersonParams) error {
 }
 
 const addSession = `-- name: AddSession :execrows
-INSERT INTO session (hash, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING
+INSERT INTO session (hash, person_id, created_at, expires_at, agent, address, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (hash) DO NOTHING
 `
 
 type AddSessionParams struct {
@@ -65,6 +65,9 @@ type AddSessionParams struct {
 	PersonID  string
 	CreatedAt int64
 	ExpiresAt int64
+	Agent     string
+	Address   string
+	SeenAt    int64
 }
 
 func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) (int64, error) {
@@ -73,6 +76,9 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) (int64, 
 		arg.PersonID,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.Agent,
+		arg.Address,
+		arg.SeenAt,
 	)
 	if err != nil {
 		return 0, err
@@ -222,7 +228,7 @@ func (q *Queries) RemoveSession(ctx context.Context, hash []byte) (int64, error)
 }
 
 const session = `-- name: Session :one
-SELECT hash, person_id, created_at, expires_at FROM session WHERE hash = $1
+SELECT hash, person_id, created_at, expires_at, agent, address, seen_at FROM session WHERE hash = $1
 `
 
 func (q *Queries) Session(ctx context.Context, hash []byte) (Session, error) {
@@ -233,6 +239,9 @@ func (q *Queries) Session(ctx context.Context, hash []byte) (Session, error) {
 		&i.PersonID,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.Agent,
+		&i.Address,
+		&i.SeenAt,
 	)
 	return i, err
 }

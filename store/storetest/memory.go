@@ -34,6 +34,7 @@ type Memory struct {
 	people   []passport.Person
 	setups   map[[32]byte]time.Time
 	sessions map[[32]byte]passport.Session
+	passkeys map[string]passport.Passkey
 	bearers  map[[32]byte]passport.OwnerToken
 	ceilings map[passport.CeilingID]passport.Limit
 	months   map[monthKey]*passport.Ceiling // without their cap, which is in ceilings
@@ -85,7 +86,7 @@ func NewMemory() *Memory {
 		creds:    map[passport.CredentialID]passport.Credential{},
 		keys:     map[string]passport.SigningKey{},
 		setups:   map[[32]byte]time.Time{},
-		sessions: map[[32]byte]passport.Session{},
+		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
 		bearers:  map[[32]byte]passport.OwnerToken{},
 		claims:   map[claimKey]claim{},
 		told:     map[told]bool{},

@@ -207,7 +207,7 @@ func (m *Memory) AddSession(_ context.Context, s passport.Session, ev passport.E
 		if !slices.ContainsFunc(m.people, func(p passport.Person) bool { return p.ID == s.Person }) {
 			return store.NotFound("person")
 		}
-		s.CreatedAt, s.ExpiresAt = stored(s.CreatedAt), stored(s.ExpiresAt)
+		s.CreatedAt, s.ExpiresAt, s.SeenAt = stored(s.CreatedAt), stored(s.ExpiresAt), stored(s.CreatedAt)
 		next := maps.Clone(m.sessions)
 		maps.DeleteFunc(next, func(_ [32]byte, old passport.Session) bool { return !old.ExpiresAt.After(s.CreatedAt) })
 		if err := mustBeFree(next, s.Hash, "session"); err != nil {

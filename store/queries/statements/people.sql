@@ -11,7 +11,7 @@ SELECT * FROM person ORDER BY created_at, id LIMIT 1;
 SELECT * FROM person WHERE id = $1;
 
 -- name: AddSession :execrows
-INSERT INTO session (hash, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING;
+INSERT INTO session (hash, person_id, created_at, expires_at, agent, address, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (hash) DO NOTHING;
 
 -- name: RemoveEndedSessions :execrows
 DELETE FROM session WHERE expires_at <= $1;
