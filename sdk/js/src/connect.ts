@@ -164,7 +164,7 @@ async function finish(q: URLSearchParams): Promise<Session> {
       const answer = await oauth.authorizationCodeGrantRequest(s.as, client, oauth.None(), good, w.redirectUri, w.verifier, { DPoP, ...s.relaxed })
       return oauth.processAuthorizationCodeResponse(s.as, client, answer)
     })
-    return await Session.start(s, client, w.keys, tokens)
+    return await Session.start(s, client, w.redirectUri, w.keys, tokens)
   } catch (err) {
     throw wrap(err)
   }
@@ -190,5 +190,5 @@ export async function restore(o: Options): Promise<Session | undefined> {
   const key = await Session.key(iss, o.clientId, redirectUri)
   const kept = key && (await store.get<store.Kept>('session', key.name))
   if (!kept) return undefined
-  return new Session(await discover(iss), { client_id: key.clientId }, kept)
+  return new Session(await discover(iss), { client_id: key.clientId }, redirectUri, kept)
 }

@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi'
-import { nonced, wrap } from './connect.js'
-import { ConnectError, type Remaining, type Standing } from './types.js'
+import { authorize, details, nonced, wrap } from './connect.js'
+import { ConnectError, type Ask, type Options, type Remaining, type Standing } from './types.js'
 import { clientKey, type Server } from './server.js'
 import * as store from './store.js'
 
@@ -23,22 +23,24 @@ export class Session extends EventTarget {
 
   #server: Server
   #client: oauth.Client
+  #redirectUri: string
   #kept: store.Kept
   #dpop: oauth.DPoPHandle
   #renewing: Promise<void> | undefined
 
   /** @internal */
-  constructor(server: Server, client: oauth.Client, kept: store.Kept) {
+  constructor(server: Server, client: oauth.Client, redirectUri: string, kept: store.Kept) {
     super()
     this.#server = server
     this.#client = client
+    this.#redirectUri = redirectUri
     this.#kept = kept
     this.#dpop = oauth.DPoP(client, kept.keys)
   }
 
   /** @internal */
-  static async start(s: Server, client: oauth.Client, keys: CryptoKeyPair, t: oauth.TokenEndpointResponse): Promise<Session> {
-    const session = new Session(s, client, { keys, grantId: '', access: '', refresh: '', expires: 0 })
+  static async start(s: Server, client: oauth.Client, redirectUri: string, keys: CryptoKeyPair, t: oauth.TokenEndpointResponse): Promise<Session> {
+    const session = new Session(s, client, redirectUri, { keys, grantId: '', access: '', refresh: '', expires: 0 })
     await session.#keep(t)
     return session
   }
@@ -168,6 +170,15 @@ export class Session extends EventTarget {
     this.remaining = { microUsd: s.remainingMicroUsd, calls: s.callsRemaining }
     this.dispatchEvent(new Event('change'))
     return s
+  }
+
+  /** topUp asks the person for more than this grant has. They see the difference only; the grant stays the same one. */
+  async topUp(ask: Ask | Ask[], o: Pick<Options, 'mode' | 'signal' | 'reason'> = {}): Promise<void> {
+    details(ask)
+    const options: Options = { ...o, ask, broker: this.#server.as.issuer, clientId: this.#client.client_id, redirectUri: this.#redirectUri }
+    const raised = await authorize(options, { grant_id: this.grantId }, this.#kept.keys)
+    this.#kept = raised.#kept
+    this.dispatchEvent(new Event('change'))
   }
 
   /** revoke gives the access back: the grant ends, for all its tokens. */

@@ -177,6 +177,20 @@ test('by popup: the page stays, the window closes itself', async () => {
   assert.equal(await chat(page), 'Good day.')
 })
 
+test('more: the grant stays the same, has more, and the app goes on', async () => {
+  const before = await page.evaluate(() => window.session.standing())
+  const opened = context.waitForEvent('page')
+  await page.evaluate(() => { window.more = window.session.topUp({ provider: 'openai', maxBudgetCents: 90 }, { reason: 'It runs out.' }).then(() => 'more', e => e.code ?? String(e)) })
+  const popup = await opened
+  await popup.waitForURL('**/consent/*')
+  assert.match(await popup.locator('main').innerText(), /It runs out\./, 'the reason is shown')
+  await popup.getByRole('button', { name: /^Add more/ }).click()
+  assert.equal(await page.evaluate(() => window.more), 'more')
+  const after = await page.evaluate(() => window.session.standing())
+  assert.deepEqual([after.grantId, after.capMicroUsd], [before.grantId, before.capMicroUsd + 400_000])
+  assert.equal(await chat(page), 'Good day.')
+})
+
 test('denied', async () => {
   await byPopup(async popup => {
     await popup.waitForURL('**/consent/*')
