@@ -84,7 +84,7 @@ func (o *OAuth) open(r *http.Request) (wire.Form, target, string, error) {
 // ask makes the pending grant, and remembers how it is to be answered.
 func (o *OAuth) ask(w http.ResponseWriter, r *http.Request, t target, a asked) (passport.GrantID, error) {
 	site, checked := t.client.Site(t.redirect)
-	g, _, err := o.cfg.Control.Ask(r.Context(), authority.Request{AppName: t.client.Name, AppURL: t.client.URI, Details: a.details,
+	g, _, err := o.cfg.Control.Ask(r.Context(), authority.Request{AppName: t.client.Name, AppURL: t.client.URI, Reason: a.reason, Details: a.details,
 		Client: t.client.ID, Site: site, Checked: checked, JKT: a.jkt, Extends: a.extends, For: askLife})
 	if err != nil {
 		return "", a.refused(err)

@@ -96,6 +96,7 @@ func TestWrongRequests(t *testing.T) {
 		{"a resource that begins like ours", request("resource", issuer+".evil.example"), wire.InvalidTarget},
 		{"a path that there is not", request("resource", issuer+"/grants"), wire.InvalidTarget},
 		{"a scope", request("scope", "ai_access openid"), wire.InvalidScope},
+		{"a long reason", request("reason", strings.Repeat("x", 1001)), wire.InvalidRequest},
 		{"without asking", request("prompt", "none"), wire.InteractionRequired},
 		{"a fresh sign-in", request("prompt", "login"), wire.InvalidRequest},
 		{"a thumbprint that is none", request("dpop_jkt", "abc"), wire.InvalidRequest},

@@ -16,6 +16,7 @@ const (
 	maxState    = 1024
 	maxResource = 512
 	maxScope    = 200
+	maxReason   = 1000
 )
 
 // target is where an authorization request's answer goes. Until it is known, nothing is sent anywhere.
@@ -31,12 +32,13 @@ type asked struct {
 	challenge string
 	jkt       string
 	details   []passport.Detail
+	reason    string           // why, in the app's own words
 	extends   passport.GrantID // the client's own grant that it wants more of; empty: a new one
 }
 
 // kept are the parameters of a pushed request that are stored. What nobody knows is left out.
 var kept = []string{"response_type", "response_mode", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method", "dpop_jkt",
-	grantParameter, wire.DetailsParameter, "resource", "prompt"}
+	grantParameter, wire.DetailsParameter, "resource", "prompt", "reason"}
 
 // whereTo finds where the answer goes: to a redirect URI that the client registered, the only one it has if the request names none
 // (RFC 6749 §3.1.2.3).
@@ -83,10 +85,13 @@ func (o *OAuth) check(ctx context.Context, c passport.Client, f wire.Form, jkt s
 	if !f.Has(wire.DetailsParameter) {
 		return asked{}, wire.Bad(wire.InvalidDetails, "%s: is missing: say what to ask for with ai_access objects", wire.DetailsParameter)
 	}
+	var err error
+	if a.reason, err = f.Text("reason", maxReason); err != nil {
+		return asked{}, err
+	}
 	if f.Has(grantParameter) {
 		return o.more(ctx, c, f, a)
 	}
-	var err error
 	a.details, err = wire.Details(f.Get(wire.DetailsParameter), o.cfg.Providers())
 	return a, err
 }
