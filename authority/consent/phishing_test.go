@@ -139,3 +139,12 @@ func TestForeignFormsAreRefused(t *testing.T) {
 		t.Errorf("another site: %d", rec.Code)
 	}
 }
+
+// TestOurOwnSidecarHasANameThatIsShown: the rules for names hold for our own client too.
+func TestOurOwnSidecarHasANameThatIsShown(t *testing.T) {
+	w := newWorld(t, openai())
+	w.grant.AppName, w.grant.Site = passport.CommandLine().Name, "localhost"
+	if page := w.get().Body.String(); !strings.Contains(page, passport.CommandLine().Name) || strings.Contains(page, "does not show") {
+		t.Error("the page withholds the name of aipassport connect")
+	}
+}
