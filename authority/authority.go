@@ -142,7 +142,7 @@ func (c *Control) Standing(ctx context.Context, id passport.GrantID) (passport.S
 	return s, nil
 }
 
-// Standings lists grants as they stand now, newest first, created before a time (zero: all).
+// Standings lists grants that were asked for as they stand now, newest first, created before a time (zero: all). Children lists those below one.
 func (c *Control) Standings(ctx context.Context, before time.Time, limit int) ([]passport.Standing, error) {
 	list, err := c.Store.Standings(ctx, before, limit)
 	now := c.now()

@@ -21,7 +21,8 @@ type Store interface {
 	ExtendGrant(ctx context.Context, g, request passport.Grant, ev passport.Event) error
 	// Standing reads a grant with its balances. Error: NotFound.
 	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
-	// Standings lists grants with their balances, newest first, at most limit of them, created before a time (zero: all).
+	// Standings lists grants that were asked for, with their balances, newest first, at most limit of them, created before a time (zero:
+	// all). What was narrowed from one by token exchange is not among them: Family lists it.
 	Standings(ctx context.Context, before time.Time, limit int) ([]passport.Standing, error)
 	// Stop stops all apps or lets them run again, with the event.
 	Stop(ctx context.Context, stopped bool, ev passport.Event) error

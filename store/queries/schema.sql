@@ -106,7 +106,7 @@ CREATE TABLE grants (
   extends_id  TEXT NOT NULL DEFAULT '',
   above       TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX grants_created ON grants (created_at, id);
+CREATE INDEX grants_asked ON grants (created_at, id) WHERE parent_id = '';
 CREATE INDEX grants_pending ON grants (created_at, id) WHERE state = 'pending';
 CREATE INDEX grants_parent ON grants (parent_id) WHERE parent_id <> '';
 

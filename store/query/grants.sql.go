@@ -201,7 +201,7 @@ func (q *Queries) Budgets(ctx context.Context, grantID string) ([]Budget, error)
 
 const budgetsOfMany = `-- name: BudgetsOfMany :many
 SELECT b.grant_id, b.seq, b.status, b.expires_at, b.cap, b.settled, b.held, b.calls_cap, b.calls, b.parent_id, b.parent_seq FROM budget b
-JOIN (SELECT id FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
+JOIN (SELECT id FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
 ORDER BY b.grant_id, b.seq
 `
 
@@ -519,7 +519,7 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 }
 
 const grantsBefore = `-- name: GrantsBefore :many
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2
 `
 
 type GrantsBeforeParams struct {

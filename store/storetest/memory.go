@@ -172,7 +172,7 @@ func (a *account) standing() passport.Standing {
 func (m *Memory) Standings(_ context.Context, before time.Time, limit int) (out []passport.Standing, err error) {
 	err = m.do("Standings", func() error {
 		for _, a := range m.accounts {
-			if before.IsZero() || store.Micros(a.grant.CreatedAt) < store.Micros(before) {
+			if a.grant.Parent == "" && (before.IsZero() || store.Micros(a.grant.CreatedAt) < store.Micros(before)) {
 				out = append(out, a.standing())
 			}
 		}

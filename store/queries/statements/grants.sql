@@ -21,7 +21,7 @@ UPDATE grants SET state = 'paused', version = version + 1 WHERE id = $1 AND stat
 SELECT * FROM grants WHERE id = $1;
 
 -- name: GrantsBefore :many
-SELECT * FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2;
+SELECT * FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2;
 
 -- name: OpenBudget :exec
 INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls)
@@ -61,7 +61,7 @@ SELECT * FROM budget WHERE grant_id = $1 ORDER BY seq;
 
 -- name: BudgetsOfMany :many
 SELECT b.* FROM budget b
-JOIN (SELECT id FROM grants WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
+JOIN (SELECT id FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
 ORDER BY b.grant_id, b.seq;
 
 -- name: Setting :one
