@@ -14,8 +14,10 @@ RACE_PACKAGES := ./guard/... ./gateway ./gateway/upstream ./authority/... ./serv
 # Of e2e, what is concurrent, against a binary built with -race (make e2e RACE=1 runs all of it so).
 RACE_E2E := TestThreat01|TestThreat02Abort|TestThreat03KillLoses|TestThreat03APeer|TestThreat09Revoke|TestThreat09Client|TestDrain|TestStreams
 
-# What -race would only repeat, slowly: one caller after the other, on a writer that other tests share.
-RACE_SKIP := TestEnginesGiveTheSameAnswers|TestKeepsTheContract/a_random_walk|TestMemoryKeepsTheContract/a_random_walk
+# What -race would only repeat, slowly: one caller after the other, on a writer that other tests share. Of the stores' contract the cases
+# are run in which many do something at once.
+RACE_SKIP := TestEnginesGiveTheSameAnswers|KeepsTheContract
+RACE_CASES := KeepsTheContract/(race|many|once|after_a_revoke|stands_behind)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev build test unit sim race e2e sdk oauth browser sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
@@ -49,6 +51,7 @@ sim: ## Simulate the ledger for SIM_RUNS seeds (1500), crashes and failing disks
 race: ## The tests of what runs concurrently, under the race detector
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race: the race detector needs a C compiler; install gcc (Debian: apt-get install gcc)"; exit 1; }
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m -run '$(RACE_CASES)' ./store/...
 	E2E_RACE=1 $(GO) test -count=1 -timeout 15m -run '$(RACE_E2E)' ./e2e/
 
 e2e: ## Start the built binary against a fake provider: lifecycle, money, crashes, threats (RACE=1: binary with -race)
