@@ -28,7 +28,6 @@ type fake struct {
 
 	mu       sync.Mutex // guards what follows
 	issuer   string     // empty: its address
-	iss      string     // in the answer of a browser; empty: the issuer
 	typ      string     // of tokens; empty: DPoP
 	life     int64      // of tokens, in seconds
 	nonce    string     // that proofs need; empty: none

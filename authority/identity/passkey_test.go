@@ -95,12 +95,11 @@ func (m *memory) RemovePasskey(_ context.Context, _ passport.PersonID, id []byte
 
 // authenticator is one with a key of its own, of what the browser says too (WebAuthn Level 3 §6.1, §5.8.1).
 type authenticator struct {
-	key          *ecdsa.PrivateKey
-	id, handle   []byte
-	count        uint32
-	flags        byte // UP 1, UV 4
-	rp, origin   string
-	lastAnswered string
+	key        *ecdsa.PrivateKey
+	id, handle []byte
+	count      uint32
+	flags      byte // UP 1, UV 4
+	rp, origin string
 }
 
 func newAuthenticator(t *testing.T) *authenticator {
