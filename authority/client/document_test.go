@@ -56,7 +56,6 @@ func TestThreat21DocumentsOfClients(t *testing.T) {
 		}
 	})
 	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
-	resolve(t)
 
 	closed := newWorld(t, func(c *client.Config) { c.Roots = pool })
 	for _, id := range []string{"https://127.0.0.1:" + port + "/good", "https://localhost:" + port + "/good", "https://inside.example:" + port + "/good", "https://[::ffff:127.0.0.1]:" + port + "/good",
@@ -86,38 +85,40 @@ func TestThreat21DocumentsOfClients(t *testing.T) {
 	wants(t, "certificate", err, "could not be fetched")
 }
 
-// resolve makes names in .example lead to this machine, by a name server of its own.
-func resolve(t *testing.T) {
+// TestMain makes names lead to this machine, by a name server of its own, before anything dials.
+func TestMain(m *testing.M) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	was := net.DefaultResolver
+	defer conn.Close()
 	server := conn.LocalAddr().String()
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "udp", server)
 	}}
-	t.Cleanup(func() { net.DefaultResolver = was; conn.Close() })
-	go func() {
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			var m dnsmessage.Message
-			if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 {
-				continue
-			}
-			m.Response, m.Additionals = true, nil
-			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-				m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 0}, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}}}
-			}
-			if out, err := m.Pack(); err == nil {
-				conn.WriteTo(out, from)
-			}
+	go answerNames(conn)
+	m.Run()
+}
+
+func answerNames(conn net.PacketConn) {
+	buf := make([]byte, 1500)
+	for {
+		n, from, err := conn.ReadFrom(buf)
+		if err != nil {
+			return
 		}
-	}()
+		var m dnsmessage.Message
+		if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 {
+			continue
+		}
+		m.Response, m.Additionals = true, nil
+		if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+			m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 0}, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}}}
+		}
+		if out, err := m.Pack(); err == nil {
+			conn.WriteTo(out, from)
+		}
+	}
 }
 
 // TestADocument: what a document must be, and what it may not say.
