@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -80,6 +81,7 @@ type Config struct {
 	KeyMaker  KeyMaker
 	Bearers   Bearers
 	Passkeys  Passkeys
+	Sessions  Sessions
 	Ceilings  Ceilings
 	Webhook   Webhook
 	Clients   Clients
@@ -101,9 +103,9 @@ type Admin struct{ cfg Config }
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, passkeys, ceilings, a webhook, clients, providers, live calls and a clock")
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
 	}
 	return &Admin{cfg}, nil
 }
@@ -262,7 +264,7 @@ func said(word string, n int) string {
 	case "key-removed":
 		return "The key is removed, with its sealed bytes. Calls that already run with it may finish."
 	default:
-		return saidOfPasskeys(word)
+		return cmp.Or(saidOfPasskeys(word), saidOfSessions(word, n))
 	}
 }
 

@@ -26,32 +26,33 @@ type world struct {
 	passkeys   []passport.Passkey
 	noPasskeys string
 
-	clients registered
-	spent   []passport.Spent
-	t       *testing.T
-	now     time.Time
-	nobody  bool
-	broken  error
-	visitor web.Visitor
-	list    []passport.Standing // newest first
-	calls   []passport.Reservation
-	keys    []vault.Entry
-	stopped time.Time
-	live    map[passport.GrantID]int
-	test    error // what a provider says of a key
-	read    int   // grants that were read for a page
-	limits  []passport.Ceiling
-	events  []passport.Event
-	hook    hook
-	sdk     []passport.SDKKey
-	tooMany bool
-	who     []string // set or removed a limit
-	mux     *http.ServeMux
-	jar     map[string]*http.Cookie
-	roster  *roster.Roster
-	found   []admin.Found
-	asked   []passport.Provider // for their models
-	bearers []passport.OwnerToken
+	clients  registered
+	spent    []passport.Spent
+	t        *testing.T
+	now      time.Time
+	nobody   bool
+	broken   error
+	visitor  web.Visitor
+	list     []passport.Standing // newest first
+	calls    []passport.Reservation
+	keys     []vault.Entry
+	stopped  time.Time
+	live     map[passport.GrantID]int
+	test     error // what a provider says of a key
+	read     int   // grants that were read for a page
+	limits   []passport.Ceiling
+	events   []passport.Event
+	hook     hook
+	sdk      []passport.SDKKey
+	tooMany  bool
+	who      []string // set or removed a limit
+	mux      *http.ServeMux
+	jar      map[string]*http.Cookie
+	roster   *roster.Roster
+	found    []admin.Found
+	asked    []passport.Provider // for their models
+	bearers  []passport.OwnerToken
+	sessions []passport.Session
 }
 
 func (w *world) OwnerTokens(context.Context) ([]passport.OwnerToken, error) { return w.bearers, nil }
@@ -236,7 +237,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Bearers: w, Passkeys: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: func() time.Time { return w.now },

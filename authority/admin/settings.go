@@ -38,6 +38,7 @@ type settingsView struct {
 	Error   string
 	Bearers []bearerView
 	Keys    passkeysView
+	Signed  sessionsView
 }
 
 // Settings answers GET /settings.
@@ -76,6 +77,10 @@ func (a *Admin) showSettings(w http.ResponseWriter, r *http.Request, v web.Visit
 		return
 	}
 	if d.Keys, err = a.passkeys(r.Context(), v.ID); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	if d.Signed, err = a.sessions(r, v.ID); err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}

@@ -142,6 +142,7 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 		"GET /setup": i.SetupPage, "POST /setup": i.SetUp,
 		"GET /login": i.LoginPage, "POST /login": i.Login,
 		"POST /logout":                i.Logout,
+		"POST /settings/sessions":     i.EndSessions,
 		"POST /login/passkey/options": i.AskSignIn, "POST /login/passkey": i.PasskeyLogin,
 		"POST /settings/passkeys/options": i.AskPasskey, "POST /settings/passkeys": i.AddPasskey, "POST /settings/passkeys/change": i.ChangePasskey,
 		"GET /login/cli": i.LinePage, "POST /login/cli": i.AnswerLine, "POST /login/cli/token": i.LineToken,
@@ -196,6 +197,7 @@ func (i *Identity) session(r *http.Request) (web.Visitor, passport.Session, erro
 	if p.ID != s.Person {
 		return web.Visitor{}, passport.Session{}, nobody
 	}
+	i.see(r.Context(), s)
 	return web.NewVisitor(p.ID, p.Name, []byte(c.Value)), s, nil
 }
 

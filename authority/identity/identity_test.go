@@ -33,6 +33,7 @@ type memory struct {
 	events   []passport.Event
 	setups   map[[32]byte]time.Time
 	broken   error
+	readOnly bool
 }
 
 func newMemory() *memory {

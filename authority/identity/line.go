@@ -21,7 +21,6 @@ import (
 // Bounds of signing in a command line.
 const (
 	LineLife    = 90 * 24 * time.Hour // of the bearer that it gets
-	lineFresh   = 5 * time.Minute     // since the person proved who they are
 	lineCode    = 2 * time.Minute     // until the code must be back: a person may have to carry it
 	linePurpose = "command line"      // what the code is sealed for
 	maxLineName = 60                  // characters
@@ -122,7 +121,7 @@ func (i *Identity) LinePage(w http.ResponseWriter, r *http.Request) {
 // fresh is who has signed in a moment ago, or sends the browser to do so.
 func (i *Identity) fresh(w http.ResponseWriter, r *http.Request, l line) (web.Visitor, bool) {
 	v, s, err := i.session(r)
-	if err == nil && i.cfg.Now().Sub(s.CreatedAt) < lineFresh {
+	if err == nil && i.isFresh(s) {
 		return v, true
 	}
 	if err != nil && problem.KindOf(err) != problem.Unauthenticated {

@@ -23,7 +23,6 @@ import (
 // Bounds of a ceremony (WebAuthn Level 3 §7).
 const (
 	challengeLife   = 5 * time.Minute
-	freshFor        = 5 * time.Minute // since the person proved who they are
 	challengeCookie = "aipassport-challenge"
 	maxAnswer       = 32 << 10 // bytes of what the browser says; attestation is not asked for
 	register        = "passkey to add"
@@ -252,8 +251,6 @@ func (i *Identity) owns(w http.ResponseWriter, r *http.Request) (web.Visitor, pa
 	}
 	return v, s, true
 }
-
-func (i *Identity) isFresh(s passport.Session) bool { return i.cfg.Now().Sub(s.CreatedAt) < freshFor }
 
 // AskPasskey answers POST /settings/passkeys/options: what a new passkey is to be made of. Forbidden says that it takes a fresh sign-in.
 func (i *Identity) AskPasskey(w http.ResponseWriter, r *http.Request) {

@@ -20,17 +20,6 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-func (m *memory) Sessions(context.Context, passport.PersonID, int) ([]passport.Session, error) {
-	return nil, nil
-}
-func (m *memory) SeeSession(context.Context, [32]byte, time.Time) error { return nil }
-func (m *memory) EndSessionOf(context.Context, passport.PersonID, [32]byte, passport.Event) error {
-	return nil
-}
-func (m *memory) EndOtherSessions(context.Context, passport.PersonID, [32]byte, passport.Event) (int64, error) {
-	return 0, nil
-}
-
 func (m *memory) Seen(_ context.Context, _ passport.SeenKind, h [32]byte, until time.Time) (fresh bool, err error) {
 	err = m.do(nil, func() error {
 		_, was := m.seen[h]
