@@ -3,6 +3,7 @@ package gateway
 import (
 	"strconv"
 
+	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -15,10 +16,17 @@ const (
 	HeaderOutput      = "AIPassport-Max-Output"
 )
 
-// permit is the gateway's, for this call; it notes whether the call's output cap may be lowered.
+// permit is the gateway's, for this call; it notes which key will be lent for it, so that the hold is on that one's ceiling, and whether the
+// call's output cap may be lowered.
 func (c *call) permit(call *passport.Call) (int, error) {
 	c.wants = call
 	i, err := c.g.permit(c.standing, *call)
+	if err == nil {
+		var ok bool
+		if call.Credential, ok = c.g.Vault.Pick(call.Provider); !ok {
+			err = vault.Missing(call.Provider)
+		}
+	}
 	if err == nil {
 		call.Clamp, err = c.clamps(c.standing.Grant.Details[i])
 	}

@@ -38,7 +38,7 @@ type detailJSON struct {
 
 // monthlyJSON is a limit of the owner's over all apps that binds. Neither its amount nor what others spent of it is told.
 type monthlyJSON struct {
-	Over              string         `json:"over"` // "all" or "provider"
+	Over              string         `json:"over"` // "all", "provider" or "key"
 	RemainingMicroUSD passport.Money `json:"remainingMicroUsd"`
 	ResetsAt          string         `json:"resetsAt"`
 }
@@ -78,12 +78,12 @@ func (g *Gateway) tellStanding(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.known(standing)
-	respond.JSON(w, http.StatusOK, standingOf(standing, ceilings, pass.ExpiresAt, now))
+	respond.JSON(w, http.StatusOK, g.standingOf(standing, ceilings, pass.ExpiresAt, now))
 }
 
 func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-func standingOf(s passport.Standing, ceilings []passport.Ceiling, tokenEnds, now time.Time) standingJSON {
+func (g *Gateway) standingOf(s passport.Standing, ceilings []passport.Ceiling, tokenEnds, now time.Time) standingJSON {
 	out := standingJSON{GrantID: s.Grant.ID, Status: s.Grant.At(now).State.Wire(), ExpiresAt: iso(s.Grant.ExpiresAt), TokenExpiresAt: iso(tokenEnds),
 		balanceJSON: balance(s.Total), Details: []detailJSON{}}
 	for i, d := range s.Grant.Details {
@@ -94,18 +94,19 @@ func standingOf(s passport.Standing, ceilings []passport.Ceiling, tokenEnds, now
 		if i < len(s.Details) {
 			v.balanceJSON = balance(s.Details[i])
 		}
-		v.MonthlyLimits = binding(ceilings, d.Provider, min(s.Total.Left(), v.RemainingMicroUSD))
+		v.MonthlyLimits = g.binding(ceilings, d.Provider, min(s.Total.Left(), v.RemainingMicroUSD))
 		out.Details = append(out.Details, v)
 	}
 	return out
 }
 
-// binding lists the ceilings over a provider that leave less than own, which is what a grant's own caps leave: what the grant can still
+// binding lists the ceilings over a provider, and over the key of it that is lent now, that leave less than own, which is what a grant's own caps leave: what the grant can still
 // spend under each. Of one that leaves more nothing is told: its amount is what other apps do.
-func binding(ceilings []passport.Ceiling, p passport.Provider, own passport.Money) []monthlyJSON {
+func (g *Gateway) binding(ceilings []passport.Ceiling, p passport.Provider, own passport.Money) []monthlyJSON {
 	out := []monthlyJSON{}
+	key, _ := g.Vault.Pick(p)
 	for _, c := range ceilings {
-		over := map[passport.CeilingID]string{passport.PersonCeiling: "all", passport.KeyCeiling(p): "provider"}[c.ID]
+		over := map[passport.CeilingID]string{passport.PersonCeiling: "all", passport.KeyCeiling(p): "provider", passport.CredentialCeiling(key): "key"}[c.ID]
 		if over != "" && c.Left() < own {
 			out = append(out, monthlyJSON{over, c.Left(), iso(c.Month.Ends())})
 		}

@@ -22,19 +22,20 @@ type Call struct {
 	Model        string
 	Uses         []Capability // what the grant must allow; never empty for a call that was read
 	Stream       bool
-	BodyBytes    int64   // bytes that go upstream without those of images and sound, before an output cap is spliced in, as long as normalizing can make them; each text token covers at least one
-	Parts        int64   // messages, tools and system parts: each costs a few template tokens; of embeddings the texts
-	Images       []Image // that are in the body
-	Clips        []Clip  // that are in the body
-	Hidden       bool    // more may be read than the body's bytes show, up to the model's window: earlier reasoning, encrypted
-	Characters   int64   // of text that is to be read aloud, where that is billed by the character
-	Searches     int64   // of the web, that the provider may make on its own; 0: none
-	FileSearches int64   // of stored files; 0: none
-	MaxOutput    Limit   // model tokens of output that the caller allows for one answer; absent: the meter chooses
-	Clamp        bool    // with less money than MaxOutput costs, a lower cap is wanted rather than a refusal
-	MinOutput    int64   // a lower cap than this makes no sense, since the call sets so much aside for thinking; 0: nothing said
-	Choices      int64   // answers or images asked for (n, candidateCount); at least 1
-	Claim        Claim   // of its Idempotency-Key; zero: none
+	BodyBytes    int64        // bytes that go upstream without those of images and sound, before an output cap is spliced in, as long as normalizing can make them; each text token covers at least one
+	Parts        int64        // messages, tools and system parts: each costs a few template tokens; of embeddings the texts
+	Images       []Image      // that are in the body
+	Clips        []Clip       // that are in the body
+	Hidden       bool         // more may be read than the body's bytes show, up to the model's window: earlier reasoning, encrypted
+	Characters   int64        // of text that is to be read aloud, where that is billed by the character
+	Searches     int64        // of the web, that the provider may make on its own; 0: none
+	FileSearches int64        // of stored files; 0: none
+	MaxOutput    Limit        // model tokens of output that the caller allows for one answer; absent: the meter chooses
+	Clamp        bool         // with less money than MaxOutput costs, a lower cap is wanted rather than a refusal
+	MinOutput    int64        // a lower cap than this makes no sense, since the call sets so much aside for thinking; 0: nothing said
+	Choices      int64        // answers or images asked for (n, candidateCount); at least 1
+	Claim        Claim        // of its Idempotency-Key; zero: none
+	Credential   CredentialID // the key that will be lent for it; empty: the provider needs none
 }
 
 // Image is one image that a call shows to the model, as its own header has it.

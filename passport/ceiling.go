@@ -18,26 +18,83 @@ const keyCeiling = "key:"
 // KeyCeiling is over what is spent on the owner's keys of one provider, whichever of them is lent.
 func KeyCeiling(p Provider) CeilingID { return CeilingID(keyCeiling + string(p)) }
 
-// Provider is whose key a ceiling is over; empty for the person's.
+// OneKeyCeiling begins the name of the ceiling over one key.
+const OneKeyCeiling = "credential:"
+
+// CredentialCeiling is over what is spent on one key, whatever it is called and however often its secret is replaced.
+func CredentialCeiling(id CredentialID) CeilingID { return CeilingID(OneKeyCeiling + string(id)) }
+
+// Provider is whose keys a ceiling is over; empty for the person's and that of one key.
 func (c CeilingID) Provider() Provider {
-	p, _ := strings.CutPrefix(string(c), keyCeiling)
-	if c == PersonCeiling {
+	p, ok := strings.CutPrefix(string(c), keyCeiling)
+	if !ok {
 		return ""
 	}
 	return Provider(p)
 }
 
-// Known says whether c is a name that PersonCeiling or KeyCeiling makes.
+// Credential is the one key that a ceiling is over; empty for others.
+func (c CeilingID) Credential() CredentialID {
+	id, ok := strings.CutPrefix(string(c), OneKeyCeiling)
+	if !ok {
+		return ""
+	}
+	return CredentialID(id)
+}
+
+// Known says whether c is a name that PersonCeiling, KeyCeiling or CredentialCeiling makes.
 func (c CeilingID) Known() bool {
-	return c == PersonCeiling || len(c) > len(keyCeiling) && strings.HasPrefix(string(c), keyCeiling)
+	return c == PersonCeiling || c.Provider() != "" || c.Credential() != ""
 }
 
 // Title is how a ceiling is called in a sentence that an app may read. It tells no amount.
 func (c CeilingID) Title() string {
-	if c == PersonCeiling {
+	switch {
+	case c == PersonCeiling:
 		return "the owner's limit for this month"
+	case c.Credential() != "":
+		return "the owner's limit for the provider key in use for this month"
 	}
 	return "the owner's limit for " + c.Provider().Title() + " for this month"
+}
+
+// Taken are the months of the ceilings that a hold took from; 0: from none.
+type Taken struct {
+	Provider   Provider     // whose ceiling Key is of
+	Credential CredentialID // whose ceiling Own is of
+	Person     Month
+	Key        Month
+	Own        Month
+}
+
+// None says that no ceiling was on the path of the hold.
+func (t Taken) None() bool { return t.Person == 0 && t.Key == 0 && t.Own == 0 }
+
+// Of is where the month of a ceiling is kept; nil: it is on the path of no such hold.
+func (t *Taken) Of(id CeilingID) *Month {
+	switch {
+	case id == PersonCeiling:
+		return &t.Person
+	case id == KeyCeiling(t.Provider):
+		return &t.Key
+	case t.Credential != "" && id == CredentialCeiling(t.Credential):
+		return &t.Own
+	default:
+		return nil
+	}
+}
+
+// Each yields the ceilings that the hold took from, with their months.
+func (t Taken) Each(yield func(CeilingID, Month) bool) {
+	if t.Person != 0 && !yield(PersonCeiling, t.Person) {
+		return
+	}
+	if t.Key != 0 && !yield(KeyCeiling(t.Provider), t.Key) {
+		return
+	}
+	if t.Own != 0 {
+		yield(CredentialCeiling(t.Credential), t.Own)
+	}
 }
 
 // Month is a UTC calendar month as year*100 + month: 202611.

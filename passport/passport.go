@@ -3,6 +3,7 @@
 package passport
 
 import (
+	"cmp"
 	"encoding/hex"
 	"time"
 )
@@ -146,6 +147,18 @@ type Credential struct {
 	CreatedAt time.Time
 	TestedAt  time.Time // zero: never tested
 	TestError string    // empty: the last test was good
+	Version   int64     // counts its changes, from 1
+	ChosenAt  time.Time // of a provider's keys the one chosen last is lent
+	RotatedAt time.Time // when its secret was replaced; zero: never
+	RefusedAt time.Time // since when its provider refuses it; zero: it does not
+}
+
+// KeyRefused is the TestError of a key that its provider does not take.
+const KeyRefused = "refused"
+
+// Before says whether d is lent rather than c, both of one provider: it was chosen later, or made later where none was.
+func (c Credential) Before(d Credential) bool {
+	return cmp.Or(c.ChosenAt.Compare(d.ChosenAt), c.CreatedAt.Compare(d.CreatedAt), cmp.Compare(c.ID, d.ID)) < 0
 }
 
 // SigningKey is one key of guard/token, sealed at rest.

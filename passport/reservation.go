@@ -19,13 +19,25 @@ type Hold struct {
 	Grant    GrantID
 	Detail   int // index in Grant.Details
 	Provider Provider
-	Model    string
-	Stream   bool
-	Amount   Money // wanted
-	Least    Money // the smallest that will do; equal to Amount unless the output cap is ours to choose
-	Tariff   string
-	Claim    Claim // zero: the caller sent no Idempotency-Key
-	At       time.Time
+	// Credential is the key that will be lent; empty where the provider needs none.
+	Credential CredentialID
+	Model      string
+	Stream     bool
+	Amount     Money // wanted
+	Least      Money // the smallest that will do; equal to Amount unless the output cap is ours to choose
+	Tariff     string
+	Claim      Claim // zero: the caller sent no Idempotency-Key
+	At         time.Time
+}
+
+// Ceilings are those that can be on the path of the hold, in the order in which they are looked at.
+func (h Hold) Ceilings() []CeilingID {
+	out := []CeilingID{PersonCeiling, KeyCeiling(h.Provider), ""}
+	if h.Credential == "" {
+		return out[:2]
+	}
+	out[2] = CredentialCeiling(h.Credential)
+	return out
 }
 
 // Held is what the ledger set aside, and what is left after it.
@@ -75,18 +87,20 @@ const (
 
 // Reservation is money held, or once held, for one call.
 type Reservation struct {
-	ID        ReservationID
-	Grant     GrantID
-	Detail    int
-	Provider  Provider
-	Model     string
-	Stream    bool
-	State     ReservationState
-	Amount    Money
-	Actual    Money // once settled or swept
-	Usage     Usage
-	Why       Outcome
-	Tariff    string
-	CreatedAt time.Time
-	EndedAt   time.Time // zero while held
+	ID       ReservationID
+	Grant    GrantID
+	Detail   int
+	Provider Provider
+	// Credential is the key that was lent; empty: none was needed, or it was not noted.
+	Credential CredentialID
+	Model      string
+	Stream     bool
+	State      ReservationState
+	Amount     Money
+	Actual     Money // once settled or swept
+	Usage      Usage
+	Why        Outcome
+	Tariff     string
+	CreatedAt  time.Time
+	EndedAt    time.Time // zero while held
 }

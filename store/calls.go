@@ -68,7 +68,7 @@ func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) er
 	if err := AddEvent(ctx, q, AdjustedEvent(s, r.Grant, r.Amount)); err != nil || s.Actual < r.Amount {
 		return err
 	}
-	if err := TellPassedCeilings(ctx, q, s.ID, r.Provider, row.PersonMonth, row.KeyMonth, s.At); err != nil {
+	if err := TellPassedCeilings(ctx, q, s.ID, TakenBy(row), s.At); err != nil {
 		return err
 	}
 	return FreezeGrant(ctx, q, s, r.Grant, r.Amount)
@@ -117,7 +117,7 @@ func chargeOrphan(ctx context.Context, q *query.Queries, row query.Reservation, 
 	if err := tellPassedLine(ctx, q, r.ID, all, at); err != nil {
 		return err
 	}
-	return TellPassedCeilings(ctx, q, r.ID, r.Provider, row.PersonMonth, row.KeyMonth, at)
+	return TellPassedCeilings(ctx, q, r.ID, TakenBy(row), at)
 }
 
 func missing(n int64, id string) error {

@@ -45,7 +45,8 @@ func AdmitCeilings(h passport.Hold, amount passport.Money, path []Budget, ceilin
 }
 
 // heldOn is what the running calls of a grant, and of all that it shares its root with, hold on a ceiling: all of them on the person's,
-// those of the detail on the key's, for a grant has one detail for a provider. Calls that run since last month count too.
+// those of the detail on the provider's and on that of the key in use, for a grant has one detail for a provider. Calls that run since last
+// month count too, and those that run with a key that was in use before.
 func heldOn(id passport.CeilingID, path []Budget) passport.Money {
 	last := path[len(path)-1]
 	if id == passport.PersonCeiling && last.Part {
@@ -147,12 +148,18 @@ func takeUp(ctx context.Context, q *query.Queries, id passport.CeilingID, m pass
 		return err
 	}
 	var held int64
-	if p := string(id.Provider()); id == passport.PersonCeiling {
+	switch p, one := string(id.Provider()), string(id.Credential()); {
+	case id == passport.PersonCeiling:
 		held, err = q.HeldBesidePerson(ctx, query.HeldBesidePersonParams{CreatedAt: from, CreatedAt_2: until})
 		if err == nil {
 			_, err = q.TakeUpPerson(ctx, query.TakeUpPersonParams{PersonMonth: int64(m), CreatedAt: from, CreatedAt_2: until})
 		}
-	} else {
+	case one != "":
+		held, err = q.HeldBesideCredential(ctx, query.HeldBesideCredentialParams{CreatedAt: from, CreatedAt_2: until, CredentialID: one})
+		if err == nil {
+			_, err = q.TakeUpCredential(ctx, query.TakeUpCredentialParams{CredentialMonth: int64(m), CreatedAt: from, CreatedAt_2: until, CredentialID: one})
+		}
+	default:
 		held, err = q.HeldBesideKey(ctx, query.HeldBesideKeyParams{CreatedAt: from, CreatedAt_2: until, Provider: p})
 		if err == nil {
 			_, err = q.TakeUpKey(ctx, query.TakeUpKeyParams{KeyMonth: int64(m), CreatedAt: from, CreatedAt_2: until, Provider: p})
@@ -169,9 +176,12 @@ func settledBeside(ctx context.Context, q *query.Queries, id passport.CeilingID,
 	from, until, first := Micros(m.Begins()), Micros(m.Ends()), firstID(m.Begins())
 	var sum int64
 	var err error
-	if id == passport.PersonCeiling {
+	switch one := string(id.Credential()); {
+	case id == passport.PersonCeiling:
 		sum, err = q.SettledBesidePerson(ctx, query.SettledBesidePersonParams{CreatedAt: from, CreatedAt_2: until, ID: first})
-	} else {
+	case one != "":
+		sum, err = q.SettledBesideCredential(ctx, query.SettledBesideCredentialParams{CreatedAt: from, CreatedAt_2: until, CredentialID: one, ID: first})
+	default:
 		sum, err = q.SettledBesideKey(ctx, query.SettledBesideKeyParams{CreatedAt: from, CreatedAt_2: until, Provider: string(id.Provider()), ID: first})
 	}
 	return passport.Money(sum), err
@@ -191,13 +201,16 @@ func Ceilings(ctx context.Context, q *query.Queries, m passport.Month) ([]passpo
 	return out, nil
 }
 
+// TakenBy reads which ceilings a reservation took from.
+func TakenBy(r query.Reservation) passport.Taken {
+	return passport.Taken{Provider: passport.Provider(r.Provider), Credential: passport.CredentialID(r.CredentialID),
+		Person: passport.Month(r.PersonMonth), Key: passport.Month(r.KeyMonth), Own: passport.Month(r.CredentialMonth)}
+}
+
 // moveCeilings moves money on the months that a reservation took from.
 func moveCeilings(ctx context.Context, q *query.Queries, r query.Reservation, held, settled int64) error {
-	for id, month := range map[passport.CeilingID]int64{passport.PersonCeiling: r.PersonMonth, passport.KeyCeiling(passport.Provider(r.Provider)): r.KeyMonth} {
-		if month == 0 {
-			continue
-		}
-		move := query.MoveCeilingMonthParams{Held: held, Settled: settled, ID: string(id), Month: month}
+	for id, month := range TakenBy(r).Each {
+		move := query.MoveCeilingMonthParams{Held: held, Settled: settled, ID: string(id), Month: int64(month)}
 		if n, err := q.MoveCeilingMonth(ctx, move); err != nil || n == 0 {
 			return errors.Join(err, missing(n, r.ID))
 		}

@@ -66,8 +66,7 @@ func AddCompatible(ctx context.Context, q *query.Queries, c passport.Compatible,
 	if err := added(ctx, q, n, err, "provider", ev); err != nil {
 		return err
 	}
-	_, err = q.RemoveCredentialsOf(ctx, string(c.Name))
-	return err
+	return removeCredentialsOf(ctx, q, c.Name)
 }
 
 // ChangeCompatible is the step of roster.Store.
@@ -107,7 +106,7 @@ func RemoveCompatible(ctx context.Context, q *query.Queries, p passport.Provider
 	if err != nil {
 		return err
 	}
-	if _, err := q.RemoveCredentialsOf(ctx, string(p)); err != nil {
+	if err := removeCredentialsOf(ctx, q, p); err != nil {
 		return err
 	}
 	return AddEvent(ctx, q, ev)

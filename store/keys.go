@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/query"
@@ -99,7 +98,8 @@ func Credentials(ctx context.Context, q *query.Queries) ([]passport.Credential, 
 	var out []passport.Credential
 	for _, r := range rows {
 		out = append(out, passport.Credential{ID: passport.CredentialID(r.ID), Provider: passport.Provider(r.Provider), Label: r.Label,
-			Sealed: r.Sealed, CreatedAt: TimeOf(r.CreatedAt), TestedAt: TimeOf(r.TestedAt), TestError: r.TestError})
+			Sealed: r.Sealed, CreatedAt: TimeOf(r.CreatedAt), TestedAt: TimeOf(r.TestedAt), TestError: r.TestError,
+			Version: r.Version, ChosenAt: TimeOf(r.ChosenAt), RotatedAt: TimeOf(r.RotatedAt), RefusedAt: TimeOf(r.RefusedAt)})
 	}
 	return out, err
 }
@@ -107,7 +107,8 @@ func Credentials(ctx context.Context, q *query.Queries) ([]passport.Credential, 
 // AddCredential is the step of vault.Sealed.
 func AddCredential(ctx context.Context, q *query.Queries, c passport.Credential, ev passport.Event) error {
 	n, err := q.AddCredential(ctx, query.AddCredentialParams{ID: string(c.ID), Provider: string(c.Provider), Label: c.Label,
-		Sealed: blob(c.Sealed), CreatedAt: Micros(c.CreatedAt), TestedAt: Micros(c.TestedAt), TestError: c.TestError})
+		Sealed: blob(c.Sealed), CreatedAt: Micros(c.CreatedAt), TestedAt: Micros(c.TestedAt), TestError: c.TestError,
+		ChosenAt: Micros(c.ChosenAt), RotatedAt: Micros(c.RotatedAt), RefusedAt: Micros(c.RefusedAt)})
 	return added(ctx, q, n, err, "credential", ev)
 }
 
@@ -120,17 +121,43 @@ func RemoveCredential(ctx context.Context, q *query.Queries, id passport.Credent
 	if err != nil {
 		return err
 	}
+	if _, err := q.RemoveCeiling(ctx, string(passport.CredentialCeiling(id))); err != nil {
+		return err
+	}
 	return AddEvent(ctx, q, ev)
 }
 
-// TestedCredential is the step of vault.Sealed.
-func TestedCredential(ctx context.Context, q *query.Queries, id passport.CredentialID, at time.Time, testError string, ev passport.Event) error {
-	n, err := q.TestedCredential(ctx, query.TestedCredentialParams{TestedAt: Micros(at), TestError: testError, ID: string(id)})
-	if err == nil && n == 0 {
-		return NotFound("credential")
-	}
+// removeCredentialsOf removes a provider's keys, with their ceilings.
+func removeCredentialsOf(ctx context.Context, q *query.Queries, p passport.Provider) error {
+	ids, err := q.CredentialsOf(ctx, string(p))
 	if err != nil {
 		return err
+	}
+	for _, id := range ids {
+		if _, err := q.RemoveCeiling(ctx, string(passport.CredentialCeiling(passport.CredentialID(id)))); err != nil {
+			return err
+		}
+	}
+	_, err = q.RemoveCredentialsOf(ctx, string(p))
+	return err
+}
+
+// ChangeCredential is the step of vault.Sealed.
+func ChangeCredential(ctx context.Context, q *query.Queries, c passport.Credential, ev passport.Event) error {
+	n, err := q.ChangeCredential(ctx, query.ChangeCredentialParams{Label: c.Label, Sealed: blob(c.Sealed), TestedAt: Micros(c.TestedAt), TestError: c.TestError,
+		ChosenAt: Micros(c.ChosenAt), RotatedAt: Micros(c.RotatedAt), RefusedAt: Micros(c.RefusedAt), ID: string(c.ID), Version: c.Version})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		there, err := q.HasCredential(ctx, string(c.ID))
+		if err == nil && there == 0 {
+			err = NotFound("credential")
+		}
+		if err != nil {
+			return err
+		}
+		return CredentialChanged(c.ID)
 	}
 	return AddEvent(ctx, q, ev)
 }

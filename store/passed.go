@@ -156,23 +156,17 @@ func PassedCeilingEvent(id passport.ReservationID, kind passport.EventKind, c pa
 // MonthSubject names a month of a ceiling among what is told once.
 func MonthSubject(id passport.CeilingID, m passport.Month) string { return fmt.Sprintf("%s/%d", id, m) }
 
-// TellPassedCeilings does as TellPassed for the ceilings whose months a settled call took from; month 0: it took nothing there.
-func TellPassedCeilings(ctx context.Context, q *query.Queries, id passport.ReservationID, p passport.Provider, person, key int64, at time.Time) error {
-	for _, on := range []struct {
-		id    passport.CeilingID
-		month int64
-	}{{passport.PersonCeiling, person}, {passport.KeyCeiling(p), key}} {
-		if on.month == 0 {
-			continue
-		}
-		row, err := q.CeilingOf(ctx, query.CeilingOfParams{ID: string(on.id), Month: on.month})
+// TellPassedCeilings does as TellPassed for the ceilings whose months a settled call took from.
+func TellPassedCeilings(ctx context.Context, q *query.Queries, id passport.ReservationID, took passport.Taken, at time.Time) error {
+	for on, month := range took.Each {
+		row, err := q.CeilingOf(ctx, query.CeilingOfParams{ID: string(on), Month: int64(month)})
 		if errors.Is(err, sql.ErrNoRows) {
 			continue // it has been taken away
 		}
 		if err != nil {
 			return err
 		}
-		c := passport.Ceiling{ID: on.id, Month: passport.Month(on.month), Cap: passport.Money(row.Cap), Earlier: passport.Money(row.Earlier), Settled: passport.Money(row.Settled)}
+		c := passport.Ceiling{ID: on, Month: month, Cap: passport.Money(row.Cap), Earlier: passport.Money(row.Earlier), Settled: passport.Money(row.Settled)}
 		all := PassedCeiling(c)
 		for _, kind := range all {
 			if err := tellOnce(ctx, q, MonthSubject(c.ID, c.Month), Outdone(kind, all), PassedCeilingEvent(id, kind, c, at)); err != nil {

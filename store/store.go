@@ -132,6 +132,11 @@ func NoGrantOf() error { return problem.New(problem.NotFound, "there is no such 
 // KeyGone says that a signing key is no longer there.
 func KeyGone(id string) error { return problem.New(problem.Conflict, "signing key %s has gone", id) }
 
+// CredentialChanged says that a provider key is not at the version that a change was made from.
+func CredentialChanged(id passport.CredentialID) error {
+	return problem.New(problem.Conflict, "provider key %s has changed meanwhile", id)
+}
+
 // NotOpen says that a grant has no budget to hold on.
 func NotOpen(g passport.GrantID) error {
 	return problem.New(problem.GrantEnded, "grant %s has no budget", g)

@@ -61,7 +61,7 @@ type Keys interface {
 	List(ctx context.Context) ([]vault.Entry, error)
 	Add(ctx context.Context, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error)
 	Remove(ctx context.Context, id passport.CredentialID, actor string) error
-	Tested(ctx context.Context, id passport.CredentialID, testErr string, actor string) error
+	Tested(ctx context.Context, id passport.CredentialID, began time.Time, testErr string, actor string) error
 }
 
 // People says who is signed in with a browser. Error: Unauthenticated if nobody is.

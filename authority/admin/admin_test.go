@@ -179,7 +179,7 @@ func (w *world) Remove(_ context.Context, id passport.CredentialID, _ string) er
 	return problem.New(problem.NotFound, "no such key")
 }
 
-func (w *world) Tested(_ context.Context, id passport.CredentialID, testErr, _ string) error {
+func (w *world) Tested(_ context.Context, id passport.CredentialID, _ time.Time, testErr, _ string) error {
 	for i := range w.keys {
 		if w.keys[i].Credential.ID == id {
 			w.keys[i].Credential.TestedAt, w.keys[i].Credential.TestError = w.now, testErr

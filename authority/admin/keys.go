@@ -80,16 +80,13 @@ func (a *Admin) key(e vault.Entry) keyView {
 		k.State = badge{"", "info", "Not tested"}
 	case c.TestError == "":
 		k.State = badge{"ok", "check", "Works"}
-	case c.TestError == refused:
+	case c.TestError == passport.KeyRefused:
 		k.State = badge{"err-b", "alert", "Refused by " + k.Provider}
 	default:
 		k.State = badge{"warn", "alert", k.Provider + " could not be asked"}
 	}
 	return k
 }
-
-// refused is how a test is noted of a key that its provider does not take.
-const refused = "refused"
 
 // fields are the ids of the form's inputs by the vault's names.
 var fields = map[string]string{"provider": "prov", "label": "lab", "key": "key"}
@@ -152,18 +149,18 @@ func (a *Admin) test(ctx context.Context, id passport.CredentialID, v web.Visito
 	if a.cfg.Tester == nil {
 		return "key-unknown", nil
 	}
-	word, note := "key-good", ""
+	word, note, began := "key-good", "", a.cfg.Now()
 	if err := a.cfg.Tester(ctx, id); err != nil {
 		switch problem.KindOf(err) {
 		case problem.NotFound:
 			return "", err
 		case problem.CredentialRefused:
-			word, note = "key-bad", refused
+			word, note = "key-bad", passport.KeyRefused
 		default:
 			word, note = "key-unknown", "the provider could not be asked"
 		}
 	}
-	return word, a.cfg.Keys.Tested(ctx, id, note, actor(v))
+	return word, a.cfg.Keys.Tested(ctx, id, began, note, actor(v))
 }
 
 // TestKey answers POST /keys/{id}/test.

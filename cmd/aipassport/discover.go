@@ -12,7 +12,8 @@ import (
 // discover asks a provider for its models with the key that is lent for that.
 func (b *broker) discover(ctx context.Context, p passport.Provider) (out []admin.Found, err error) {
 	var list []upstream.Listed
-	err = b.vault.Lend(ctx, p, func(key secret.Text) (err error) {
+	id, _ := b.vault.Pick(p)
+	err = b.vault.Lend(ctx, p, id, func(key secret.Text) (err error) {
 		list, err = b.upstream.Models(ctx, p, key)
 		return err
 	})

@@ -106,7 +106,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	}
 	// 3. The hold is durable before a byte leaves. If we die after this line, recovery charges all of it.
 	h := passport.Hold{
-		ID: passport.ReservationID(m.c.NewID()), Grant: g.ID, Detail: detail, Provider: c.Provider, Model: c.Model, Stream: c.Stream,
+		ID: passport.ReservationID(m.c.NewID()), Grant: g.ID, Detail: detail, Provider: c.Provider, Credential: c.Credential, Model: c.Model, Stream: c.Stream,
 		Amount: min(amount, passport.MaxMoney), Least: fewest, Tariff: tariff.Version(), Claim: c.Claim, At: m.c.Now(),
 	}
 	held, err := m.c.Ledger.Hold(ctx, h)

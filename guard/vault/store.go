@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -15,6 +14,7 @@ type Sealed interface {
 	AddCredential(ctx context.Context, c passport.Credential, ev passport.Event) error
 	// RemoveCredential deletes one, sealed bytes and all, with the event. Error: NotFound.
 	RemoveCredential(ctx context.Context, id passport.CredentialID, ev passport.Event) error
-	// TestedCredential notes the result of a test; testError is empty if it was good. Error: NotFound.
-	TestedCredential(ctx context.Context, id passport.CredentialID, at time.Time, testError string, ev passport.Event) error
+	// ChangeCredential writes all of one but its id, provider and age, if it is still at c.Version, which goes up by one, with the event. Errors: NotFound; Conflict if it
+	// was changed since.
+	ChangeCredential(ctx context.Context, c passport.Credential, ev passport.Event) error
 }

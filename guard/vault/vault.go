@@ -24,6 +24,8 @@ const (
 	minKey       = 8  // bytes
 	maxKey       = 500
 	maxTestError = 300 // bytes
+	maxStored    = 100 // keys, of all providers
+	changeTries  = 8   // of a change, where others change the same key
 )
 
 // purpose binds what is sealed here to this package's use.
@@ -50,9 +52,16 @@ type Vault struct {
 	cfg Config
 	env map[passport.Provider]fromEnv // never changed after New
 
-	mu     sync.RWMutex          // guards what follows
-	stored []passport.Credential // sealed, oldest first; the slice is replaced, never changed
-	edits  int                   // how often stored was replaced after a change of ours
+	mu     sync.RWMutex                      // guards what follows
+	stored []passport.Credential             // sealed, oldest first; the slice is replaced, never changed
+	edits  int                               // how often stored was replaced after a change of ours
+	tests  map[passport.CredentialID]envTest // of keys in the environment; not kept on disk
+}
+
+// envTest is how the last test of a key in the environment went, and since when it is refused.
+type envTest struct {
+	at, refused time.Time
+	err         string
 }
 
 // New reads what is stored and tries that every key opens. Errors: Invalid if a key in the environment cannot be one;
@@ -75,7 +84,7 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the stored provider keys: %w", err)
 	}
-	v := &Vault{cfg: cfg, env: env, stored: slices.Clone(stored)}
+	v := &Vault{cfg: cfg, env: env, stored: slices.Clone(stored), tests: map[passport.CredentialID]envTest{}}
 	v.cfg.Env = nil
 	for _, c := range stored {
 		if err := v.lend(c, func(secret.Text) error { return nil }); err != nil {
@@ -87,31 +96,47 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 
 // Has says whether there is a key for a provider, or it needs none.
 func (v *Vault) Has(p passport.Provider) bool {
-	_, inEnv := v.env[p]
-	_, stored := v.newest(p)
-	return inEnv || stored || v.cfg.Keyless(p)
+	_, ok := v.Pick(p)
+	return ok
 }
 
-// Lend lets fn use the provider's key until it returns: the newest that the owner put in, else the one in the environment, else an empty
-// one where the provider needs none. Errors:
-// CredentialMissing if there is none, Unavailable if it cannot be opened, and fn's own, as they are.
-func (v *Vault) Lend(ctx context.Context, p passport.Provider, fn func(key secret.Text) error) error {
+// Pick says which key of a provider is lent now: of those that the owner put in the one chosen last, else the one in the environment. It is
+// empty where the provider needs none; ok is false if there is nothing to lend. A call asks once, so that one that runs keeps its key
+// whatever is chosen meanwhile.
+func (v *Vault) Pick(p passport.Provider) (id passport.CredentialID, ok bool) {
+	if c, ok := v.chosen(p); ok {
+		return c.ID, true
+	}
+	if e, ok := v.env[p]; ok {
+		return passport.CredentialID(envPrefix + e.name), true
+	}
+	return "", v.cfg.Keyless(p)
+}
+
+// Lend lets fn use a key of a provider until it returns: the one of this id, as Pick said, with the secret that it has now. Errors:
+// CredentialMissing if it has gone, Unavailable if it cannot be opened, and fn's own, as they are.
+func (v *Vault) Lend(ctx context.Context, p passport.Provider, id passport.CredentialID, fn func(key secret.Text) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if c, ok := v.newest(p); ok {
+	if c, ok := v.byID(id); ok && c.Provider == p {
 		return v.lend(c, fn)
 	}
-	if e, ok := v.env[p]; ok {
+	if e, ok := v.env[p]; ok && id == passport.CredentialID(envPrefix+e.name) {
 		return loan([]byte(e.key.Reveal()), fn)
 	}
-	if v.cfg.Keyless(p) {
+	if id == "" && v.cfg.Keyless(p) {
 		return fn(secret.Text{})
 	}
+	return Missing(p)
+}
+
+// Missing says that there is no key for a provider, as CredentialMissing, in the seed's words.
+func Missing(p passport.Provider) error {
 	return problem.New(problem.CredentialMissing, "No API key configured for provider '%s'. Set the corresponding environment variable.", p)
 }
 
-// LendByID lends one key, to test it. Errors: NotFound, and as Lend.
+// LendByID lends one key of whichever provider, to test it. Errors: NotFound, and as Lend.
 func (v *Vault) LendByID(ctx context.Context, id passport.CredentialID, fn func(key secret.Text) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -146,20 +171,22 @@ func loan(key []byte, fn func(key secret.Text) error) error {
 // provider (whose hosts would then see the key), does not open.
 func boundTo(c passport.Credential) string { return string(c.ID) + "/" + string(c.Provider) }
 
-// Add seals a key that the owner pasted and stores it. Spaces around the key and the label are dropped. Error: Invalid with the
-// field provider, label or key.
+// Add seals a key that the owner pasted and stores it. Spaces around the key and the label are dropped. The first key of a provider is
+// lent from now on; another waits until it is chosen. Errors: Invalid with the field provider, label or key; Conflict if there are as many
+// as there may be.
 func (v *Vault) Add(ctx context.Context, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error) {
-	label = strings.TrimSpace(label)
-	text := strings.TrimSpace(key.Reveal())
-	if err := v.check(p, label, text); err != nil {
+	if err := v.Check(p, label, key); err != nil {
 		return passport.Credential{}, err
 	}
-	c := passport.Credential{ID: passport.CredentialID(v.cfg.NewID()), Provider: p, Label: label, CreatedAt: v.cfg.Now()}
-	sealed, err := v.cfg.Box.Seal(purpose, boundTo(c), []byte(text))
-	if err != nil {
-		return passport.Credential{}, fmt.Errorf("seal a %s key: %w", p, err)
+	now := v.cfg.Now()
+	c := passport.Credential{ID: passport.CredentialID(v.cfg.NewID()), Provider: p, Label: strings.TrimSpace(label), CreatedAt: now, Version: 1}
+	if _, ok := v.chosen(p); !ok {
+		c.ChosenAt = now
 	}
-	c.Sealed = sealed
+	var err error
+	if c.Sealed, err = v.seal(c, key); err != nil {
+		return passport.Credential{}, err
+	}
 	if err := v.cfg.Sealed.AddCredential(ctx, c, v.event(passport.CredentialAdded, c, actor, "")); err != nil {
 		return passport.Credential{}, fmt.Errorf("store a %s key: %w", p, err)
 	}
@@ -173,17 +200,47 @@ func (v *Vault) Add(ctx context.Context, p passport.Provider, label string, key 
 	return c, nil
 }
 
-func (v *Vault) check(p passport.Provider, label, key string) error {
+func (v *Vault) seal(c passport.Credential, key secret.Text) ([]byte, error) {
+	sealed, err := v.cfg.Box.Seal(purpose, boundTo(c), []byte(strings.TrimSpace(key.Reveal())))
+	if err != nil {
+		return nil, fmt.Errorf("seal a %s key: %w", c.Provider, err)
+	}
+	return sealed, nil
+}
+
+// Check says whether a key could be added, without keeping it: before it is shown to its provider. Errors: as Add.
+func (v *Vault) Check(p passport.Provider, label string, key secret.Text) error {
 	if p != passport.Sandbox && !slices.Contains(passport.Providers, p) && !v.cfg.Known(p) {
 		return problem.New(problem.Invalid, "%q is not a provider this broker knows", p).In("provider")
 	}
+	if err := checkLabel(strings.TrimSpace(label)); err != nil {
+		return err
+	}
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if len(v.stored) >= maxStored {
+		return problem.New(problem.Conflict, "there are %d provider keys, which is as many as there may be: remove one first", maxStored)
+	}
+	return nil
+}
+
+func checkLabel(label string) error {
 	if n := utf8.RuneCountInString(label); n < 1 || n > maxLabel || !utf8.ValidString(label) {
 		return problem.New(problem.Invalid, "must have 1 to %d characters", maxLabel).In("label")
 	}
 	if strings.ContainsFunc(label, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return problem.New(problem.Invalid, "must be one line of text").In("label")
 	}
-	if len(key) < minKey || len(key) > maxKey || !plain(key) {
+	return nil
+}
+
+// checkKey says whether a text can be a key, as Invalid in key.
+func checkKey(key secret.Text) error {
+	text := strings.TrimSpace(key.Reveal())
+	if len(text) < minKey || len(text) > maxKey || !plain(text) {
 		return problem.New(problem.Invalid, "must be %d to %d printable ASCII characters without spaces", minKey, maxKey).In("key")
 	}
 	return nil
@@ -249,30 +306,6 @@ func (v *Vault) replace(stored []passport.Credential, edits int) bool {
 	return true
 }
 
-// Tested notes how a test of a stored key went; testErr is empty if it was good. A test of a key in the environment is not
-// kept. The key itself is cut out of testErr. Error: NotFound.
-func (v *Vault) Tested(ctx context.Context, id passport.CredentialID, testErr string, actor string) error {
-	if err := v.LendByID(ctx, id, func(key secret.Text) error {
-		testErr = strings.ReplaceAll(testErr, key.Reveal(), key.String())
-		return nil
-	}); err != nil {
-		return err
-	}
-	c, ok := v.byID(id)
-	if !ok {
-		return nil
-	}
-	testErr = cut(testErr, maxTestError)
-	note := "good"
-	if testErr != "" {
-		note = testErr
-	}
-	if err := v.cfg.Sealed.TestedCredential(ctx, id, v.cfg.Now(), testErr, v.event(passport.CredentialTested, c, actor, note)); err != nil {
-		return fmt.Errorf("note the test of a provider key: %w", err)
-	}
-	return nil
-}
-
 // cut shortens s to at most n bytes of whole characters.
 func cut(s string, n int) string {
 	s = strings.ToValidUTF8(s, "")
@@ -310,41 +343,46 @@ func (v *Vault) List(ctx context.Context) ([]Entry, error) {
 	}
 	list := make([]Entry, 0, len(stored)+len(v.env))
 	for _, c := range slices.Backward(stored) {
-		used, ok := v.newest(c.Provider)
+		used, _ := v.Pick(c.Provider)
 		c.Sealed = nil
-		list = append(list, Entry{Credential: c, Used: ok && used.ID == c.ID})
+		list = append(list, Entry{Credential: c, Used: used == c.ID})
 	}
 	for _, p := range slices.Concat(passport.Providers, slices.Sorted(maps.Keys(v.cfg.Named))) {
 		e, ok := v.env[p]
 		if !ok {
 			continue
 		}
-		_, overruled := v.newest(p)
+		id := passport.CredentialID(envPrefix + e.name)
+		used, _ := v.Pick(p)
+		v.mu.RLock()
+		test := v.tests[id]
+		v.mu.RUnlock()
 		list = append(list, Entry{
-			Credential: passport.Credential{ID: passport.CredentialID(envPrefix + e.name), Provider: p, Label: e.name},
-			FromEnv:    true, EnvName: e.name, Used: !overruled,
+			Credential: passport.Credential{ID: id, Provider: p, Label: e.name, TestedAt: test.at, TestError: test.err, RefusedAt: test.refused},
+			FromEnv:    true, EnvName: e.name, Used: used == id,
 		})
 	}
 	return list, nil
 }
 
-// newest is the stored key of a provider that is lent.
-func (v *Vault) newest(p passport.Provider) (passport.Credential, bool) {
-	return v.last(func(c passport.Credential) bool { return c.Provider == p })
+// chosen is the stored key of a provider that is lent.
+func (v *Vault) chosen(p passport.Provider) (best passport.Credential, ok bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, c := range v.stored {
+		if c.Provider == p && (!ok || best.Before(c)) {
+			best, ok = c, true
+		}
+	}
+	return best, ok
 }
 
 func (v *Vault) byID(id passport.CredentialID) (passport.Credential, bool) {
-	return v.last(func(c passport.Credential) bool { return c.ID == id })
-}
-
-func (v *Vault) last(is func(passport.Credential) bool) (passport.Credential, bool) {
 	v.mu.RLock()
-	stored := v.stored
-	v.mu.RUnlock()
-	for _, c := range slices.Backward(stored) {
-		if is(c) {
-			return c, true
-		}
+	defer v.mu.RUnlock()
+	i := slices.IndexFunc(v.stored, func(c passport.Credential) bool { return c.ID == id })
+	if i < 0 {
+		return passport.Credential{}, false
 	}
-	return passport.Credential{}, false
+	return v.stored[i], true
 }

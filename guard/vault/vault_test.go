@@ -71,7 +71,8 @@ func (b *bench) add(p passport.Provider, label, key string) passport.Credential 
 // lent is what a vault lends for a provider; empty for nothing.
 func lent(t *testing.T, v *vault.Vault, p passport.Provider) (key string) {
 	t.Helper()
-	err := v.Lend(t.Context(), p, func(k secret.Text) error { key = k.Reveal(); return nil })
+	id, _ := v.Pick(p)
+	err := v.Lend(t.Context(), p, id, func(k secret.Text) error { key = k.Reveal(); return nil })
 	if err != nil && problem.KindOf(err) != problem.CredentialMissing {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestEnvironmentNamesInTheSeedsOrder(t *testing.T) {
 func TestMissingKeyIsSaidInTheSeedsWords(t *testing.T) {
 	b := newBench(t, nil)
 	for _, p := range passport.Providers {
-		err := b.Lend(t.Context(), p, func(secret.Text) error { t.Error("fn was called"); return nil })
+		err := b.Lend(t.Context(), p, "", func(secret.Text) error { t.Error("fn was called"); return nil })
 		want := "No API key configured for provider '" + string(p) + "'. Set the corresponding environment variable."
 		if got := problem.From(err); got.Kind != problem.CredentialMissing || got.Detail != want {
 			t.Errorf("got %d %q, want %q", got.Kind, got.Detail, want)
@@ -129,7 +130,7 @@ func TestEnvironmentKeyThatCannotBeAHeaderIsRefused(t *testing.T) {
 	}
 }
 
-// The owner's stored key wins over the environment, and the newest of several is the one.
+// The owner's stored key wins over the environment, and of several the one chosen last; another that is added waits.
 func TestWhichKeyIsLent(t *testing.T) {
 	b := newBench(t, map[string]string{"OPENAI_API_KEY": "key-of-env"})
 	step := func(want string) {
@@ -140,17 +141,37 @@ func TestWhichKeyIsLent(t *testing.T) {
 			}
 		}
 	}
+	choose := func(c passport.Credential) {
+		t.Helper()
+		if err := b.Choose(t.Context(), c.ID, "owner:ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	step("key-of-env")
 	first := b.add(passport.OpenAI, "first", "key-first")
 	step("key-first")
 	second := b.add(passport.OpenAI, "second", "key-second")
-	b.add(passport.Google, "other", "key-google")
+	other := b.add(passport.Google, "other", "key-google")
+	step("key-first")
+	choose(second)
 	step("key-second")
-	for _, c := range []passport.Credential{second, first} {
+	choose(other)
+	step("key-second")
+	choose(first)
+	choose(first)
+	choose(second)
+	step("key-second")
+	for _, c := range []passport.Credential{second, first} { // then the one that was chosen before
 		if err := b.Remove(t.Context(), c.ID, "owner:ann"); err != nil {
 			t.Fatal(err)
 		}
 		step(map[string]string{"second": "key-first", "first": "key-of-env"}[c.Label])
+	}
+	if err := b.Choose(t.Context(), first.ID, "owner:ann"); problem.KindOf(err) != problem.NotFound {
+		t.Errorf("got %v, want NotFound", err)
+	}
+	if err := b.Choose(t.Context(), "env:OPENAI_API_KEY", "owner:ann"); problem.KindOf(err) != problem.Conflict {
+		t.Errorf("got %v, want Conflict", err)
 	}
 }
 
@@ -161,7 +182,8 @@ func TestLoanIsTakenBack(t *testing.T) {
 	for _, p := range []passport.Provider{passport.OpenAI, passport.Google} {
 		for _, broken := range []error{nil, errors.New("upstream")} {
 			var kept secret.Text
-			err := b.Lend(t.Context(), p, func(k secret.Text) error {
+			id, _ := b.Pick(p)
+			err := b.Lend(t.Context(), p, id, func(k secret.Text) error {
 				if kept = k; k.Reveal() != canary {
 					t.Errorf("%s: got %q", p, k.Reveal())
 				}
@@ -184,7 +206,7 @@ func TestNothingIsLentToACallThatHasEnded(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(revoked)
 	fn := func(secret.Text) error { t.Error("lent"); return nil }
-	if err := b.Lend(ctx, passport.OpenAI, fn); err != revoked {
+	if err := b.Lend(ctx, passport.OpenAI, c.ID, fn); err != revoked {
 		t.Errorf("got %v, want %v", err, revoked)
 	}
 	if err := b.LendByID(ctx, c.ID, fn); err != revoked {
@@ -235,7 +257,9 @@ func TestWhatTheOwnerPastesIsChecked(t *testing.T) {
 		t.Errorf("zero Text: got %v, want Invalid in key", err)
 	}
 	for _, key := range []string{"12345678", long, "\n " + canary + " \r\n"} {
-		b.add(passport.OpenAI, strings.Repeat("ü", 60), key)
+		if err := b.Choose(t.Context(), b.add(passport.OpenAI, strings.Repeat("ü", 60), key).ID, "owner:ann"); err != nil {
+			t.Fatal(err)
+		}
 		if got := lent(t, b.Vault, passport.OpenAI); got != strings.TrimSpace(key) {
 			t.Errorf("got %q, want %q without spaces around it", got, key)
 		}
@@ -400,8 +424,8 @@ func TestListShowsNoKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []vault.Entry{
-		{Credential: two, Used: true},
-		{Credential: one},
+		{Credential: two},
+		{Credential: one, Used: true},
 		{Credential: passport.Credential{ID: "env:OPENAI_API_KEY", Provider: passport.OpenAI, Label: "OPENAI_API_KEY"}, FromEnv: true, EnvName: "OPENAI_API_KEY"},
 		{Credential: passport.Credential{ID: "env:GEMINI_KEY", Provider: passport.Google, Label: "GEMINI_KEY"}, FromEnv: true, EnvName: "GEMINI_KEY", Used: true},
 	}
@@ -416,7 +440,7 @@ func TestEnvironmentKeysCanBeTestedAndNotRemoved(t *testing.T) {
 	if err := b.LendByID(t.Context(), "env:OPENAI_API_KEY", func(k secret.Text) error { key = k.Reveal(); return nil }); err != nil || key != canary {
 		t.Errorf("got %q, %v", key, err)
 	}
-	if err := b.Tested(t.Context(), "env:OPENAI_API_KEY", "", "owner:ann"); err != nil {
+	if err := b.Tested(t.Context(), "env:OPENAI_API_KEY", start, "", "owner:ann"); err != nil {
 		t.Error(err)
 	}
 	if err := b.Remove(t.Context(), "env:OPENAI_API_KEY", "owner:ann"); problem.KindOf(err) != problem.Conflict {
@@ -432,7 +456,7 @@ func TestTestedKeepsNoKey(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.add(passport.OpenAI, "mine", canary)
 	for _, said := range []string{"", "Incorrect API key provided: " + canary + ".", strings.Repeat("ü", 1000), "\xff\xfe" + strings.Repeat(canary, 100)} {
-		if err := b.Tested(t.Context(), c.ID, said, "owner:ann"); err != nil {
+		if err := b.Tested(t.Context(), c.ID, b.cfg.Now(), said, "owner:ann"); err != nil {
 			t.Fatal(err)
 		}
 		list, _ := b.List(t.Context())
@@ -450,7 +474,7 @@ func TestTestedKeepsNoKey(t *testing.T) {
 			}
 		}
 	}
-	if err := b.Tested(t.Context(), "nobody", "", "owner:ann"); problem.KindOf(err) != problem.NotFound {
+	if err := b.Tested(t.Context(), "nobody", start, "", "owner:ann"); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("got %v, want NotFound", err)
 	}
 }
@@ -458,7 +482,7 @@ func TestTestedKeepsNoKey(t *testing.T) {
 func TestChangesAreRemembered(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.add(passport.OpenAI, "mine", canary)
-	if err := b.Tested(t.Context(), c.ID, "", "owner:ann"); err != nil {
+	if err := b.Tested(t.Context(), c.ID, b.cfg.Now(), "", "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Remove(t.Context(), c.ID, "owner:ann"); err != nil {

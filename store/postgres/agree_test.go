@@ -44,6 +44,7 @@ func TestEnginesGiveTheSameAnswers(t *testing.T) {
 			default:
 				h := passport.Hold{ID: passport.ReservationID(e.id("rv")), Grant: g.ID, Detail: rapid.IntRange(-1, 2).Draw(t, "detail"),
 					Provider: passport.OpenAI, Model: "gpt-4o", Tariff: "t", At: storetest.Epoch()}
+				h.Credential = rapid.SampledFrom([]passport.CredentialID{"", "key-1"}).Draw(t, "key")
 				h.Amount = passport.Money(rapid.Int64Range(-1, 15_000).Draw(t, "amount"))
 				h.Least = passport.Money(rapid.Int64Range(0, 15_000).Draw(t, "least"))
 				if len(ids) > 0 && rapid.IntRange(0, 9).Draw(t, "again") == 0 {

@@ -15,7 +15,7 @@ import (
 )
 
 const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status, m_id, m_month, m_number, g_up, b_up
-	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
+	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
 // What apply_batch says of a hold.
 const (
@@ -96,7 +96,7 @@ type querier interface {
 func (b *batch) run(ctx context.Context, on querier, owner string, epoch int64, retry bool) error {
 	a := answer{}
 	args := append([]any{owner, epoch, retry, texts(b.grants)}, b.holdArgs()...)
-	err := on.QueryRow(ctx, sqlApply, append(append(args, b.settleArgs()...), b.family)...).
+	err := on.QueryRow(ctx, sqlApply, append(append(args, b.settleArgs()...), b.family, b.credentials())...).
 		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus, &a.mID, &a.mMonth, &a.mNumber, &a.gUp, &a.bUp)
 	if err != nil {
 		return err
@@ -131,6 +131,15 @@ func (b *batch) holdArgs() []any {
 		month[i] = int64(passport.MonthOf(h.At))
 	}
 	return []any{id, ints(b.hG), detail, amount, least, at, stream, provider, model, tariff, make([]string, n), month} // h_tail is not read any more (migration 00015)
+}
+
+// credentials are the keys that the holds are lent. Never NULL, which says that they are not known.
+func (b *batch) credentials() []string {
+	out := make([]string, len(b.holds))
+	for i, h := range b.holds {
+		out[i] = string(h.Credential)
+	}
+	return out
 }
 
 // ints is never NULL, which an empty slice of pgx's would be.
@@ -169,9 +178,12 @@ func (a *answer) read(grants int) {
 	}
 }
 
-// ceilings are the months on the path of a hold: the person's, then the key's.
+// ceilings are the months on the path of a hold: the person's, then the provider's, then the key's.
 func (a *answer) ceilings(h passport.Hold) (out []*passport.Ceiling) {
-	for _, id := range [...]passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(h.Provider)} {
+	if len(a.months) == 0 {
+		return nil
+	}
+	for _, id := range h.Ceilings() {
 		for i := range a.months {
 			if m := &a.months[i]; m.ID == id && m.Month == passport.MonthOf(h.At) {
 				out = append(out, m)

@@ -19,7 +19,7 @@ func (s *Store) Hold(ctx context.Context, h passport.Hold) (passport.Held, error
 	if err := store.CheckHold(h); err != nil {
 		return passport.Held{}, err
 	}
-	for _, text := range []string{string(h.ID), string(h.Grant), string(h.Provider), h.Model, h.Tariff} {
+	for _, text := range []string{string(h.ID), string(h.Grant), string(h.Provider), string(h.Credential), h.Model, h.Tariff} {
 		if !storable(text) {
 			return passport.Held{}, problem.New(problem.Invalid, "a text of the hold is not UTF-8 without U+0000")
 		}

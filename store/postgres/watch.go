@@ -150,7 +150,7 @@ func (w *Watch) tellBlind(err error) {
 // key that is revoked. The tables are small.
 const sqlKeys = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'),
 	md5(coalesce((SELECT string_agg(id || ' ' || state, ',' ORDER BY id) FROM signing_key), '') || '/' ||
-		coalesce((SELECT string_agg(id, ',' ORDER BY id) FROM credential), '') || '/' ||
+		coalesce((SELECT string_agg(id || ' ' || rotated_at || ' ' || chosen_at, ',' ORDER BY id) FROM credential), '') || '/' ||
 		coalesce((SELECT string_agg(name || ' ' || version || ' ' || created_at, ',' ORDER BY name) FROM compatible), '')),
 	coalesce((SELECT value FROM setting WHERE name = '` + store.SDKKeySetting + `'), '')`
 

@@ -117,6 +117,18 @@ func TestThreat09OthersHearWhatEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.hears(t, "keys", time.Second)
+	for _, c := range []passport.Credential{
+		{ID: "c", Label: "l", Sealed: []byte("another"), Version: 1, RotatedAt: time.Now()},
+		{ID: "c", Label: "l", Sealed: []byte("another"), Version: 2, ChosenAt: time.Now()}, // its secret is replaced, and it is chosen
+	} {
+		e.mu.Lock()
+		e.heard = nil
+		e.mu.Unlock()
+		if err := a.ChangeCredential(t.Context(), c, passport.Event{ID: passport.EventID(fmt.Sprint(c.Version))}); err != nil {
+			t.Fatal(err)
+		}
+		e.hears(t, "keys", time.Second)
+	}
 	g := active(t, a, "with keys", 100, 100)
 	for i, id := range []passport.TokenID{"k1", "k2", "k9"} {
 		k := passport.SDKKey{ID: id, Grant: g.ID, Name: "n", Start: "aip_012345", CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt}

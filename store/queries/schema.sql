@@ -42,6 +42,7 @@ CREATE TABLE owner_token (
   expires_at BIGINT NOT NULL
 );
 
+-- Of a provider's keys the one chosen last is lent. refused_at: since when its provider refuses it; 0: it does not.
 CREATE TABLE credential (
   id         TEXT PRIMARY KEY,
   provider   TEXT NOT NULL,
@@ -49,7 +50,11 @@ CREATE TABLE credential (
   sealed     BYTEA NOT NULL,
   created_at BIGINT NOT NULL,
   tested_at  BIGINT NOT NULL,
-  test_error TEXT NOT NULL
+  test_error TEXT NOT NULL,
+  version    BIGINT NOT NULL DEFAULT 1,
+  chosen_at  BIGINT NOT NULL DEFAULT 0,
+  rotated_at BIGINT NOT NULL DEFAULT 0,
+  refused_at BIGINT NOT NULL DEFAULT 0
 );
 
 -- Providers that the owner has added: servers that speak OpenAI's dialect. headers and models are JSON.
@@ -131,7 +136,7 @@ CREATE TABLE budget (
 );
 
 -- What the owner has set: the most that all grants together may spend in a UTC month. 'person' is over everything, 'key:openai' over
--- what goes to that provider. No row: no such ceiling.
+-- what goes to that provider, 'credential:<id>' over what goes there with that key. No row: no such ceiling.
 CREATE TABLE ceiling (
   id  TEXT PRIMARY KEY,
   cap BIGINT NOT NULL CHECK (cap >= 0)
@@ -184,7 +189,10 @@ CREATE TABLE reservation (
   audio_seconds  BIGINT NOT NULL DEFAULT 0,
   -- the months of the ceilings that this hold took from, as 202611; 0: it took from none
   person_month   BIGINT NOT NULL DEFAULT 0,
-  key_month      BIGINT NOT NULL DEFAULT 0
+  key_month      BIGINT NOT NULL DEFAULT 0,
+  -- the key that the call was made with; '' where that was not noted, or none was needed. The month as above, of the key's own ceiling
+  credential_id  TEXT NOT NULL DEFAULT '',
+  credential_month BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX reservation_grant ON reservation (grant_id, id);
 CREATE INDEX reservation_open ON reservation (id) WHERE state = 'held';

@@ -63,6 +63,24 @@ func (q *Queries) Ceilings(ctx context.Context, month int64) ([]CeilingsRow, err
 	return items, nil
 }
 
+const heldBesideCredential = `-- name: HeldBesideCredential :one
+SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
+WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND credential_month = 0 AND credential_id = $3
+`
+
+type HeldBesideCredentialParams struct {
+	CreatedAt    int64
+	CreatedAt_2  int64
+	CredentialID string
+}
+
+func (q *Queries) HeldBesideCredential(ctx context.Context, arg HeldBesideCredentialParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, heldBesideCredential, arg.CreatedAt, arg.CreatedAt_2, arg.CredentialID)
+	var held int64
+	err := row.Scan(&held)
+	return held, err
+}
+
 const heldBesideKey = `-- name: HeldBesideKey :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
 WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3
@@ -204,6 +222,30 @@ func (q *Queries) SetCeiling(ctx context.Context, arg SetCeilingParams) error {
 	return err
 }
 
+const settledBesideCredential = `-- name: SettledBesideCredential :one
+SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND credential_month = 0 AND credential_id = $3 AND id >= $4
+`
+
+type SettledBesideCredentialParams struct {
+	CreatedAt    int64
+	CreatedAt_2  int64
+	CredentialID string
+	ID           string
+}
+
+func (q *Queries) SettledBesideCredential(ctx context.Context, arg SettledBesideCredentialParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, settledBesideCredential,
+		arg.CreatedAt,
+		arg.CreatedAt_2,
+		arg.CredentialID,
+		arg.ID,
+	)
+	var settled int64
+	err := row.Scan(&settled)
+	return settled, err
+}
+
 const settledBesideKey = `-- name: SettledBesideKey :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
 WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND id >= $4
@@ -244,6 +286,31 @@ func (q *Queries) SettledBesidePerson(ctx context.Context, arg SettledBesidePers
 	var settled int64
 	err := row.Scan(&settled)
 	return settled, err
+}
+
+const takeUpCredential = `-- name: TakeUpCredential :execrows
+UPDATE reservation SET credential_month = $1
+WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND credential_month = 0 AND credential_id = $4
+`
+
+type TakeUpCredentialParams struct {
+	CredentialMonth int64
+	CreatedAt       int64
+	CreatedAt_2     int64
+	CredentialID    string
+}
+
+func (q *Queries) TakeUpCredential(ctx context.Context, arg TakeUpCredentialParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, takeUpCredential,
+		arg.CredentialMonth,
+		arg.CreatedAt,
+		arg.CreatedAt_2,
+		arg.CredentialID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const takeUpKey = `-- name: TakeUpKey :execrows
@@ -303,7 +370,11 @@ SELECT w.id, w.month, w.held, w.settled, w.sum_held, w.sum_settled FROM (
     UNION ALL
     SELECT 'key:' || provider AS id, key_month AS month, 0 AS held, 0 AS settled,
       CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
-    FROM reservation WHERE key_month <> 0) u
+    FROM reservation WHERE key_month <> 0
+    UNION ALL
+    SELECT 'credential:' || credential_id AS id, credential_month AS month, 0 AS held, 0 AS settled,
+      CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
+    FROM reservation WHERE credential_month <> 0) u
   GROUP BY u.id, u.month) w
 WHERE w.held <> w.sum_held OR w.settled <> w.sum_settled ORDER BY w.id, w.month
 `

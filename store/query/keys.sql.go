@@ -10,8 +10,8 @@ import (
 )
 
 const addCredential = `-- name: AddCredential :execrows
-INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING
+INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10) ON CONFLICT (id) DO NOTHING
 `
 
 type AddCredentialParams struct {
@@ -22,6 +22,9 @@ type AddCredentialParams struct {
 	CreatedAt int64
 	TestedAt  int64
 	TestError string
+	ChosenAt  int64
+	RotatedAt int64
+	RefusedAt int64
 }
 
 func (q *Queries) AddCredential(ctx context.Context, arg AddCredentialParams) (int64, error) {
@@ -33,6 +36,9 @@ func (q *Queries) AddCredential(ctx context.Context, arg AddCredentialParams) (i
 		arg.CreatedAt,
 		arg.TestedAt,
 		arg.TestError,
+		arg.ChosenAt,
+		arg.RotatedAt,
+		arg.RefusedAt,
 	)
 	if err != nil {
 		return 0, err
@@ -92,8 +98,43 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) (int64, erro
 	return result.RowsAffected()
 }
 
+const changeCredential = `-- name: ChangeCredential :execrows
+UPDATE credential SET label = $1, sealed = $2, tested_at = $3, test_error = $4, chosen_at = $5, rotated_at = $6, refused_at = $7, version = version + 1
+WHERE id = $8 AND version = $9
+`
+
+type ChangeCredentialParams struct {
+	Label     string
+	Sealed    []byte
+	TestedAt  int64
+	TestError string
+	ChosenAt  int64
+	RotatedAt int64
+	RefusedAt int64
+	ID        string
+	Version   int64
+}
+
+func (q *Queries) ChangeCredential(ctx context.Context, arg ChangeCredentialParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, changeCredential,
+		arg.Label,
+		arg.Sealed,
+		arg.TestedAt,
+		arg.TestError,
+		arg.ChosenAt,
+		arg.RotatedAt,
+		arg.RefusedAt,
+		arg.ID,
+		arg.Version,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const credentials = `-- name: Credentials :many
-SELECT id, provider, label, sealed, created_at, tested_at, test_error FROM credential ORDER BY created_at, id
+SELECT id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at FROM credential ORDER BY created_at, id
 `
 
 func (q *Queries) Credentials(ctx context.Context) ([]Credential, error) {
@@ -113,6 +154,10 @@ func (q *Queries) Credentials(ctx context.Context) ([]Credential, error) {
 			&i.CreatedAt,
 			&i.TestedAt,
 			&i.TestError,
+			&i.Version,
+			&i.ChosenAt,
+			&i.RotatedAt,
+			&i.RefusedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -125,6 +170,44 @@ func (q *Queries) Credentials(ctx context.Context) ([]Credential, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const credentialsOf = `-- name: CredentialsOf :many
+SELECT id FROM credential WHERE provider = $1 ORDER BY id
+`
+
+func (q *Queries) CredentialsOf(ctx context.Context, provider string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, credentialsOf, provider)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const hasCredential = `-- name: HasCredential :one
+SELECT COUNT(*) FROM credential WHERE id = $1
+`
+
+func (q *Queries) HasCredential(ctx context.Context, id string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, hasCredential, id)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const moveSigningKey = `-- name: MoveSigningKey :execrows
@@ -216,22 +299,4 @@ func (q *Queries) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 		return nil, err
 	}
 	return items, nil
-}
-
-const testedCredential = `-- name: TestedCredential :execrows
-UPDATE credential SET tested_at = $1, test_error = $2 WHERE id = $3
-`
-
-type TestedCredentialParams struct {
-	TestedAt  int64
-	TestError string
-	ID        string
-}
-
-func (q *Queries) TestedCredential(ctx context.Context, arg TestedCredentialParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, testedCredential, arg.TestedAt, arg.TestError, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }

@@ -121,7 +121,7 @@ func (q *Queries) MoveBudgets(ctx context.Context, arg MoveBudgetsParams) (int64
 }
 
 const newestReservations = `-- name: NewestReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type NewestReservationsParams struct {
@@ -173,6 +173,8 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 			&i.AudioSeconds,
 			&i.PersonMonth,
 			&i.KeyMonth,
+			&i.CredentialID,
+			&i.CredentialMonth,
 		); err != nil {
 			return nil, err
 		}
@@ -188,7 +190,7 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 }
 
 const openReservations = `-- name: OpenReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
 `
 
 func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservation, error) {
@@ -235,6 +237,8 @@ func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservat
 			&i.AudioSeconds,
 			&i.PersonMonth,
 			&i.KeyMonth,
+			&i.CredentialID,
+			&i.CredentialMonth,
 		); err != nil {
 			return nil, err
 		}
@@ -268,7 +272,7 @@ func (q *Queries) OpenTotals(ctx context.Context, createdAt int64) (OpenTotalsRo
 }
 
 const reservation = `-- name: Reservation :one
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE id = $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE id = $1
 `
 
 func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, error) {
@@ -309,12 +313,14 @@ func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, erro
 		&i.AudioSeconds,
 		&i.PersonMonth,
 		&i.KeyMonth,
+		&i.CredentialID,
+		&i.CredentialMonth,
 	)
 	return i, err
 }
 
 const reservationsBefore = `-- name: ReservationsBefore :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 type ReservationsBeforeParams struct {
@@ -367,6 +373,8 @@ func (q *Queries) ReservationsBefore(ctx context.Context, arg ReservationsBefore
 			&i.AudioSeconds,
 			&i.PersonMonth,
 			&i.KeyMonth,
+			&i.CredentialID,
+			&i.CredentialMonth,
 		); err != nil {
 			return nil, err
 		}

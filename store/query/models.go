@@ -100,6 +100,10 @@ type Credential struct {
 	CreatedAt int64
 	TestedAt  int64
 	TestError string
+	Version   int64
+	ChosenAt  int64
+	RotatedAt int64
+	RefusedAt int64
 }
 
 type Delivery struct {
@@ -220,40 +224,42 @@ type RefreshToken struct {
 }
 
 type Reservation struct {
-	ID           string
-	GrantID      string
-	Detail       int64
-	Provider     string
-	Model        string
-	Stream       int64
-	Tariff       string
-	State        string
-	Amount       int64
-	Actual       int64
-	Reached      int64
-	Why          string
-	UsageKnown   int64
-	Input        int64
-	CacheRead    int64
-	CacheWrite   int64
-	CacheWrite1h int64
-	Output       int64
-	Reasoning    int64
-	CreatedAt    int64
-	EndedAt      int64
-	Owner        string
-	Epoch        int64
-	InputAudio   int64
-	InputImage   int64
-	CacheAudio   int64
-	CacheImage   int64
-	OutputAudio  int64
-	OutputImage  int64
-	Searches     int64
-	FileSearches int64
-	AudioSeconds int64
-	PersonMonth  int64
-	KeyMonth     int64
+	ID              string
+	GrantID         string
+	Detail          int64
+	Provider        string
+	Model           string
+	Stream          int64
+	Tariff          string
+	State           string
+	Amount          int64
+	Actual          int64
+	Reached         int64
+	Why             string
+	UsageKnown      int64
+	Input           int64
+	CacheRead       int64
+	CacheWrite      int64
+	CacheWrite1h    int64
+	Output          int64
+	Reasoning       int64
+	CreatedAt       int64
+	EndedAt         int64
+	Owner           string
+	Epoch           int64
+	InputAudio      int64
+	InputImage      int64
+	CacheAudio      int64
+	CacheImage      int64
+	OutputAudio     int64
+	OutputImage     int64
+	Searches        int64
+	FileSearches    int64
+	AudioSeconds    int64
+	PersonMonth     int64
+	KeyMonth        int64
+	CredentialID    string
+	CredentialMonth int64
 }
 
 type SdkKey struct {

@@ -76,11 +76,9 @@ func (s *Store) RemoveCredential(ctx context.Context, id passport.CredentialID, 
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.RemoveCredential(ctx, q, id, ev) })
 }
 
-// TestedCredential implements vault.Sealed.
-func (s *Store) TestedCredential(ctx context.Context, id passport.CredentialID, at time.Time, testError string, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error {
-		return store.TestedCredential(ctx, q, id, at, testError, ev)
-	})
+// ChangeCredential implements vault.Sealed.
+func (s *Store) ChangeCredential(ctx context.Context, c passport.Credential, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.ChangeCredential(ctx, q, c, ev) })
 }
 
 // AddFirstPerson implements identity.Store.

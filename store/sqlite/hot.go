@@ -13,9 +13,9 @@ import (
 // The statements of every call, prepared once on the writer's connection. ?n is SQLite's own way to bind by number. None of
 // them has IN, OR or RETURNING: for these SQLite builds a table in memory each time, which costs more than a second statement.
 const (
-	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month, prev)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING`
-	sqlHeld = `SELECT grant_id, detail, amount, person_month, key_month, provider FROM reservation WHERE id = ?1 AND state = 'held'`
+	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month, prev, credential_id, credential_month)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id) DO NOTHING`
+	sqlHeld = `SELECT grant_id, detail, amount, person_month, key_month, provider, credential_id, credential_month FROM reservation WHERE id = ?1 AND state = 'held'`
 	sqlEnd  = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
 		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12, input_audio = ?13, input_image = ?14,
 		cache_audio = ?15, cache_image = ?16, output_audio = ?17, output_image = ?18, searches = ?19, file_searches = ?20, audio_seconds = ?21
@@ -72,9 +72,10 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 	if err != nil {
 		return passport.Held{}, nil, h.reason(ask, err)
 	}
+	took := takenOf(ask, ceilings)
 	err = bind(h.reserve).text(string(ask.ID)).text(string(ask.Grant)).int(int64(ask.Detail)).text(string(ask.Provider)).
 		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).
-		int(monthOf(ceilings, true)).int(monthOf(ceilings, false)).text(a.last).exec()
+		int(int64(took.Person)).int(int64(took.Key)).text(a.last).text(string(ask.Credential)).int(int64(took.Own)).exec()
 	if err != nil {
 		return passport.Held{}, nil, err
 	}
@@ -91,7 +92,7 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 		}
 	}
 	path := budgetsOn(a, ask.Detail, above)
-	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, person: monthOf(ceilings, true), key: monthOf(ceilings, false), provider: ask.Provider,
+	o := &opened{grant: string(ask.Grant), detail: ask.Detail, amount: amount, took: took,
 		above: moves(above, amount, 0, 1)}
 	held := passport.Held{Amount: amount, Left: store.LeftOn(amount, path, ceilings)}
 	held.Total, held.Detail = store.Own(path)
@@ -149,11 +150,15 @@ func (h *hot) live(ask passport.Hold) (*account, []rung, error) {
 	return a, above, nil
 }
 
-// ceilings reads those that are set and on the path of a hold: the person's, then the key's.
+// ceilings reads those that are set and on the path of a hold: the person's, then the provider's, then the key's.
 func (h *hot) ceilings(ask passport.Hold) ([]passport.Ceiling, error) {
-	out := make([]passport.Ceiling, 0, 2)
+	out := make([]passport.Ceiling, 0, 3)
 	month := passport.MonthOf(ask.At)
-	for _, id := range [...]passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(ask.Provider)} {
+	path := ask.Ceilings()
+	if !h.sheet.keyed {
+		path = path[:2]
+	}
+	for _, id := range path {
 		if err := bind(h.ceiling).text(string(id)).int(int64(month)).err; err != nil {
 			return nil, err
 		}
@@ -168,14 +173,13 @@ func (h *hot) ceilings(ask passport.Hold) ([]passport.Ceiling, error) {
 	return out, nil
 }
 
-// monthOf is the month that a hold takes from on the person's ceiling, or on the key's; 0 if that is not set.
-func monthOf(ceilings []passport.Ceiling, person bool) int64 {
+// takenOf are the months that a hold takes from.
+func takenOf(ask passport.Hold, ceilings []passport.Ceiling) passport.Taken {
+	took := passport.Taken{Provider: ask.Provider, Credential: ask.Credential}
 	for _, c := range ceilings {
-		if (c.ID == passport.PersonCeiling) == person {
-			return int64(c.Month)
-		}
+		*took.Of(c.ID) = c.Month
 	}
-	return 0
+	return took
 }
 
 // stateOf spares the hot path an allocation.
@@ -265,14 +269,13 @@ func (w *writer) settle(s passport.Settlement) (moved []move, err error) {
 		return nil, err
 	}
 	moved = append(moves(above, -o.amount, s.Actual, calls), move{passport.GrantID(o.grant), o.detail, -o.amount, s.Actual, calls})
-	if err := h.shiftCeiling(passport.PersonCeiling, o.person, o.amount, s.Actual); err != nil {
-		return nil, err
+	for id, month := range o.took.Each {
+		if err := bind(h.shiftMonth).text(string(id)).int(int64(month)).int(int64(o.amount)).int(int64(s.Actual)).exec(); err != nil {
+			return nil, err
+		}
 	}
-	if err := h.shiftCeiling(passport.KeyCeiling(o.provider), o.key, o.amount, s.Actual); err != nil {
-		return nil, err
-	}
-	if o.person != 0 || o.key != 0 {
-		if err := store.TellPassedCeilings(context.Background(), w.queries, s.ID, o.provider, o.person, o.key, s.At); err != nil {
+	if !o.took.None() {
+		if err := store.TellPassedCeilings(context.Background(), w.queries, s.ID, o.took, s.At); err != nil {
 			return nil, err
 		}
 	}
@@ -300,12 +303,11 @@ func (w *writer) beside(step func() error) error {
 
 // opened is a hold that is open, as its settlement needs it.
 type opened struct {
-	grant       string
-	detail      int
-	amount      passport.Money
-	person, key int64 // months of the ceilings that it holds on; 0: none
-	provider    passport.Provider
-	above       []move // what it did to the budgets above its grant; not told again where it is read
+	grant  string
+	detail int
+	amount passport.Money
+	took   passport.Taken
+	above  []move // what it did to the budgets above its grant; not told again where it is read
 }
 
 // open reads a hold that is open; nil if there is none.
@@ -315,19 +317,12 @@ func (h *hot) open(id passport.ReservationID) (*opened, error) {
 	}
 	found := h.held.Step()
 	o := &opened{grant: h.held.ColumnText(0), detail: int(h.held.ColumnInt64(1)), amount: passport.Money(h.held.ColumnInt64(2)),
-		person: h.held.ColumnInt64(3), key: h.held.ColumnInt64(4), provider: passport.Provider(h.held.ColumnText(5))}
+		took: passport.Taken{Person: passport.Month(h.held.ColumnInt64(3)), Key: passport.Month(h.held.ColumnInt64(4)), Provider: passport.Provider(h.held.ColumnText(5)),
+			Credential: passport.CredentialID(h.held.ColumnText(6)), Own: passport.Month(h.held.ColumnInt64(7))}}
 	if err := h.held.Reset(); err != nil || !found {
 		return nil, err
 	}
 	return o, nil
-}
-
-// shiftCeiling replaces what a hold took from a month by what its call cost; month 0: it took nothing there.
-func (h *hot) shiftCeiling(id passport.CeilingID, month int64, amount, actual passport.Money) error {
-	if month == 0 {
-		return nil
-	}
-	return bind(h.shiftMonth).text(string(id)).int(month).int(int64(amount)).int(int64(actual)).exec()
 }
 
 // binder binds parameters in order and keeps the first error.

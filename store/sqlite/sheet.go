@@ -12,7 +12,8 @@ import (
 const (
 	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at, last, parent_id, parent_seq FROM budget WHERE grant_id = ?1 ORDER BY seq`
 	sqlWrite   = `UPDATE budget SET held = ?3, settled = ?4, calls = ?5, last = ?6 WHERE grant_id = ?1 AND seq = ?2`
-	sqlSwitch  = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling)`
+	sqlSwitch  = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling),
+		EXISTS (SELECT 1 FROM ceiling WHERE id >= '` + passport.OneKeyCeiling + `' AND id < 'credential;')`
 )
 
 // sheet is the budgets that the jobs of one transaction move: each is read once and written once, however many calls are on it. It
@@ -21,8 +22,9 @@ const (
 type sheet struct {
 	grants            map[string]*account
 	dirty             []*account // in the order of their first move
-	switched          bool       // the two below were read
+	switched          bool       // the three below were read
 	stopped, ceilings bool       // all apps are stopped; some ceiling is set
+	keyed             bool       // one over a single key is
 }
 
 // account is a grant's budgets, the total first.
@@ -77,7 +79,7 @@ func (h *hot) switches() (stopped, ceilings bool, err error) {
 	if !h.switchSt.Step() {
 		return false, false, fmt.Errorf("read what is set over all grants: %w", h.switchSt.Err())
 	}
-	s.stopped, s.ceilings = h.switchSt.ColumnInt64(0) != 0, h.switchSt.ColumnInt64(1) != 0
+	s.stopped, s.ceilings, s.keyed = h.switchSt.ColumnInt64(0) != 0, h.switchSt.ColumnInt64(1) != 0, h.switchSt.ColumnInt64(2) != 0
 	if err := h.switchSt.Reset(); err != nil {
 		return false, false, err
 	}

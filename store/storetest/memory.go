@@ -69,9 +69,8 @@ type account struct {
 
 type call struct {
 	passport.Reservation
-	reached     bool
-	personMonth passport.Month // of the ceilings that it holds on; 0: on none
-	keyMonth    passport.Month
+	reached bool
+	took    passport.Taken
 }
 
 // NewMemory returns an empty store.

@@ -61,7 +61,7 @@ func (m *Memory) takeUp(k monthKey) {
 	c := m.month(k)
 	c.Earlier = m.beside(k)
 	for _, x := range m.calls {
-		if month := x.monthOf(k.id); month != nil && *month == 0 && x.State == passport.ReservationHeld && passport.MonthOf(x.CreatedAt) == k.month {
+		if month := x.took.Of(k.id); month != nil && *month == 0 && x.State == passport.ReservationHeld && passport.MonthOf(x.CreatedAt) == k.month {
 			*month = k.month
 			c.Held += x.Amount
 		}
@@ -71,23 +71,11 @@ func (m *Memory) takeUp(k monthKey) {
 // beside is what calls of a month have cost that hold on no month of the ceiling.
 func (m *Memory) beside(k monthKey) (sum passport.Money) {
 	for _, x := range m.calls {
-		if month := x.monthOf(k.id); month != nil && *month == 0 && x.State != passport.ReservationHeld && passport.MonthOf(x.CreatedAt) == k.month {
+		if month := x.took.Of(k.id); month != nil && *month == 0 && x.State != passport.ReservationHeld && passport.MonthOf(x.CreatedAt) == k.month {
 			sum += x.Actual
 		}
 	}
 	return sum
-}
-
-// monthOf is where a call keeps which month of a ceiling it holds on; nil if the ceiling is over another provider's key.
-func (c *call) monthOf(id passport.CeilingID) *passport.Month {
-	switch id {
-	case passport.PersonCeiling:
-		return &c.personMonth
-	case passport.KeyCeiling(c.Provider):
-		return &c.keyMonth
-	default:
-		return nil
-	}
 }
 
 func (m *Memory) month(k monthKey) *passport.Ceiling {
@@ -106,9 +94,9 @@ func (m *Memory) ceiling(id passport.CeilingID, month passport.Month) passport.C
 	return c
 }
 
-// ceilingsOf are the ceilings on the path of a hold: the person's, then the key's.
+// ceilingsOf are the ceilings on the path of a hold: the person's, then the provider's, then the key's.
 func (m *Memory) ceilingsOf(h passport.Hold) (out []passport.Ceiling) {
-	for _, id := range []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(h.Provider)} {
+	for _, id := range h.Ceilings() {
 		if _, on := m.ceilings[id]; on {
 			out = append(out, m.ceiling(id, passport.MonthOf(h.At)))
 		}
@@ -118,12 +106,10 @@ func (m *Memory) ceilingsOf(h passport.Hold) (out []passport.Ceiling) {
 
 // shift moves money on the months that a call holds on.
 func (m *Memory) shift(c *call, held, settled passport.Money) {
-	for id, month := range map[passport.CeilingID]passport.Month{passport.PersonCeiling: c.personMonth, passport.KeyCeiling(c.Provider): c.keyMonth} {
-		if month != 0 {
-			on := m.month(monthKey{id, month})
-			on.Held += held
-			on.Settled += settled
-		}
+	for id, month := range c.took.Each {
+		on := m.month(monthKey{id, month})
+		on.Held += held
+		on.Settled += settled
 	}
 }
 
@@ -134,7 +120,7 @@ func (m *Memory) wrongCeilings() (out []string) {
 		newest[k.id] = max(newest[k.id], k.month)
 		var held, settled passport.Money
 		for _, x := range m.calls {
-			if month := x.monthOf(k.id); month == nil || *month != k.month {
+			if month := x.took.Of(k.id); month == nil || *month != k.month {
 				continue
 			}
 			if settled += x.Actual; x.State == passport.ReservationHeld {

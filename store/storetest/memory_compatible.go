@@ -49,7 +49,12 @@ func (m *Memory) AddCompatible(_ context.Context, c passport.Compatible, ev pass
 }
 
 func (m *Memory) dropKeys(p passport.Provider) {
-	maps.DeleteFunc(m.creds, func(_ passport.CredentialID, c passport.Credential) bool { return c.Provider == p })
+	maps.DeleteFunc(m.creds, func(id passport.CredentialID, c passport.Credential) bool {
+		if c.Provider == p {
+			delete(m.ceilings, passport.CredentialCeiling(id))
+		}
+		return c.Provider == p
+	})
 }
 
 // ChangeCompatible implements roster.Store.

@@ -61,13 +61,14 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 		b.Calls++
 		now[i].Balance = *b
 	}
-	c := &call{reached: true, Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider,
-		Model: h.Model, Stream: h.Stream, State: passport.ReservationHeld, Amount: amount, Tariff: h.Tariff, CreatedAt: h.At}}
+	c := &call{reached: true, took: passport.Taken{Provider: h.Provider, Credential: h.Credential},
+		Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider, Credential: h.Credential,
+			Model: h.Model, Stream: h.Stream, State: passport.ReservationHeld, Amount: amount, Tariff: h.Tariff, CreatedAt: h.At}}
 	if h.Claim.Set() {
 		m.claims[claimKey{h.Grant, h.Claim.Key}] = claim{h.Claim.Body, h.ID, h.At}
 	}
 	for _, x := range ceilings {
-		*c.monthOf(x.ID) = x.Month
+		*c.took.Of(x.ID) = x.Month
 	}
 	m.calls[h.ID] = c
 	m.shift(c, amount, 0)

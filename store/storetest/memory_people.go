@@ -118,8 +118,8 @@ func (m *Memory) AddCredential(_ context.Context, c passport.Credential, ev pass
 		if err := mustBeFree(m.creds, c.ID, "credential"); err != nil {
 			return err
 		}
-		c.Sealed, c.CreatedAt, c.TestedAt = bytes.Clone(c.Sealed), stored(c.CreatedAt), stored(c.TestedAt)
-		m.creds[c.ID] = c
+		c.Version = 1
+		m.keep(c)
 		m.note(ev)
 		return nil
 	})
@@ -132,23 +132,34 @@ func (m *Memory) RemoveCredential(_ context.Context, id passport.CredentialID, e
 			return store.NotFound("credential")
 		}
 		delete(m.creds, id)
+		delete(m.ceilings, passport.CredentialCeiling(id))
 		m.note(ev)
 		return nil
 	})
 }
 
-// TestedCredential implements vault.Sealed.
-func (m *Memory) TestedCredential(_ context.Context, id passport.CredentialID, at time.Time, testError string, ev passport.Event) error {
-	return m.do("TestedCredential", func() error {
-		c, ok := m.creds[id]
+// ChangeCredential implements vault.Sealed.
+func (m *Memory) ChangeCredential(_ context.Context, c passport.Credential, ev passport.Event) error {
+	return m.do("ChangeCredential", func() error {
+		was, ok := m.creds[c.ID]
 		if !ok {
 			return store.NotFound("credential")
 		}
-		c.TestedAt, c.TestError = stored(at), testError
-		m.creds[id] = c
+		if was.Version != c.Version {
+			return store.CredentialChanged(c.ID)
+		}
+		c.Provider, c.CreatedAt, c.Version = was.Provider, was.CreatedAt, c.Version+1
+		m.keep(c)
 		m.note(ev)
 		return nil
 	})
+}
+
+// keep stores a key as a store would give it back.
+func (m *Memory) keep(c passport.Credential) {
+	c.Sealed, c.CreatedAt, c.TestedAt = bytes.Clone(c.Sealed), stored(c.CreatedAt), stored(c.TestedAt)
+	c.ChosenAt, c.RotatedAt, c.RefusedAt = stored(c.ChosenAt), stored(c.RotatedAt), stored(c.RefusedAt)
+	m.creds[c.ID] = c
 }
 
 // AddFirstPerson implements identity.Store.

@@ -40,9 +40,8 @@ func (m *Memory) passed(c *call, at time.Time) {
 			m.tellOnce(string(g), store.Outdone(kind, all), store.PassedEvent(c.ID, kind, g, b, at))
 		}
 	}
-	for _, id := range []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(c.Provider)} {
-		month := *c.monthOf(id)
-		if _, on := m.ceilings[id]; !on || month == 0 {
+	for id, month := range c.took.Each {
+		if _, on := m.ceilings[id]; !on {
 			continue
 		}
 		x := m.ceiling(id, month)

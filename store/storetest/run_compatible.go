@@ -39,19 +39,24 @@ func testCompatibles(_ *testing.T, b *bench) {
 
 	// Its keys go with it, those of others stay; and a name begins without keys.
 	key := func(id passport.CredentialID, p passport.Provider) passport.Credential {
-		return passport.Credential{ID: id, Provider: p, Sealed: []byte{1}, CreatedAt: Epoch()}
+		return passport.Credential{ID: id, Provider: p, Sealed: []byte{1}, CreatedAt: Epoch(), Version: 1}
 	}
 	for id, p := range map[passport.CredentialID]passport.Provider{"k1": "mistral", "k2": passport.OpenAI, "k3": "later"} {
 		b.ok(b.s.AddCredential(ctx(), key(id, p), b.event(passport.CredentialAdded, "")))
 	}
+	b.ceiling(passport.CredentialCeiling("k1"), 100)
+	b.ceiling(passport.CredentialCeiling("k2"), 200)
 	b.ok(b.s.RemoveCompatible(ctx(), "mistral", b.event(passport.ProviderRemoved, "")))
+	limits, err := b.s.Ceilings(ctx(), 202603)
+	b.ok(err)
+	b.equal(limits, []passport.Ceiling{{ID: passport.CredentialCeiling("k2"), Month: 202603, Cap: 200}})
 	b.is(b.s.RemoveCompatible(ctx(), "mistral", b.event(passport.ProviderRemoved, "")), problem.NotFound)
 	later := someProvider("later")
 	b.ok(b.s.AddCompatible(ctx(), later, b.event(passport.ProviderAdded, "")))
 	all, err := b.s.Credentials(ctx())
 	b.ok(err)
 	b.equal(all, []passport.Credential{key("k2", passport.OpenAI)})
-	b.equal(len(b.events()), 8)
+	b.equal(len(b.events()), 10)
 	b.reopen()
 	b.providers(local, later)
 

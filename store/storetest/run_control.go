@@ -231,14 +231,22 @@ func testSigningKeys(_ *testing.T, b *bench) {
 }
 
 func testCredentials(_ *testing.T, b *bench) {
-	c1 := passport.Credential{ID: "c1", Provider: passport.OpenAI, Label: "mine", Sealed: []byte{0, 1, 255}, CreatedAt: Epoch()}
-	c2 := passport.Credential{ID: "c2", Provider: passport.Google, Sealed: []byte{}, CreatedAt: Epoch().Add(time.Second)}
+	c1 := passport.Credential{ID: "c1", Provider: passport.OpenAI, Label: "mine", Sealed: []byte{0, 1, 255}, CreatedAt: Epoch(), Version: 1}
+	c2 := passport.Credential{ID: "c2", Provider: passport.Google, Sealed: []byte{}, CreatedAt: Epoch().Add(time.Second), Version: 1, ChosenAt: Epoch().Add(time.Minute)}
 	b.ok(b.s.AddCredential(ctx(), c2, b.event(passport.CredentialAdded, "")))
 	b.ok(b.s.AddCredential(ctx(), c1, b.event(passport.CredentialAdded, "")))
 	b.is(b.s.AddCredential(ctx(), c1, b.event(passport.CredentialAdded, "")), problem.Conflict)
-	b.ok(b.s.TestedCredential(ctx(), "c1", Epoch(), "refused", b.event(passport.CredentialTested, "")))
-	b.is(b.s.TestedCredential(ctx(), "c9", Epoch(), "", b.event(passport.CredentialTested, "")), problem.NotFound)
-	c1.TestedAt, c1.TestError = Epoch(), "refused"
+	c1.Label, c1.Sealed, c1.TestedAt, c1.TestError = "work", []byte{2}, Epoch(), "refused"
+	c1.ChosenAt, c1.RotatedAt, c1.RefusedAt = Epoch().Add(1), Epoch().Add(2*time.Hour), Epoch().Add(3*time.Hour)
+	wrong := c1
+	wrong.Provider, wrong.CreatedAt = passport.Google, Epoch().Add(time.Hour) // of which nothing is taken
+	b.ok(b.s.ChangeCredential(ctx(), wrong, b.event(passport.CredentialTested, "")))
+	events := len(b.events())
+	b.is(b.s.ChangeCredential(ctx(), c1, b.event(passport.CredentialTested, "")), problem.Conflict)
+	wrong.ID = "c9"
+	b.is(b.s.ChangeCredential(ctx(), wrong, b.event(passport.CredentialTested, "")), problem.NotFound)
+	b.equal(len(b.events()), events)
+	c1.Version, c1.ChosenAt = 2, Epoch() // to the microsecond
 	all, err := b.s.Credentials(ctx())
 	b.ok(err)
 	b.equal(all, []passport.Credential{c1, c2})

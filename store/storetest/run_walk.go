@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"slices"
+
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -42,7 +44,7 @@ func (g *paperGrant) line(detail int) (all []*paperGrant, details []int) {
 
 type paperCall struct {
 	id             passport.ReservationID
-	provider       passport.Provider
+	over           []passport.CeilingID // that can be on its path
 	grant          *paperGrant
 	detail         int
 	amount, actual passport.Money
@@ -93,7 +95,7 @@ func (c *paperCall) detailOn(g *paperGrant) int {
 func (p *paper) month(k monthKey) (c passport.Ceiling, beside passport.Money) {
 	c = passport.Ceiling{ID: k.id, Month: k.month, Cap: p.most[k.id], Earlier: p.earlier[k]}
 	for _, x := range p.calls {
-		switch over := k.id == passport.PersonCeiling || k.id == passport.KeyCeiling(x.provider); {
+		switch over := slices.Contains(x.over, k.id); {
 		case !over || x.month != k.month:
 		case x.state == passport.ReservationHeld && x.on[k.id]:
 			c.Held += x.amount
@@ -106,9 +108,9 @@ func (p *paper) month(k monthKey) (c passport.Ceiling, beside passport.Money) {
 	return c, beside
 }
 
-// path are the ceilings over a provider that are set.
-func (p *paper) path(provider passport.Provider) (out []passport.CeilingID) {
-	for _, id := range []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(provider)} {
+// path are the ceilings over a call that are set.
+func (p *paper) path(over []passport.CeilingID) (out []passport.CeilingID) {
+	for _, id := range over {
 		if _, set := p.most[id]; set {
 			out = append(out, id)
 		}
@@ -117,7 +119,7 @@ func (p *paper) path(provider passport.Provider) (out []passport.CeilingID) {
 }
 
 // hold says what a hold must get: an amount, or a refusal.
-func (p *paper) hold(g *paperGrant, detail int, m passport.Month, amount, least passport.Money) (passport.Money, problem.Kind, bool) {
+func (p *paper) hold(g *paperGrant, detail int, over []passport.CeilingID, m passport.Month, amount, least passport.Money) (passport.Money, problem.Kind, bool) {
 	line, details := g.line(detail)
 	for _, on := range line {
 		switch {
@@ -141,7 +143,7 @@ func (p *paper) hold(g *paperGrant, detail int, m passport.Month, amount, least 
 		}
 	}
 	root, last := line[len(line)-1], details[len(details)-1]
-	for _, id := range p.path(g.providers[detail]) {
+	for _, id := range p.path(over) {
 		c, _ := p.month(monthKey{id, m})
 		left := max(0, c.Cap-c.Earlier-c.Settled-c.Held)
 		own := p.sum(root, last).Held

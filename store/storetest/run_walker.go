@@ -20,7 +20,8 @@ type walker struct {
 }
 
 // walkCeilings are the ceilings that a walk sets and removes.
-var walkCeilings = []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(passport.OpenAI), passport.KeyCeiling(passport.Google)}
+var walkCeilings = []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(passport.OpenAI), passport.KeyCeiling(passport.Google),
+	passport.CredentialCeiling("key-1"), passport.CredentialCeiling("key-2")}
 
 // testWalk does the same random steps to the store and to the paper, and compares after each (BUDGET's I1 and I2).
 func testWalk(t *testing.T, b *bench) {
@@ -141,8 +142,9 @@ func (w *walker) hold(t *rapid.T) {
 	h.Least = passport.Money(rapid.Int64Range(0, int64(h.Amount)).Draw(t, "least"))
 	h.Detail = rapid.IntRange(0, len(g.caps)-1).Draw(t, "detail")
 	h.Provider, h.At = g.providers[h.Detail], w.when(t)
+	h.Credential = rapid.SampledFrom([]passport.CredentialID{"", "key-1", "key-2"}).Draw(t, "key")
 	month := passport.MonthOf(h.At)
-	want, kind, ok := w.p.hold(g, h.Detail, month, h.Amount, h.Least)
+	want, kind, ok := w.p.hold(g, h.Detail, h.Ceilings(), month, h.Amount, h.Least)
 	held, err := w.b.s.Hold(ctx(), h)
 	if !ok {
 		if !isKind(err, kind) {
@@ -153,14 +155,14 @@ func (w *walker) hold(t *rapid.T) {
 	if err != nil || held.Amount != want {
 		t.Fatalf("hold %+v: got %+v, %v, want %v", h, held, err, want)
 	}
-	c := &paperCall{id: h.ID, provider: h.Provider, grant: g, detail: h.Detail, amount: want, month: month, on: map[passport.CeilingID]bool{}, state: passport.ReservationHeld}
+	c := &paperCall{id: h.ID, over: h.Ceilings(), grant: g, detail: h.Detail, amount: want, month: month, on: map[passport.CeilingID]bool{}, state: passport.ReservationHeld}
 	w.p.calls = append(w.p.calls, c)
 	left := passport.Money(passport.MaxMoney)
 	line, details := g.line(h.Detail)
 	for i, on := range line {
 		left = min(left, w.p.sum(on, -1).Left(), w.p.sum(on, details[i]).Left())
 	}
-	for _, id := range w.p.path(h.Provider) {
+	for _, id := range w.p.path(h.Ceilings()) {
 		c.on[id] = true
 		row, _ := w.p.month(monthKey{id, month})
 		left = min(left, row.Left())

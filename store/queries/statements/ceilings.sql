@@ -20,6 +20,10 @@ WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND person_month 
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
 WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND id >= $4;
 
+-- name: SettledBesideCredential :one
+SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND credential_month = 0 AND credential_id = $3 AND id >= $4;
+
 -- name: HeldBesidePerson :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
 WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0;
@@ -28,6 +32,10 @@ WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND person_month =
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
 WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3;
 
+-- name: HeldBesideCredential :one
+SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
+WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND credential_month = 0 AND credential_id = $3;
+
 -- name: TakeUpPerson :execrows
 UPDATE reservation SET person_month = $1
 WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND person_month = 0;
@@ -35,6 +43,10 @@ WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND person_month =
 -- name: TakeUpKey :execrows
 UPDATE reservation SET key_month = $1
 WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND key_month = 0 AND provider = $4;
+
+-- name: TakeUpCredential :execrows
+UPDATE reservation SET credential_month = $1
+WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND credential_month = 0 AND credential_id = $4;
 
 -- name: OpenCeilingMonth :exec
 INSERT INTO ceiling_month (id, month, earlier, settled, held) VALUES ($1, $2, $3, 0, $4)
@@ -60,6 +72,10 @@ SELECT w.id, w.month, w.held, w.settled, w.sum_held, w.sum_settled FROM (
     UNION ALL
     SELECT 'key:' || provider AS id, key_month AS month, 0 AS held, 0 AS settled,
       CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
-    FROM reservation WHERE key_month <> 0) u
+    FROM reservation WHERE key_month <> 0
+    UNION ALL
+    SELECT 'credential:' || credential_id AS id, credential_month AS month, 0 AS held, 0 AS settled,
+      CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
+    FROM reservation WHERE credential_month <> 0) u
   GROUP BY u.id, u.month) w
 WHERE w.held <> w.sum_held OR w.settled <> w.sum_settled ORDER BY w.id, w.month;

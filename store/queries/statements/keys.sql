@@ -20,11 +20,18 @@ DELETE FROM signing_key WHERE id = $1;
 SELECT * FROM credential ORDER BY created_at, id;
 
 -- name: AddCredential :execrows
-INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING;
+INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10) ON CONFLICT (id) DO NOTHING;
 
 -- name: RemoveCredential :execrows
 DELETE FROM credential WHERE id = $1;
 
--- name: TestedCredential :execrows
-UPDATE credential SET tested_at = $1, test_error = $2 WHERE id = $3;
+-- name: ChangeCredential :execrows
+UPDATE credential SET label = $1, sealed = $2, tested_at = $3, test_error = $4, chosen_at = $5, rotated_at = $6, refused_at = $7, version = version + 1
+WHERE id = $8 AND version = $9;
+
+-- name: HasCredential :one
+SELECT COUNT(*) FROM credential WHERE id = $1;
+
+-- name: CredentialsOf :many
+SELECT id FROM credential WHERE provider = $1 ORDER BY id;
