@@ -10,11 +10,12 @@ export const ownerToken = 'owner-token-for-browser-tests'
 export const providerKey = 'sk-browser-canary-0123456789abcdef'
 export const password = 'correct horse battery staple'
 
-/** A provider that lists models and streams words until its caller goes. `live` counts the streams that run. */
+/** A provider that lists models, answers at once for as many tokens as it is told ("spend IN OUT" in the message), and streams words until its
+ * caller goes. `live` counts the streams that run. */
 export async function startProvider() {
   const state = { live: 0 }
   const server = createServer((req, res) => {
-    if (req.headers.authorization !== `Bearer ${providerKey}`) {
+    if (req.headers.authorization !== `Bearer ${providerKey}` && req.headers['x-api-key'] !== providerKey) {
       res.writeHead(401, { 'content-type': 'application/json' })
       res.end('{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}')
       return
@@ -24,7 +25,14 @@ export async function startProvider() {
       res.end('{"object":"list","data":[{"id":"gpt-4o-mini","object":"model","created":1,"owned_by":"system"}]}')
       return
     }
-    req.resume().on('end', () => {
+    let sent = ''
+    req.on('data', part => { sent += part }).on('end', () => {
+      const asked = JSON.parse(sent), spend = /spend (\d+) (\d+)/.exec(sent)
+      if (spend) {
+        res.writeHead(200, { 'content-type': 'application/json' })
+        res.end(JSON.stringify(told(req.url, asked.model, +spend[1], +spend[2])))
+        return
+      }
       state.live++
       res.writeHead(200, { 'content-type': 'text/event-stream' })
       const tick = setInterval(() => {
@@ -39,13 +47,24 @@ export async function startProvider() {
   return state
 }
 
+/** An answer with its usage, in the words of the provider whose path was called. */
+function told(path, model, input, output) {
+  if (path.endsWith('/messages')) {
+    return { id: 'm', type: 'message', role: 'assistant', model, content: [{ type: 'text', text: 'word' }], stop_reason: 'end_turn', stop_sequence: null, usage: { input_tokens: input, output_tokens: output } }
+  }
+  return {
+    id: 'c', object: 'chat.completion', created: 1, model, choices: [{ index: 0, message: { role: 'assistant', content: 'word' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output },
+  }
+}
+
 /** The built broker on a free port with a data directory of its own. */
 export async function startBroker(provider, env = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'aipassport-browser-'))
   const child = spawn(process.env.AIPASSPORT_BIN, ['serve'], {
     env: {
       PATH: process.env.PATH, HOME: dir, AIPASSPORT_DATA: join(dir, 'data'), AIPASSPORT_KEK_FILE: join(dir, 'kek'),
-      AIPASSPORT_LISTEN: '127.0.0.1:0', AIPASSPORT_OWNER_TOKEN: ownerToken, OPENAI_BASE_URL: provider.origin, ...env,
+      AIPASSPORT_LISTEN: '127.0.0.1:0', AIPASSPORT_OWNER_TOKEN: ownerToken, OPENAI_BASE_URL: provider.origin, ANTHROPIC_BASE_URL: provider.origin, ...env,
     },
   })
   let log = ''
