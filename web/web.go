@@ -42,6 +42,8 @@ type Page struct {
 	Visitor Visitor   // who is signed in; the zero Visitor is nobody
 	Stopped time.Time // since when all apps are stopped; zero: they are not
 	Said    string    // what was just done, with numbers; empty: nothing
+	Live    string    // the path that tells how what moves on it stands; empty: nothing moves
+	More    string    // what Live says as long as the page shows all that there is
 	Next    string    // a path of our own that the browser goes on to by itself; empty: it stays
 	D       any
 }

@@ -105,6 +105,7 @@ type Bar struct {
 	Held       string
 	Percent    int64 // spent, rounded down; above 100 only if a bill was above its hold
 	Big, Empty bool
+	At         string // what the page calls it, if it has several that move
 }
 
 // NewBar measures a bar. A cap of nothing is full as soon as anything is spent.

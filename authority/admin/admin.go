@@ -92,6 +92,7 @@ type Config struct {
 	// Discover asks a provider for the models that its key can reach. Errors: as the provider's answer; CredentialMissing.
 	Discover func(ctx context.Context, p passport.Provider) ([]Found, error)
 	Live     func(passport.GrantID) int // calls in flight
+	Stopping <-chan struct{}            // closed when the broker stops: pages that move end then; nil: never
 	Now      func() time.Time
 	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
 	// is not known. nil: keys are kept without a test.
@@ -99,7 +100,10 @@ type Config struct {
 }
 
 // Admin serves the pages. Use New.
-type Admin struct{ cfg Config }
+type Admin struct {
+	cfg     Config
+	looking looking
+}
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
@@ -107,7 +111,7 @@ func New(cfg Config) (*Admin, error) {
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
 		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
 	}
-	return &Admin{cfg}, nil
+	return &Admin{cfg: cfg}, nil
 }
 
 // Routes are the handlers by pattern. Where the seed's API has the same pattern, these are for browsers.
@@ -115,6 +119,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /{$}":                       a.Apps,
 		"GET /grants":                    a.Apps,
+		"GET /live":                      a.Live,
 		"GET /grants/{id}":               a.Grant,
 		"POST /grants/{id}/pause":        a.Pause,
 		"GET /grants/{id}/resume":        a.AskResume,

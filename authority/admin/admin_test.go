@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,6 +54,37 @@ type world struct {
 	asked    []passport.Provider // for their models
 	bearers  []passport.OwnerToken
 	sessions []passport.Session
+
+	mu       sync.Mutex       // guards what a test changes while somebody looks
+	clock    func() time.Time // nil: now
+	stopping chan struct{}
+	reads    int           // of standings
+	slow     time.Duration // that each takes
+}
+
+// do changes something while pages are looked at.
+func (w *world) do(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// reading counts a read, which takes its time, until what it returns is called.
+func (w *world) reading() func() {
+	w.mu.Lock()
+	w.reads++
+	slow := w.slow
+	w.mu.Unlock()
+	time.Sleep(slow)
+	w.mu.Lock()
+	return w.mu.Unlock
+}
+
+func (w *world) time() time.Time {
+	if w.clock != nil {
+		return w.clock()
+	}
+	return w.now
 }
 
 func (w *world) OwnerTokens(context.Context) ([]passport.OwnerToken, error) { return w.bearers, nil }
@@ -68,6 +100,8 @@ func (w *world) EndOwnerToken(_ context.Context, id, who string) error {
 }
 
 func (w *world) Visitor(*http.Request) (web.Visitor, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.nobody {
 		return web.Visitor{}, problem.New(problem.Unauthenticated, "sign in")
 	}
@@ -84,6 +118,7 @@ func (w *world) at(id passport.GrantID) (*passport.Standing, error) {
 }
 
 func (w *world) Standing(_ context.Context, id passport.GrantID) (passport.Standing, error) {
+	defer w.reading()()
 	s, err := w.at(id)
 	if err != nil {
 		return passport.Standing{}, err
@@ -92,6 +127,7 @@ func (w *world) Standing(_ context.Context, id passport.GrantID) (passport.Stand
 }
 
 func (w *world) Standings(_ context.Context, before time.Time, limit int) ([]passport.Standing, error) {
+	defer w.reading()()
 	var out []passport.Standing
 	for _, s := range w.list {
 		if (before.IsZero() || s.Grant.CreatedAt.Before(before)) && len(out) < limit {
@@ -140,8 +176,12 @@ func (w *world) Stop(context.Context, string) (int, error) {
 	w.stopped = w.now
 	return 3, w.broken
 }
-func (w *world) ResumeAll(context.Context, string) error     { w.stopped = time.Time{}; return nil }
-func (w *world) Stopped(context.Context) (time.Time, error)  { return w.stopped, nil }
+func (w *world) ResumeAll(context.Context, string) error { w.stopped = time.Time{}; return nil }
+func (w *world) Stopped(context.Context) (time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stopped, nil
+}
 func (w *world) List(context.Context) ([]vault.Entry, error) { return w.keys, w.broken }
 func (w *world) Totals(context.Context, time.Time) (passport.Money, passport.Money, int64, error) {
 	return 25215400, 110000, 1284, nil
@@ -227,21 +267,33 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC), visitor: web.NewVisitor("p1", "the owner", []byte("session")),
 		live: map[passport.GrantID]int{}, jar: map[string]*http.Cookie{}}
-	pages, err := web.New(web.Options{PublicURL: "https://passport.example"})
+	n := 0
+	var err error
+	w.roster, err = roster.New(t.Context(), roster.Config{Store: storetest.NewMemory(), Own: func(*url.URL) error { return nil }, Now: func() time.Time { return w.now },
+		NewID: func() string { n++; return fmt.Sprint("ev", n) }, Keys: func(context.Context) error { return nil }, OnChange: func([]passport.Compatible) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	w.roster, err = roster.New(t.Context(), roster.Config{Store: storetest.NewMemory(), Own: func(*url.URL) error { return nil }, Now: func() time.Time { return w.now },
-		NewID: func() string { n++; return fmt.Sprint("ev", n) }, Keys: func(context.Context) error { return nil }, OnChange: func([]passport.Compatible) {}})
+	w.pages(t)
+	return w
+}
+
+// pages makes the handlers, anew if a test has changed what they are made with.
+func (w *world) pages(t *testing.T) {
+	t.Helper()
+	pages, err := web.New(web.Options{PublicURL: "https://passport.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
-	}, Now: func() time.Time { return w.now },
-		Live:   func(id passport.GrantID) int { return w.live[id] },
+	}, Now: w.time, Stopping: w.stopping,
+		Live: func(id passport.GrantID) int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.live[id]
+		},
 		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +302,6 @@ func newWorld(t *testing.T) *world {
 	for p, h := range a.Routes() {
 		w.mux.HandleFunc(p, h)
 	}
-	return w
 }
 
 func (w *world) add(id passport.GrantID, state passport.GrantState, b passport.Balance) {

@@ -37,6 +37,7 @@ type appsView struct {
 	HasKey         bool
 	Near           []nearLimit
 	Limit          *ceilingView // over all apps together; nil: not set
+	W              words        // of the numbers above the list
 }
 
 // appView is one grant as a row.
@@ -54,6 +55,7 @@ type appView struct {
 	Ends             time.Time
 	Paused           bool
 	Badges           []badge
+	W                words
 }
 
 // frozen is the note of the bill above its hold that paused a grant, until somebody pauses or resumes it; empty: none did.
@@ -80,7 +82,12 @@ func (v *appView) alarm(note string) {
 	}
 }
 
-type badge struct{ Class, Icon, Text string }
+// badge is a word with an icon.
+type badge struct {
+	Class string `json:"class"`
+	Icon  string `json:"icon"`
+	Text  string `json:"text"`
+}
 
 // Apps answers GET / and GET /grants.
 func (a *Admin) Apps(w http.ResponseWriter, r *http.Request) {
@@ -92,24 +99,35 @@ func (a *Admin) Apps(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		before = time.Time{}
 	}
-	d := appsView{First: before.IsZero()}
-	if err := a.gather(r.Context(), &d, before); err != nil {
-		a.cfg.Pages.Error(w, r, v, err)
-		return
-	}
-	if d.First {
-		err = a.sums(r.Context(), &d)
-	}
+	d, err := a.apps(r.Context(), before)
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
-	d.Lead = lead(d)
-	title := "Apps"
-	if d.First && len(d.Apps) == 0 {
-		title = "Apps, none yet"
+	p := web.Page{Title: "Apps", Nav: "Apps", Visitor: v, D: d}
+	if d.First {
+		p.Live, p.More = livePath, d.more()
 	}
-	a.render(w, r, http.StatusOK, "apps", web.Page{Title: title, Nav: "Apps", Visitor: v, D: d})
+	if d.First && len(d.Apps) == 0 {
+		p.Title = "Apps, none yet"
+	}
+	a.render(w, r, http.StatusOK, "apps", p)
+}
+
+// apps reads the list of those that were asked for before a time (zero: the newest).
+func (a *Admin) apps(ctx context.Context, before time.Time) (appsView, error) {
+	d := appsView{First: before.IsZero()}
+	if err := a.gather(ctx, &d, before); err != nil {
+		return d, err
+	}
+	if d.First {
+		if err := a.sums(ctx, &d); err != nil {
+			return d, err
+		}
+	}
+	d.Lead = lead(d)
+	d.W = wordsOfAll(d)
+	return d, nil
 }
 
 // gather reads grants, newest first, until a page of apps that can spend is full, or enough was read.
@@ -228,6 +246,7 @@ func (a *Admin) app(s passport.Standing) appView {
 	} else {
 		v.Label = "an app without a web address"
 	}
+	v.W = wordsOf(s.Total, v.Live)
 	v.Badges = []badge{{"err-b", "shieldq", "Not checked"}}
 	if g.State == passport.GrantPaused {
 		v.Badges = append(v.Badges, badge{"", "pause", "Paused"})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -149,6 +150,8 @@ func (a *Admin) grant(s passport.Standing) grantView {
 			b := s.Details[i]
 			dv.Bar, dv.Spent, dv.Held, dv.Cap = web.NewBar(b), b.Settled, b.Held, b.Cap
 			dv.Calls = web.Num(b.Calls) + " of " + web.Num(b.CallsCap)
+			dv.Bar.At = strconv.Itoa(i + 1)
+			d.App.W.ofDetail(dv.Bar.At, b)
 		} else {
 			dv.Several = false
 		}

@@ -100,10 +100,10 @@ func TestTheListTellsOfLimitsThatAreNearlyUsedUp(t *testing.T) {
 		{ID: passport.PersonCeiling, Month: month, Cap: 20e6, Settled: 20e6},
 	}
 	page := w.get("/").Body.String()
-	says(t, page, "<strong>80 % of your limit for November</strong> is spent for OpenAI.", "is used up</strong> for all apps together", ">$20.00<small>of $20.00, your limit")
+	says(t, page, "<strong>80 % of your limit for November</strong> is spent for OpenAI.", "is used up</strong> for all apps together", ">$20.00</span><small>of $20.00, your limit")
 	if strings.Contains(page, "spent for Google") {
 		t.Error("79 % are told of")
 	}
 	w.limits = nil
-	says(t, w.get("/").Body.String(), "$25.22<small>all apps, UTC month")
+	says(t, w.get("/").Body.String(), "$25.22</span><small>all apps, UTC month")
 }

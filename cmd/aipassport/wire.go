@@ -95,8 +95,9 @@ type broker struct {
 	gateway    *gateway.Gateway
 	server     *server.Server
 	openRouter *openrouter.Door
-	profiled   func() error // ends the profile, if there is one
-	floor      []byte       // see heapFloor
+	stopping   <-chan struct{} // closed when serving is to end
+	profiled   func() error    // ends the profile, if there is one
+	floor      []byte          // see heapFloor
 }
 
 func now() time.Time { return time.Now() }
@@ -106,7 +107,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // open wires the parts in the order in which they need each other. Everything durable is in order before the first
 // connection is taken: the port is opened early to know its number, and served last.
 func open(ctx context.Context, cfg config, env map[string]string, log *slog.Logger) (_ *broker, err error) {
-	b := &broker{cfg: cfg, log: log}
+	b := &broker{cfg: cfg, log: log, stopping: ctx.Done()}
 	defer func() {
 		if err != nil {
 			b.close()
