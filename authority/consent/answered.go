@@ -15,9 +15,11 @@ type done struct {
 	Stamp, Class, ID string
 	At               time.Time
 	Title, Text      string
-	Models           []string // what it may use; empty: see Text
+	Models           string // what it may use, as a list; empty: see Text
 	Until            time.Time
 	Link, LinkText   string
+	Goes             bool   // it goes on by itself
+	Also, AlsoText   string // a second link; empty: none
 }
 
 // answered shows a request that is no longer open. Looking again changes nothing, so a reload is harmless.
@@ -53,8 +55,11 @@ func (c *Consent) answered(w http.ResponseWriter, r *http.Request, v web.Visitor
 	page := web.Page{Title: title, Visitor: v}
 	if c.cfg.Doors != nil {
 		if next, link, ok := c.cfg.Doors.Answer(r, g); ok {
+			if g.State == passport.GrantActive || g.State == passport.GrantExtended {
+				d.Also, d.AlsoText = d.Link, "See or change what you gave"
+			}
 			d.Link, d.LinkText = next, "Go back to the app"
-			if !link {
+			if d.Goes = !link; d.Goes {
 				page.Next = next
 			}
 		}
@@ -77,19 +82,20 @@ func (d *done) added(g passport.Grant) {
 func (d *done) given(g passport.Grant) {
 	var money passport.Money
 	anyModel := false
+	var models []string
 	for _, x := range g.Details {
 		money += x.Cap()
 		anyModel = anyModel || len(x.Models) == 0
 		for _, m := range x.Models {
-			if names.ModelName(m) && !slices.Contains(d.Models, m) {
-				d.Models = append(d.Models, m)
+			if names.ModelName(m) && !slices.Contains(models, m) {
+				models = append(models, m)
 			}
 		}
 	}
 	d.Stamp, d.At, d.Until = "Approved", g.ApprovedAt, g.ExpiresAt
 	d.Title = "You gave up to " + web.USD(money)
-	d.Text = "Go back to the app: it goes on by itself. You find it under Apps."
-	if anyModel || len(d.Models) > 4 {
-		d.Models = nil
+	d.Text = "Go back to the app: it goes on by itself. You can pause or end this under Apps at any moment."
+	if !anyModel && len(models) <= 4 {
+		d.Models = join(models, "and")
 	}
 }

@@ -174,8 +174,16 @@ func ticked(values []string, n int) []bool {
 	return out
 }
 
+// typed is what stands in a field for a number, to be shown again if it cannot be read: at most 20 characters, and only those that keys of a
+// plain keyboard make.
 func typed(f url.Values, name string) string {
-	s := strings.TrimSpace(f.Get(name))
+	s := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, f.Get(name))
+	s = strings.TrimSpace(s)
 	return s[:min(len(s), 20)]
 }
 

@@ -45,7 +45,7 @@ type low struct {
 var (
 	uncheckedLow = low{100, 24 * time.Hour, "Apps that nobody checked"}
 	deviceLow    = low{200, 7 * 24 * time.Hour, "Devices"}
-	checkedStart = low{500, 7 * 24 * time.Hour, "Apps"}
+	checkedStart = low{500, 7 * 24 * time.Hour, "Checked apps"}
 )
 
 func lowOf(g passport.Grant, d *Device) low {
@@ -86,9 +86,12 @@ func viewOf(d *Device, now time.Time) *deviceView {
 	}
 	v := &deviceView{Letters: strings.Split(d.Code, ""), From: d.From, Same: d.SameNetwork}
 	v.Spoken = strings.ReplaceAll(strings.Join(v.Letters, ", "), "-", "dash")
-	if s := max(0, int64(now.Sub(d.Asked)/time.Second)); s < 90 {
+	switch s := max(0, int64(now.Sub(d.Asked)/time.Second)); {
+	case s < 10:
+		v.Ago = "just now"
+	case s < 90:
 		v.Ago = web.Count(s, "second", "seconds") + " ago"
-	} else {
+	default:
 		v.Ago = web.Count(s/60, "minute", "minutes") + " ago"
 	}
 	return v

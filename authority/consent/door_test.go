@@ -75,13 +75,15 @@ func (d door) Answer(*http.Request, passport.Grant) (string, bool, bool) {
 	return "/oauth/return/019abc", d.link, d.mine
 }
 
-// behind puts a door before the page.
-func (w *world) behind(d door) {
+// with serves the page with another setting.
+func (w *world) with(change func(*consent.Config)) {
 	pages, err := web.New(web.Options{PublicURL: "https://passport.example"})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Devices: w, Doors: d, Limits: limits, Now: w.clock})
+	cfg := consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Devices: w, Limits: limits, Now: w.clock}
+	change(&cfg)
+	c, err := consent.New(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -90,6 +92,9 @@ func (w *world) behind(d door) {
 		w.mux.HandleFunc(p, h)
 	}
 }
+
+// behind puts a door before the page.
+func (w *world) behind(d door) { w.with(func(c *consent.Config) { c.Doors = d }) }
 
 // TestAnotherBrowserDecidesNothing: neither what is shown nor a form that was shown before gives or denies anything.
 func TestAnotherBrowserDecidesNothing(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/names"
@@ -25,7 +26,9 @@ type moreView struct {
 	Details          []moreDetail
 	Many             bool
 	Same             string // what stays, besides the end
-	Add, Left, Total passport.Money
+	Had, Add, Left   passport.Money
+	Total            passport.Money // with what is added
+	Buys             string         // what a dollar buys; empty: no money is asked
 	Paid             []string
 	Errors           web.FieldErrors
 }
@@ -120,10 +123,11 @@ func (c *Consent) renderMore(w http.ResponseWriter, r *http.Request, v web.Visit
 // ordinary ticked and a low sum.
 func (c *Consent) moreView(r *http.Request, g passport.Grant, s passport.Standing, f url.Values) moreView {
 	d := moreView{ID: string(g.ID), Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Checked: g.Checked,
-		Since: s.Grant.ApprovedAt, Ends: s.Grant.ExpiresAt, Until: g.ExpiresAt, Left: s.Total.Left(), Total: s.Total.Cap, Many: len(g.Asked) > 1}
+		Since: s.Grant.ApprovedAt, Ends: s.Grant.ExpiresAt, Until: g.ExpiresAt, Left: s.Total.Left(), Many: len(g.Asked) > 1}
 	d.Line = requestLine(g.ID, c.cfg.Now(), "MORE")
 	d.Site, d.HasSite = names.Where(g.Site, g.AppURL)
 	models, calls, rate := true, true, true
+	var buys []string
 	for i, asked := range g.Asked {
 		at := s.Grant.DetailFor(asked.Provider)
 		if at < 0 {
@@ -136,6 +140,9 @@ func (c *Consent) moreView(r *http.Request, g passport.Grant, s passport.Standin
 		d.Errors = append(d.Errors, m.choose(f)...)
 		models, calls, rate = models && len(m.Models) == 0 && !m.Any, calls && m.AskedCalls == m.HadCalls, rate && m.AskedRate == m.HadRate
 		d.Add += passport.Money(m.Add) * passport.Cent
+		if text := m.buys(c.cfg.Prices.Models(asked.Provider), s.Grant.Details[at]); text != "" {
+			buys = append(buys, text)
+		}
 		if c.cfg.PaidWith != nil {
 			if key, ok := c.cfg.PaidWith(r.Context(), asked.Provider); ok {
 				d.Paid = append(d.Paid, m.Provider+", "+key)
@@ -143,7 +150,10 @@ func (c *Consent) moreView(r *http.Request, g passport.Grant, s passport.Standin
 		}
 		d.Details = append(d.Details, m)
 	}
-	d.Total += d.Add
+	d.Had, d.Total = s.Total.Cap, s.Total.Cap+d.Add
+	if len(buys) > 0 {
+		d.Buys = "A dollar buys " + strings.Join(buys, "; ") + "."
+	}
 	d.Same = stays(models, calls, rate, s.Total)
 	return d
 }
@@ -184,7 +194,7 @@ func (c *Consent) moreOf(i int, had, asked passport.Detail) moreDetail {
 		if len(had.Models) == 0 || slices.Contains(had.Models, name) {
 			continue
 		}
-		v := modelView{I: at, Name: name}
+		v := modelView{I: at, Name: name, asked: name}
 		if !names.ModelName(name) {
 			v.Spelled, v.Name = names.Spell(name), "a model with a strange name"
 		}
@@ -193,6 +203,27 @@ func (c *Consent) moreOf(i int, had, asked passport.Detail) moreDetail {
 		m.Models = append(m.Models, v)
 	}
 	return m
+}
+
+// buys is what a dollar buys with the models that it may use if all is given, at today's prices; empty: no money is asked, or no model has a
+// price for chat.
+func (m *moreDetail) buys(prices []ModelInfo, had passport.Detail) string {
+	var all []string // empty: any model
+	if len(had.Models) > 0 && !m.Any {
+		all = slices.Clone(had.Models)
+		for _, v := range m.Models {
+			all = append(all, v.asked)
+		}
+	}
+	dv, dc := detailView{}, detailChoice{Cents: 100, Calls: passport.MaxCalls, Models: make([]bool, len(all))}
+	for i := range dc.Models {
+		dc.Models[i] = true
+	}
+	dv.models(passport.Detail{Models: all}, dc, prices)
+	if m.Most == 0 || dv.Dearest.Chat == 0 && !slices.ContainsFunc(dv.Models, func(v modelView) bool { return v.Chat > 0 }) {
+		return ""
+	}
+	return buysText(dv, dc)
 }
 
 // choose takes the person's choice. What cannot be read is an error at its field; nothing is guessed.

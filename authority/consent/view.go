@@ -20,6 +20,7 @@ type view struct {
 	Site              names.Site
 	HasSite           bool
 	Asks              bool // Site is where the access goes, and not only what the app claims
+	First             bool // nothing of that site has access now
 	Scheme            bool // Site is a private-use scheme
 	Checked           bool // Site has proved that it asks
 	Sworn             bool // the person must say that they began this themselves
@@ -79,11 +80,14 @@ type modelView struct {
 	Spelled []names.Part // of a name that is not plain
 	Chat    passport.Money
 	Cost    string
+	Note    string // its price beside that of the cheapest asked; empty: there is nothing to compare
 	Priced  bool
+	asked   string // as the app wrote it
 }
 
 type lifeView struct {
 	Label, End string
+	At         time.Time
 	Seconds    int64
 	On         bool
 }
@@ -122,6 +126,7 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 		known = c.cfg.Known(r.Context())
 	}
 	d.Lookalike = names.Lookalike(d.Site, known)
+	d.First = c.cfg.Known != nil && d.Asks && !d.Scheme && !d.Site.Loopback && !slices.Contains(known, d.Site.Registrable)
 	var buys, titles []string
 	for i, asked := range g.Asked {
 		dv := c.detail(r, i, asked, ch.Details[i], lowOf(g, ch.Device), errs)
@@ -210,7 +215,7 @@ func (d *view) ends(g passport.Grant, ch choice, now time.Time) {
 		if !asked.IsZero() && asked.Before(end) {
 			end = asked
 		}
-		lv := lifeView{Label: l.Label, Seconds: int64(l.For / time.Second), On: l.For == ch.Life, End: web.Day(end)}
+		lv := lifeView{Label: l.Label, At: end, Seconds: int64(l.For / time.Second), On: l.For == ch.Life, End: web.Day(end)}
 		if l.For <= 24*time.Hour {
 			lv.End = web.Moment(end)
 		}
@@ -283,73 +288,6 @@ func words(c passport.Capability, provider string) capView {
 	default:
 		return capView{Icon: "alert", Title: "Something this page does not know", Text: "Leave it off."}
 	}
-}
-
-func (dv *detailView) models(asked passport.Detail, dc detailChoice, prices []ModelInfo) {
-	if dv.Any = len(asked.Models) == 0; dv.Any {
-		dv.AnyModels = len(prices)
-		if len(prices) > 0 {
-			top := slices.MaxFunc(prices, func(a, b ModelInfo) int { return cmp.Compare(a.ShortChat, b.ShortChat) })
-			dv.Dearest = modelView{Name: top.Name, Chat: top.ShortChat, On: true, Priced: true}
-		}
-		return
-	}
-	for i, name := range asked.Models {
-		m := modelView{I: i, On: dc.Models[i], Name: name}
-		if !names.ModelName(name) {
-			m.Spelled, m.Name = names.Spell(name), "a model with a strange name"
-		}
-		if at := slices.IndexFunc(prices, func(p ModelInfo) bool { return p.Name == name }); at >= 0 {
-			m.Priced, m.Chat = true, prices[at].ShortChat
-		}
-		if m.Chat > 0 {
-			m.Cost = "≈ " + strings.TrimPrefix(web.About(int64(passport.Money(dc.Cents)*passport.Cent/m.Chat)), "about ")
-		}
-		dv.Models = append(dv.Models, m)
-	}
-}
-
-// buysText is what the money buys at today's prices, the dearest model included.
-func buysText(dv detailView, dc detailChoice) string {
-	var on []modelView
-	if dv.Any && dv.Dearest.Chat > 0 {
-		on = []modelView{dv.Dearest}
-	}
-	named := 0
-	for _, m := range dv.Models {
-		if m.On {
-			named++
-		}
-		if m.On && m.Chat > 0 {
-			on = append(on, m)
-		}
-	}
-	if len(on) == 0 && named == 0 && !dv.Any {
-		return "no model chosen, so it could do nothing"
-	}
-	if len(on) == 0 {
-		return "no model with a price for chat, so what it buys is not known"
-	}
-	slices.SortStableFunc(on, func(a, b modelView) int { return cmp.Compare(a.Chat, b.Chat) })
-	if len(on) > 2 {
-		on = []modelView{on[0], on[len(on)-1]}
-	}
-	var parts []string
-	for _, m := range on {
-		n := int64(passport.Money(dc.Cents) * passport.Cent / m.Chat)
-		text := web.About(n) + " short chats with " + m.Name
-		if n < 1 {
-			text = "less than one short chat with " + m.Name
-		}
-		if n > dc.Calls {
-			text = "all " + web.Num(dc.Calls) + " calls with " + m.Name
-		}
-		if dv.Any {
-			text += ", the dearest"
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ", or ")
 }
 
 func sentence(parts []string) string {
