@@ -38,6 +38,7 @@ type Control struct {
 	NewID      func() string
 	PendingTTL time.Duration   // how long a request waits for an answer
 	Defaults   passport.Limits // for a limit that neither the app nor the person sets
+	FreshAbove passport.Money  // more than this in all takes a fresh sign-in; zero: all money does
 
 	// Elsewhere waits until no other instance has an open call of a grant, or ctx ends. No grant means all. nil: there are no others.
 	Elsewhere func(ctx context.Context, g passport.GrantID)
@@ -152,7 +153,7 @@ func (c *Control) Standings(ctx context.Context, before time.Time, limit int) ([
 	return list, err
 }
 
-// Approve gives what the person decided. Errors: NotFound, Conflict if the grant is not pending, Invalid if it would widen.
+// Approve gives what the person decided. Errors: NotFound, Conflict if the grant is not pending, Invalid if it would widen, SignInStale.
 func (c *Control) Approve(ctx context.Context, id passport.GrantID, a passport.Approval) (passport.Grant, error) {
 	a.Defaults = c.Defaults
 	s, err := c.Store.Standing(ctx, id)
@@ -163,7 +164,11 @@ func (c *Control) Approve(ctx context.Context, id passport.GrantID, a passport.A
 		return c.extend(ctx, id, a)
 	}
 	return c.change(ctx, id, passport.GrantApproved, "owner:"+string(a.Owner), func(g passport.Grant, now time.Time) (passport.Grant, error) {
-		return g.Approve(a, now)
+		next, err := g.Approve(a, now)
+		if err == nil {
+			err = c.proved(0, next.Cap(), a.Fresh)
+		}
+		return next, err
 	})
 }
 

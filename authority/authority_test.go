@@ -54,7 +54,7 @@ func newDesk() *desk {
 	var mu sync.Mutex
 	n := 0
 	d.Control = &authority.Control{
-		Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: d.board, Now: func() time.Time { return d.now }, PendingTTL: time.Hour,
+		Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: d.board, Now: func() time.Time { return d.now }, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar,
 		NewID: func() string {
 			mu.Lock()
 			defer mu.Unlock()

@@ -46,6 +46,9 @@ func (c *Control) extend(ctx context.Context, id passport.GrantID, a passport.Ap
 		if err != nil {
 			return passport.Grant{}, err
 		}
+		if err := c.proved(s.Grant.Cap(), raised.Cap(), a.Fresh); err != nil {
+			return passport.Grant{}, err
+		}
 		err = c.Store.ExtendGrant(ctx, raised, answered, c.event(passport.GrantRaised, "owner:"+string(a.Owner), raised.ID, raised.Grown(s.Grant)))
 		if err == nil {
 			return answered, nil

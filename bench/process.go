@@ -46,7 +46,7 @@ func startBroker(o options, data, upstream string, env ...string) (*process, err
 	p := &process{cmd: exec.Command(o.binary, "serve"), addr: addr, log: data + ".log"}
 	p.cmd.Env = append([]string{
 		"AIPASSPORT_LISTEN=" + addr, "AIPASSPORT_DATA=" + filepath.Join(data, "data"), "AIPASSPORT_KEK_FILE=" + filepath.Join(data, "kek"),
-		"AIPASSPORT_OWNER_TOKEN=" + ownerToken, "AIPASSPORT_GRANT_REQUESTS_PER_MINUTE=1000000", "AIPASSPORT_DATABASE_URL=" + o.database,
+		"AIPASSPORT_OWNER_TOKEN=" + ownerToken, "AIPASSPORT_FRESH_ABOVE=100000", "AIPASSPORT_GRANT_REQUESTS_PER_MINUTE=1000000", "AIPASSPORT_DATABASE_URL=" + o.database,
 		"AIPASSPORT_PUBLIC_URL=http://localhost:3001", // tokens are good on whatever port the next start is
 		"OPENAI_API_KEY=" + providerKey, "OPENAI_BASE_URL=http://" + upstream, "HOME=" + data, "AIPASSPORT_PROFILE=" + o.profile}, env...)
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -71,7 +71,7 @@ func prepare(t *testing.T, fake *fakeprovider.Fake, e env) *broker {
 	dir := t.TempDir()
 	b := &broker{t: t, fake: fake, data: filepath.Join(dir, "data"), log: &journal{}, env: env{
 		"PATH": os.Getenv("PATH"), "HOME": dir, "AIPASSPORT_DATA": filepath.Join(dir, "data"), "AIPASSPORT_KEK_FILE": filepath.Join(dir, "kek"),
-		"AIPASSPORT_LISTEN": "127.0.0.1:0", "AIPASSPORT_OWNER_TOKEN": ownerToken, "AIPASSPORT_GRANT_REQUESTS_PER_MINUTE": "100000",
+		"AIPASSPORT_LISTEN": "127.0.0.1:0", "AIPASSPORT_OWNER_TOKEN": ownerToken, "AIPASSPORT_FRESH_ABOVE": "100000", "AIPASSPORT_GRANT_REQUESTS_PER_MINUTE": "100000",
 		"OPENAI_API_KEY": openAIKey, "ANTHROPIC_API_KEY": anthropicKey, "GOOGLE_API_KEY": googleKey,
 		"OPENAI_BASE_URL": fake.Origin, "ANTHROPIC_BASE_URL": fake.Origin, "GOOGLE_BASE_URL": fake.Origin,
 	}}

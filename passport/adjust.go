@@ -12,6 +12,7 @@ type Adjustment struct {
 	Version int64     // of the grant that the owner looked at
 	Limits  []Limits  // one for each of Grant.Details, in order; what is absent stays as it is
 	Ends    time.Time // zero: stays as it is
+	Fresh   bool      // the person has proved a moment ago who they are
 }
 
 // Adjust returns the grant with other limits and another end, which may be more or less. Less than is spent already lets nothing more be

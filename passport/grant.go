@@ -119,6 +119,7 @@ type Approval struct {
 	Kept     []bool   // which of them are given at all; nil keeps all
 	Lifetime time.Duration
 	Defaults Limits // for a limit that neither the app nor the person set
+	Fresh    bool   // the person has proved a moment ago who they are
 }
 
 // Bounds of a grant's life after approval.
@@ -166,6 +167,14 @@ func (g Grant) Approve(a Approval, now time.Time) (Grant, error) {
 	}
 	next.ApprovedAt, next.Owner = now, a.Owner
 	return next, nil
+}
+
+// Cap is what the grant may spend in all, at every provider together.
+func (g Grant) Cap() (sum Money) {
+	for _, d := range g.Details {
+		sum += d.Cap()
+	}
+	return sum
 }
 
 // DetailFor returns the index of the detail that covers a provider, or -1. A grant has at most one for each provider.

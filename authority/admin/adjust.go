@@ -15,6 +15,7 @@ import (
 // adjustView is the form that changes an app's limits and its end.
 type adjustView struct {
 	Open    bool // it was sent, and is shown with what is wrong
+	Back    bool // it was sent before a fresh sign-in
 	Version int64
 	Rows    []adjustRow
 	Lives   []life
@@ -137,7 +138,13 @@ func (a *Admin) Adjust(w http.ResponseWriter, r *http.Request) {
 		a.askMore(w, r, v, s, next)
 		return
 	}
-	if _, err := a.cfg.Grants.Adjust(r.Context(), id, adj, actor(v)); err != nil {
+	adj.Fresh = a.cfg.People.Fresh(r)
+	_, err = a.cfg.Grants.Adjust(r.Context(), id, adj, actor(v))
+	if err != nil && problem.KindOf(err) == problem.SignInStale {
+		a.cfg.People.Again(w, r, v, grantPath(id))
+		return
+	}
+	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}

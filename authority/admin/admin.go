@@ -29,7 +29,7 @@ type Grants interface {
 	Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error)
 	// KeepAnswers lets answers of a grant be kept for a day, or ends that. Errors: NotFound, Conflict.
 	KeepAnswers(ctx context.Context, id passport.GrantID, keep bool, actor string) (passport.Grant, error)
-	// Adjust sets other limits and another end. Errors: NotFound; Conflict, Invalid as passport.Grant.Adjust has them.
+	// Adjust sets other limits and another end. Errors: NotFound; Conflict, Invalid as passport.Grant.Adjust has them; SignInStale.
 	Adjust(ctx context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error)
 	// Children lists what a grant was passed on to, newest first.
 	Children(ctx context.Context, parent passport.GrantID) ([]passport.Standing, error)
@@ -67,6 +67,12 @@ type Keys interface {
 // People says who is signed in with a browser. Error: Unauthenticated if nobody is.
 type People interface {
 	Visitor(r *http.Request) (web.Visitor, error)
+	// Fresh says whether they proved a moment ago who they are.
+	Fresh(r *http.Request) bool
+	// Again sends the browser to do that, and then back to a path, for which what was posted is kept.
+	Again(w http.ResponseWriter, r *http.Request, v web.Visitor, path string)
+	// Kept is what was kept for a path, once.
+	Kept(w http.ResponseWriter, r *http.Request, v web.Visitor, path string) (form url.Values, ok bool)
 }
 
 // Config is what the pages need. All but Tester are required.

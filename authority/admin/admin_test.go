@@ -53,6 +53,9 @@ type world struct {
 	found    []admin.Found
 	asked    []passport.Provider // for their models
 	bearers  []passport.OwnerToken
+	stale    bool       // the person signed in a while ago
+	again    string     // where a fresh sign-in was asked to lead back to
+	kept     url.Values // what was posted then
 	sessions []passport.Session
 
 	mu       sync.Mutex       // guards what a test changes while somebody looks
@@ -106,6 +109,19 @@ func (w *world) Visitor(*http.Request) (web.Visitor, error) {
 		return web.Visitor{}, problem.New(problem.Unauthenticated, "sign in")
 	}
 	return w.visitor, nil
+}
+
+func (w *world) Fresh(*http.Request) bool { return !w.stale }
+
+func (w *world) Again(rec http.ResponseWriter, r *http.Request, _ web.Visitor, path string) {
+	w.again, w.kept = path, r.PostForm
+	http.Redirect(rec, r, "/login", http.StatusSeeOther)
+}
+
+func (w *world) Kept(_ http.ResponseWriter, _ *http.Request, _ web.Visitor, path string) (url.Values, bool) {
+	f := w.kept
+	w.kept = nil
+	return f, f != nil && path == w.again
 }
 
 func (w *world) at(id passport.GrantID) (*passport.Standing, error) {
@@ -252,6 +268,9 @@ func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjust
 		return passport.Grant{}, err
 	}
 	g, err := s.Grant.Adjust(a, w.now)
+	if err == nil && !a.Fresh && g.Cap() > 20*passport.Dollar {
+		return passport.Grant{}, problem.New(problem.SignInStale, "sign in")
+	}
 	if err == nil {
 		s.Grant, s.Total.Cap = g, g.Details[0].Cap()
 		w.who = append(w.who, actor)

@@ -169,6 +169,12 @@ func (a *Admin) showGrant(w http.ResponseWriter, r *http.Request, v web.Visitor,
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
+	if d.Adjust != nil {
+		if f, ok := a.cfg.People.Kept(w, r, v, grantPath(s.Grant.ID)); ok {
+			d.Adjust.read(f, a.cfg.Now())
+			d.Adjust.Back = true
+		}
+	}
 	title, status := d.App.Label, http.StatusOK
 	if d.Ended || d.App.Paused {
 		title += ", " + strings.ToLower(d.App.State)

@@ -51,7 +51,7 @@ func newWorld(t *testing.T, edit func(*client.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: storetest.NewMemory()}
 	id := func() string { return fmt.Sprint("id-", w.n.Add(1)) }
-	w.control = &authority.Control{Store: w.store, Ceilings: w.store, SDKKeys: w.store, Recall: recall.New(w.now), Now: w.now, NewID: id, PendingTTL: time.Hour}
+	w.control = &authority.Control{Store: w.store, Ceilings: w.store, SDKKeys: w.store, Recall: recall.New(w.now), Now: w.now, NewID: id, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar}
 	w.cfg = client.Config{Store: w.store, Lists: w.store, Once: w.store, Grants: w.control, Owner: owner{}, Issuer: issuer, Now: w.now, NewID: id,
 		ClientAddr: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() }}
 	if edit != nil {

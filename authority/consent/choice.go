@@ -19,6 +19,7 @@ type choice struct {
 	Sure    bool
 	Stamp   string
 	Device  *Device // nil: it came by another door
+	Back    bool    // it was made before a fresh sign-in
 }
 
 // detailChoice is the choice for one provider. Caps and Models are by index of what was asked.

@@ -20,7 +20,8 @@ import (
 type Grants interface {
 	// Standing reads a grant as it stands now. Error: NotFound.
 	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
-	// Approve gives what the person decided. Errors: NotFound, Conflict if it is not pending, Invalid if it would widen.
+	// Approve gives what the person decided. Errors: NotFound, Conflict if it is not pending, Invalid if it would widen, SignInStale if it
+	// is much and the person has not proved a moment ago who they are.
 	Approve(ctx context.Context, id passport.GrantID, a passport.Approval) (passport.Grant, error)
 	// Deny ends a pending grant. Errors: NotFound, Conflict.
 	Deny(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, error)
@@ -29,6 +30,12 @@ type Grants interface {
 // People says who is signed in with a browser. Error: Unauthenticated if nobody is.
 type People interface {
 	Visitor(r *http.Request) (web.Visitor, error)
+	// Fresh says whether they proved a moment ago who they are.
+	Fresh(r *http.Request) bool
+	// Again sends the browser to do that, and then back to a path, for which what was posted is kept.
+	Again(w http.ResponseWriter, r *http.Request, v web.Visitor, path string)
+	// Kept is what was kept for a path, once.
+	Kept(w http.ResponseWriter, r *http.Request, v web.Visitor, path string) (form url.Values, ok bool)
 }
 
 // Doors know by which door an app came, where that matters for the answer: authority/oauth does.
@@ -113,9 +120,13 @@ func (c *Consent) Show(w http.ResponseWriter, r *http.Request) {
 		c.showMore(w, r, v, g)
 		return
 	}
-	ch := c.start(g, d)
+	ch, errs := c.start(g, d), web.FieldErrors(nil)
+	if f, ok := c.cfg.People.Kept(w, r, v, path(g.ID)); ok {
+		ch, errs = c.read(f, g, d)
+		ch.Back = true
+	}
 	ch.Stamp = c.stamp(v, g.ID)
-	c.show(w, r, v, g, ch, nil)
+	c.show(w, r, v, g, ch, errs)
 }
 
 // open finds out who looks and at what. Whoever is not signed in is sent to do so first.
@@ -194,7 +205,13 @@ func (c *Consent) approve(w http.ResponseWriter, r *http.Request, v web.Visitor,
 		c.show(w, r, v, g, ch, errs)
 		return
 	}
-	_, err := c.cfg.Grants.Approve(r.Context(), g.ID, c.approval(v, g, ch))
+	a := c.approval(v, g, ch)
+	a.Fresh = c.cfg.People.Fresh(r)
+	_, err := c.cfg.Grants.Approve(r.Context(), g.ID, a)
+	if err != nil && problem.KindOf(err) == problem.SignInStale {
+		c.cfg.People.Again(w, r, v, path(g.ID))
+		return
+	}
 	if err != nil && problem.KindOf(err) == problem.Invalid {
 		c.show(w, r, v, g, ch, web.FieldErrors{{Field: "main", Text: "This cannot be given as it stands: " + problem.From(err).Detail + "."}})
 		return

@@ -32,6 +32,30 @@ type world struct {
 	device  *consent.Device // that the request came from
 	lost    error           // why nobody knows
 	mux     *http.ServeMux
+	stale   bool       // the person signed in a while ago
+	again   string     // where a fresh sign-in was asked to lead back to
+	kept    url.Values // what was posted then
+}
+
+func (w *world) Fresh(*http.Request) bool { return !w.stale }
+
+func (w *world) Again(rec http.ResponseWriter, r *http.Request, _ web.Visitor, path string) {
+	w.again, w.kept = path, r.PostForm
+	http.Redirect(rec, r, "/login", http.StatusSeeOther)
+}
+
+func (w *world) Kept(_ http.ResponseWriter, _ *http.Request, _ web.Visitor, path string) (url.Values, bool) {
+	f := w.kept
+	w.kept = nil
+	return f, f != nil && path == w.again
+}
+
+// proved is the rule of the control of grants.
+func proved(before, after passport.Grant, fresh bool) error {
+	if fresh || after.Cap() <= 20*passport.Dollar || after.Cap() <= before.Cap() {
+		return nil
+	}
+	return problem.New(problem.SignInStale, "sign in")
 }
 
 func (w *world) Visitor(*http.Request) (web.Visitor, error) {
@@ -55,11 +79,17 @@ func (w *world) Approve(_ context.Context, _ passport.GrantID, a passport.Approv
 	if w.raised != nil {
 		raised, answered, err := w.raised.Grant.Extend(w.grant, a, w.now)
 		if err == nil {
+			err = proved(w.raised.Grant, raised, a.Fresh)
+		}
+		if err == nil {
 			w.given, w.grant, w.raised.Grant = &a, answered, raised
 		}
 		return answered, err
 	}
 	g, err := w.grant.Approve(a, w.now)
+	if err == nil {
+		err = proved(passport.Grant{}, g, a.Fresh)
+	}
 	if err == nil {
 		w.given, w.grant = &a, g
 	}

@@ -31,6 +31,7 @@ type moreView struct {
 	Buys             string         // what a dollar buys; empty: no money is asked
 	Paid             []string
 	Errors           web.FieldErrors
+	Back             bool // what stands here was entered before a fresh sign-in
 }
 
 // moreDetail is what is asked of one provider beyond what there is, and what the person has chosen of it.
@@ -69,7 +70,10 @@ func (c *Consent) extended(w http.ResponseWriter, r *http.Request, v web.Visitor
 // showMore shows a request that extends a grant for the first time.
 func (c *Consent) showMore(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant) {
 	if s, ok := c.extended(w, r, v, g); ok {
-		c.renderMore(w, r, v, c.moreView(r, g, s, nil), c.stamp(v, g.ID), nil)
+		f, back := c.cfg.People.Kept(w, r, v, path(g.ID)) // else nil
+		d := c.moreView(r, g, s, f)
+		d.Back = back
+		c.renderMore(w, r, v, d, c.stamp(v, g.ID), d.Errors)
 	}
 }
 
@@ -94,7 +98,13 @@ func (c *Consent) decideMore(w http.ResponseWriter, r *http.Request, v web.Visit
 		c.renderMore(w, r, v, d, stamp, errs)
 		return
 	}
-	_, err := c.cfg.Grants.Approve(r.Context(), g.ID, d.approval(v, g, s.Grant))
+	a := d.approval(v, g, s.Grant)
+	a.Fresh = c.cfg.People.Fresh(r)
+	_, err := c.cfg.Grants.Approve(r.Context(), g.ID, a)
+	if err != nil && problem.KindOf(err) == problem.SignInStale {
+		c.cfg.People.Again(w, r, v, path(g.ID))
+		return
+	}
 	if err != nil && problem.KindOf(err) == problem.Invalid {
 		text := "This cannot be given as it stands: " + problem.From(err).Detail + "."
 		c.renderMore(w, r, v, d, stamp, web.FieldErrors{{Field: "main", Text: text}})

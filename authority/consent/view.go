@@ -32,6 +32,7 @@ type view struct {
 	Lives             []lifeView
 	AskedEnd, End     string
 	Sure              bool
+	Back              bool   // what stands here was entered before a fresh sign-in
 	Statement         string // what is ticked to approve
 	Device            *deviceView
 	Until             time.Time
@@ -108,7 +109,7 @@ func (c *Consent) show(w http.ResponseWriter, r *http.Request, v web.Visitor, g 
 }
 
 func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.FieldErrors) view {
-	d := view{ID: string(g.ID), Stamp: ch.Stamp, Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Sure: ch.Sure,
+	d := view{ID: string(g.ID), Stamp: ch.Stamp, Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Sure: ch.Sure, Back: ch.Back,
 		Until: g.ExpiresAt, Errors: errs, Many: len(g.Asked) > 1}
 	d.Line = requestLine(g.ID, c.cfg.Now(), "UNCHECKED")
 	d.Statement, _ = statement(ch.Device)

@@ -81,7 +81,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, store: storetest.NewMemory(), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), from: "192.0.2.44",
 		who: web.NewVisitor("person", "Ada", []byte("session one"))}
 	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: d.clock,
-		NewID: func() string { return fmt.Sprintf("id-%04d", d.ids.Add(1)) }, PendingTTL: time.Hour,
+		NewID: func() string { return fmt.Sprintf("id-%04d", d.ids.Add(1)) }, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(100), RateLimit: passport.LimitOf(60)}}
 	var err error
 	if d.pages, err = web.New(web.Options{PublicURL: public}); err != nil {

@@ -128,7 +128,7 @@ func (i *Identity) fresh(w http.ResponseWriter, r *http.Request, l line) (web.Vi
 		i.cfg.Pages.Error(w, r, v, err)
 		return v, false
 	}
-	i.cfg.Pages.Redirect(w, r, "/login?"+url.Values{"again": {"yes"}, "next": {"/login/cli?" + l.query()}}.Encode())
+	i.cfg.Pages.Redirect(w, r, againPath("/login/cli?"+l.query()))
 	return v, false
 }
 

@@ -22,7 +22,9 @@ import (
 type loginView struct {
 	Next, Username, Problem string
 	Waiting                 bool // a request waits for an answer
-	Again                   bool // a command line waits: who is signed in shows once more who they are
+	Again                   bool // who is signed in shows once more who they are
+	Line                    bool // a command line waits
+	Kept                    bool // what they entered waits
 	Passkeys                bool // there are some
 	ByPassword              bool // it was tried
 }
@@ -46,7 +48,7 @@ func (i *Identity) LoginPage(w http.ResponseWriter, r *http.Request) {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
 		return
 	}
-	i.showLogin(w, r, http.StatusOK, stranger, loginView{Next: next})
+	i.showLogin(w, r, http.StatusOK, stranger, loginView{Next: next, Again: r.URL.Query().Get("again") == "yes"})
 }
 
 func (i *Identity) showLogin(w http.ResponseWriter, r *http.Request, status int, v web.Visitor, d loginView) {
@@ -57,7 +59,9 @@ func (i *Identity) showLogin(w http.ResponseWriter, r *http.Request, status int,
 			return
 		}
 	}
-	d.Waiting, d.Again = strings.HasPrefix(d.Next, "/consent/"), strings.HasPrefix(d.Next, "/login/cli?")
+	_, err := r.Cookie(i.cfg.Pages.CookieName(keptCookie))
+	d.Kept, d.Line = err == nil, strings.HasPrefix(d.Next, "/login/cli?")
+	d.Waiting = strings.HasPrefix(d.Next, "/consent/") && !d.Again
 	title := "Sign in"
 	if d.Problem != "" {
 		title = "Error: sign in"
@@ -89,7 +93,7 @@ func (i *Identity) letIn(w http.ResponseWriter, r *http.Request, d *loginView, p
 		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
 		return
 	}
-	d.Next = web.LocalPath(r.PostForm.Get("next"))
+	d.Next, d.Again = web.LocalPath(r.PostForm.Get("next")), r.PostForm.Get("again") == "yes"
 	if wait := i.signIns.Allow(flood.Network(i.cfg.ClientAddr(r)).String()); wait > 0 {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, problem.New(problem.RateExceeded, "too many tries").After(wait))
 		return

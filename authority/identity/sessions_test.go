@@ -158,3 +158,12 @@ func TestASessionSaysWhenItWasSeen(t *testing.T) {
 		t.Error("a store that cannot write keeps the owner out")
 	}
 }
+
+// become makes another person of the owner, with the same sessions.
+func (m *memory) become(id passport.PersonID) {
+	m.person.ID = id
+	for h, s := range m.sessions {
+		s.Person = id
+		m.sessions[h] = s
+	}
+}

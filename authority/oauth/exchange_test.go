@@ -65,7 +65,7 @@ func newExchanger(t *testing.T) *exchanger {
 	e.must(err)
 	e.tokens, err = token.New(t.Context(), token.Config{Store: e.store, Box: box, Issuer: issuer, Audience: issuer, TTL: 15 * time.Minute, Now: clock, NewID: newID})
 	e.must(err)
-	e.ctl = &authority.Control{Store: e.store, Ceilings: e.store, SDKKeys: e.store, Family: e.store, Recall: recall.New(clock), Now: clock, NewID: newID, PendingTTL: time.Hour}
+	e.ctl = &authority.Control{Store: e.store, Ceilings: e.store, SDKKeys: e.store, Family: e.store, Recall: recall.New(clock), Now: clock, NewID: newID, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar}
 	x := &oauth.Exchange{Tokens: subjects{e.tokens}, Grants: e.ctl, Public: issuer, Resources: []string{"", "/v1"}, Now: clock, Flood: &flood.Limit{PerMinute: 60, Now: clock}}
 	e.server = oauth.Endpoint{Clients: anyone{}, Proofs: header{}, Types: map[string]wire.GrantType{oauth.ExchangeType: x.Token}}
 	return e

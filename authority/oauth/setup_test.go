@@ -94,7 +94,7 @@ func newBench(t *testing.T) *bench {
 	b.ok(err)
 	b.tokens, err = token.New(t.Context(), token.Config{Store: b.store, Box: box, Issuer: issuer, Audience: issuer, TTL: 15 * time.Minute, Now: b.clock, NewID: newID})
 	b.ok(err)
-	b.control = &authority.Control{Store: b.store, Ceilings: b.store, SDKKeys: b.store, Family: b.store, Recall: recall.New(b.clock), Now: b.clock, NewID: newID, PendingTTL: time.Hour,
+	b.control = &authority.Control{Store: b.store, Ceilings: b.store, SDKKeys: b.store, Family: b.store, Recall: recall.New(b.clock), Now: b.clock, NewID: newID, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(100), RateLimit: passport.LimitOf(60)}}
 	pages, err := web.New(web.Options{PublicURL: issuer})
 	b.ok(err)

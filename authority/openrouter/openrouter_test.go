@@ -64,7 +64,7 @@ func newDesk(t *testing.T) *desk {
 		now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return d.now }
 	id := func() string { return fmt.Sprintf("id-%04d", d.ids.Add(1)) }
-	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: clock, NewID: id, PendingTTL: time.Hour,
+	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: clock, NewID: id, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(100), RateLimit: passport.LimitOf(60)}}
 	box, err := seal.Open(filepath.Join(t.TempDir(), "kek"))
 	if err != nil {

@@ -33,6 +33,8 @@ type Tokens interface {
 // Owner says who the owner is, by session or bearer; Unauthenticated if it is nobody.
 type Owner interface {
 	Who(r *http.Request) (passport.PersonID, error)
+	// Fresh says whether they signed in with this browser a moment ago. A bearer is no sign-in.
+	Fresh(r *http.Request) bool
 }
 
 // API serves the seed's routes. All fields are required.
@@ -152,7 +154,7 @@ func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return passport.Grant{}, err
 		}
-		approval.Owner = who
+		approval.Owner, approval.Fresh = who, a.Owner.Fresh(r)
 		g, err := a.Control.Approve(ctx, id, approval)
 		return g, asField(err)
 	})

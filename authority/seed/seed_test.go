@@ -68,7 +68,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, store: storetest.NewMemory(), now: time.Date(2026, 11, 23, 12, 0, 0, 7_000_000, time.UTC)}
 	clock := func() time.Time { return d.now }
-	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: clock, NewID: d.newID, PendingTTL: time.Hour,
+	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: clock, NewID: d.newID, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(10_000), RateLimit: passport.LimitOf(600)}}
 	d.tokens, d.from = d.service(d.store), "192.0.2.1"
 	d.flood = &flood.Limit{PerMinute: 1 << 20, Now: clock}
@@ -94,6 +94,9 @@ func (d *desk) newID() string {
 	d.ids++
 	return fmt.Sprintf("id-%d", d.ids)
 }
+
+// Fresh is false: the tests have a bearer.
+func (owner) Fresh(*http.Request) bool { return false }
 
 // service signs with JWT_SECRET; two of them trust each other's tokens and know their own store's only.
 func (d *desk) service(store token.Store) *token.Service {

@@ -71,7 +71,7 @@ func open(t *testing.T, hmac string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.control = &authority.Control{Store: b.store, Family: b.store, Ceilings: b.store, SDKKeys: b.store, Recall: b.board, Now: clock, NewID: newID, PendingTTL: time.Hour,
+	b.control = &authority.Control{Store: b.store, Family: b.store, Ceilings: b.store, SDKKeys: b.store, Recall: b.board, Now: clock, NewID: newID, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(100), RateLimit: passport.LimitOf(60)}}
 	s, err := status.New(status.Config{Clients: b, Tokens: b.tokens, Refresh: b.store, Control: b.control, Owner: b, Now: clock, Issuer: issuer})
 	if err != nil {

@@ -32,6 +32,7 @@ type settings struct {
 	ValkeyURL   string `env:"AIPASSPORT_VALKEY_URL" placeholder:"URL" help:"redis://... or valkey://... to count the calls of a minute there, for all instances; empty: in the database if that is Postgres, else in memory."`
 	PublicURL   string `env:"AIPASSPORT_PUBLIC_URL" placeholder:"URL" help:"Issuer and base of all links (http://localhost:PORT). https unless loopback."`
 	OwnerToken  string `env:"AIPASSPORT_OWNER_TOKEN" placeholder:"TEXT" help:"Bearer of the owner for automation, 16 characters or more. Better in the environment than as a flag."`
+	FreshAbove  string `env:"AIPASSPORT_FRESH_ABOVE" name:"fresh-above" default:"20" help:"Dollars: a grant that may spend more takes a sign-in of the last five minutes, and no owner's bearer can approve it."`
 	TokenTTL    string `env:"TOKEN_TTL_SECONDS" name:"token-ttl-seconds" default:"3600" help:"Life of a token that an app gets, in seconds."`
 	JWTSecret   string `env:"JWT_SECRET" name:"jwt-secret" placeholder:"TEXT" help:"Sign tokens HS256 with this (32 bytes or more) instead of the broker's own ES256 keys."`
 
@@ -76,8 +77,9 @@ type config struct {
 	cutCostsHold, charge5xx                                           bool
 	tls                                                               *certificate // nil: plain HTTP
 	behindProxy, webhookAllow, clientAllow                            []netip.Prefix
-	clientRoots                                                       *x509.CertPool               // nil: the system's
-	closedToClients                                                   bool                         // they cannot register themselves
+	clientRoots                                                       *x509.CertPool // nil: the system's
+	closedToClients                                                   bool           // they cannot register themselves
+	freshAbove                                                        passport.Money
 	sandbox                                                           bool                         // the demo's provider is there
 	added                                                             []passport.Compatible        // of the operator's file
 	providerKeys                                                      map[passport.Provider]string // variables that hold their keys
@@ -132,6 +134,7 @@ func (s settings) parse() (config, error) {
 	c.behindProxy, err = parseCIDRs(s.BehindProxy)
 	check("AIPASSPORT_BEHIND_PROXY", err)
 	check("", s.parseDoors(&c))
+	check("", s.parseSignIn(&c))
 	c.publicURL, err = parsePublicURL(s.PublicURL)
 	check("AIPASSPORT_PUBLIC_URL", err)
 	check("AIPASSPORT_LISTEN", checkListen(c))

@@ -16,7 +16,7 @@ func plain(t *testing.T) settings {
 		Port: "3001", Data: t.TempDir(), TokenTTL: "3600", OpenAIBase: "https://api.openai.com/v1", AnthropicBase: "https://api.anthropic.com",
 		GoogleBase: "https://generativelanguage.googleapis.com", RequestsPerMinute: "30", HeaderTimeout: "10m", IdleTimeout: "5m",
 		ReadHeaderTimeout: "10s", BodyTimeout: "60s", MaxBody: "33554432", DrainTimeout: "30s",
-		ChargeCut: "seen", Charge5xx: "nothing", Registration: "on",
+		FreshAbove: "20", ChargeCut: "seen", Charge5xx: "nothing", Registration: "on",
 	}
 }
 
@@ -36,6 +36,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"TOKEN_TTL_SECONDS", func(s *settings) { s.TokenTTL = "" }},
 		{"TOKEN_TTL_SECONDS", func(s *settings) { s.TokenTTL = "0" }},
 		{"TOKEN_TTL_SECONDS", func(s *settings) { s.TokenTTL = "1.5" }},
+		{"AIPASSPORT_FRESH_ABOVE", func(s *settings) { s.FreshAbove = "20 dollars" }},
+		{"AIPASSPORT_FRESH_ABOVE", func(s *settings) { s.FreshAbove = "-1" }},
 		{"JWT_SECRET", func(s *settings) { s.JWTSecret = strings.Repeat("x", 31) }},
 		{"AIPASSPORT_OWNER_TOKEN", func(s *settings) { s.OwnerToken = "short" }},
 		{"AIPASSPORT_LISTEN", func(s *settings) { s.Listen = "0.0.0.0:3001" }},

@@ -219,7 +219,7 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 		MaxBody:   cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})
 	b.control = &authority.Control{
-		Store: b.store, Ceilings: b.store, SDKKeys: b.store, Family: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults,
+		Store: b.store, Ceilings: b.store, SDKKeys: b.store, Family: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults, FreshAbove: cfg.freshAbove,
 		Elsewhere: b.elsewhere(), Heard: b.heard()}
 	b.pages, err = web.New(web.Options{
 		PublicURL: b.public.String(), Log: b.log,

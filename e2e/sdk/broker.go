@@ -56,7 +56,7 @@ func startBroker(ctx context.Context, binary string) (*broker, error) {
 	}
 	cmd := exec.CommandContext(ctx, binary, "serve")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AIPASSPORT_DATA=" + dir + "/data", "AIPASSPORT_KEK_FILE=" + dir + "/kek",
-		"AIPASSPORT_LISTEN=127.0.0.1:0", "AIPASSPORT_OWNER_TOKEN=" + ownerToken, "AIPASSPORT_GRANT_REQUESTS_PER_MINUTE=100000",
+		"AIPASSPORT_LISTEN=127.0.0.1:0", "AIPASSPORT_OWNER_TOKEN=" + ownerToken, "AIPASSPORT_FRESH_ABOVE=100000", "AIPASSPORT_GRANT_REQUESTS_PER_MINUTE=100000",
 		"OPENAI_API_KEY=" + openAIKey, "ANTHROPIC_API_KEY=" + anthropicKey, "GOOGLE_API_KEY=" + googleKey,
 		"OPENAI_BASE_URL=" + b.fake.Origin, "ANTHROPIC_BASE_URL=" + b.fake.Origin, "GOOGLE_BASE_URL=" + b.fake.Origin}
 	out, err := cmd.StderrPipe()

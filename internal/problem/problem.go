@@ -18,6 +18,7 @@ const (
 	Invalid                   // the input breaks a rule; Field names where
 	Unauthenticated           // no credential, or one that is unknown, expired or revoked
 	Forbidden                 // known, but not allowed
+	SignInStale               // known, but it takes a sign-in of the last minutes
 	NotFound                  // no such thing, or not for this caller
 	MethodNotAllowed          // the path exists, the method does not
 	Conflict                  // the thing changed meanwhile, or is in a state that has no such move
@@ -47,6 +48,7 @@ var kindNames = [...]string{
 	Invalid:              "invalid",
 	Unauthenticated:      "unauthenticated",
 	Forbidden:            "forbidden",
+	SignInStale:          "sign_in_stale",
 	NotFound:             "not_found",
 	MethodNotAllowed:     "method_not_allowed",
 	Conflict:             "conflict",

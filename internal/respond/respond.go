@@ -24,7 +24,7 @@ func Status(k problem.Kind) int {
 var statuses = map[problem.Kind]int{
 	problem.Invalid: 400, problem.Unpriced: 400,
 	problem.Unauthenticated: 401, problem.GrantEnded: 401,
-	problem.Forbidden: 403, problem.ModelNotGranted: 403, problem.CapabilityNotGranted: 403, problem.GrantPaused: 403,
+	problem.Forbidden: 403, problem.SignInStale: 403, problem.ModelNotGranted: 403, problem.CapabilityNotGranted: 403, problem.GrantPaused: 403,
 	problem.NotFound: 404, problem.MethodNotAllowed: 405, problem.Conflict: 409, problem.KeyUsed: 409,
 	problem.KeyReused: 422, problem.TooLarge: 413, problem.UnsupportedMedia: 415,
 	problem.BudgetSpent: 429, problem.CallsSpent: 429, problem.RateExceeded: 429, problem.Busy: 429,
