@@ -47,6 +47,8 @@ const (
 	PersonJoined       EventKind = "person.joined"
 	SessionStarted     EventKind = "session.started"
 	SessionEnded       EventKind = "session.ended"
+	PasswordChanged    EventKind = "password.changed"
+	ResetMade          EventKind = "password.reset_link"
 	PasskeyAdded       EventKind = "passkey.added"
 	PasskeyRenamed     EventKind = "passkey.renamed"
 	PasskeyRemoved     EventKind = "passkey.removed"

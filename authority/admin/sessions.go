@@ -74,6 +74,10 @@ func saidOfSessions(word string, n int) string {
 			return "There was no other browser to sign out."
 		}
 		return web.Count(int64(n), "other browser is signed out.", "other browsers are signed out.")
+	case "password-changed":
+		return "The new password counts from now on. All other browsers are signed out."
+	case "password-reset":
+		return "The new password counts from now on. You are signed in here and nowhere else. Look whether you know the passkeys and command lines below."
 	default:
 		return ""
 	}

@@ -141,8 +141,10 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /setup": i.SetupPage, "POST /setup": i.SetUp,
 		"GET /login": i.LoginPage, "POST /login": i.Login,
-		"POST /logout":                i.Logout,
-		"POST /settings/sessions":     i.EndSessions,
+		"POST /logout":            i.Logout,
+		"POST /settings/sessions": i.EndSessions,
+		"GET /settings/password":  i.PasswordPage, "POST /settings/password": i.ChangePassword,
+		"GET /reset": i.ResetPage, "POST /reset": i.ResetPassword,
 		"POST /login/passkey/options": i.AskSignIn, "POST /login/passkey": i.PasskeyLogin,
 		"POST /settings/passkeys/options": i.AskPasskey, "POST /settings/passkeys": i.AddPasskey, "POST /settings/passkeys/change": i.ChangePasskey,
 		"GET /login/cli": i.LinePage, "POST /login/cli": i.AnswerLine, "POST /login/cli/token": i.LineToken,

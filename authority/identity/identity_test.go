@@ -34,6 +34,7 @@ type memory struct {
 	setups   map[[32]byte]time.Time
 	broken   error
 	readOnly bool
+	reset    *resetLink
 }
 
 func newMemory() *memory {

@@ -73,14 +73,11 @@ func (h holder) WebAuthnCredentials() (out []webauthn.Credential) {
 	return out
 }
 
-// holder reads the owner with their passkeys.
+// holder reads a person with their passkeys.
 func (i *Identity) holder(ctx context.Context, id passport.PersonID) (holder, error) {
-	p, err := i.cfg.Store.Owner(ctx)
+	p, err := i.person(ctx, id)
 	if err != nil {
 		return holder{}, err
-	}
-	if p.ID != id {
-		return holder{}, problem.New(problem.NotFound, "there is no such person")
 	}
 	keys, err := i.cfg.Store.Passkeys(ctx, id)
 	return holder{p, keys}, err
@@ -252,7 +249,7 @@ func (i *Identity) owns(w http.ResponseWriter, r *http.Request) (web.Visitor, pa
 	return v, s, true
 }
 
-// AskPasskey answers POST /settings/passkeys/options: what a new passkey is to be made of. Forbidden says that it takes a fresh sign-in.
+// AskPasskey answers POST /settings/passkeys/options: what a new passkey is to be made of. Error: SignInStale.
 func (i *Identity) AskPasskey(w http.ResponseWriter, r *http.Request) {
 	v, s, err := i.session(r)
 	if err == nil {
@@ -262,7 +259,7 @@ func (i *Identity) AskPasskey(w http.ResponseWriter, r *http.Request) {
 		err = problem.New(problem.Forbidden, "this did not come from a page of this broker")
 	}
 	if err == nil && !i.isFresh(s) {
-		err = problem.New(problem.Forbidden, "sign in once more first")
+		err = problem.New(problem.SignInStale, "sign in once more first")
 	}
 	var h holder
 	if err == nil {
@@ -291,7 +288,7 @@ func (i *Identity) AddPasskey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !i.isFresh(s) {
-		i.cfg.Pages.Redirect(w, r, "/login?again=yes&next=/settings")
+		i.cfg.Pages.Redirect(w, r, againPath("/settings"))
 		return
 	}
 	err := i.addPasskey(w, r, v)

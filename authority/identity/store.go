@@ -32,6 +32,15 @@ type Store interface {
 	EndSessionOf(ctx context.Context, who passport.PersonID, hash [32]byte, ev passport.Event) error
 	// EndOtherSessions removes all of a person's but one, with the event if there were any, and says how many.
 	EndOtherSessions(ctx context.Context, who passport.PersonID, keep [32]byte, ev passport.Event) (int64, error)
+	// SetPassword sets the hash of a person's password and ends all their sessions but one, with the event. Error: NotFound.
+	SetPassword(ctx context.Context, who passport.PersonID, phc string, keep [32]byte, ev passport.Event) error
+	// AddReset keeps the hash of a reset link's token for a person until a time, with the event, in place of any other. Error: NotFound.
+	AddReset(ctx context.Context, hash [32]byte, who passport.PersonID, until time.Time, ev passport.Event) error
+	// Reset says whose a reset link is and until when it works. Error: NotFound. It does not look at the clock.
+	Reset(ctx context.Context, hash [32]byte) (who passport.PersonID, until time.Time, err error)
+	// UseReset uses a reset link up: it sets the hash of its person's password and ends all their sessions, with the event. Error: NotFound;
+	// of many with one link one gets on.
+	UseReset(ctx context.Context, hash [32]byte, phc string, ev passport.Event) error
 	// Seen says whether something is seen the first time, and remembers it until a time.
 	Seen(ctx context.Context, kind passport.SeenKind, hash [32]byte, until time.Time) (fresh bool, err error)
 	// AddPasskey adds one, unused. Errors: Conflict if it is there or its person has MaxPasskeys; Invalid.

@@ -22,6 +22,7 @@ type commands struct {
 
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the broker; the default."`
 	Demo    demoCmd    `cmd:"" help:"Tell the whole story on this machine with a built-in sandbox provider: no key, no bill."`
+	Owner   ownerCmd   `cmd:"" help:"The owner: a forgotten password."`
 	Token   tokenCmd   `cmd:"" help:"Bearers of the owner, for automation."`
 	Login   loginCmd   `cmd:"" help:"Sign this command line in as the owner, here or at a broker elsewhere, by the browser."`
 	Logout  logoutCmd  `cmd:"" help:"Sign this command line out."`

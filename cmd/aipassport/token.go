@@ -7,10 +7,6 @@ import (
 	"os"
 	"text/tabwriter"
 	"time"
-
-	"github.com/devrelopers/aipassport/authority/identity"
-	"github.com/devrelopers/aipassport/internal/secret"
-	"github.com/devrelopers/aipassport/web"
 )
 
 type tokenCmd struct {
@@ -77,27 +73,11 @@ func (c *tokenCreateCmd) Run(ctx context.Context) error {
 
 // makeOwnerToken makes a bearer of the owner in the broker's database.
 func makeOwnerToken(ctx context.Context, dataDir, databaseURL, label string, life time.Duration) (string, error) {
-	data, _, err := settings{Data: dataDir}.places()
+	id, done, err := directly(ctx, dataDir, databaseURL, "http://localhost")
 	if err != nil {
 		return "", err
 	}
-	at := place{databaseURL: secret.New(databaseURL), data: data}
-	if err := at.started(); err != nil {
-		return "", err
-	}
-	s, err := at.open(ctx, nil)
-	if err != nil {
-		return "", err
-	}
-	defer s.Close()
-	pages, err := web.New(web.Options{PublicURL: "http://localhost"})
-	if err != nil {
-		return "", err
-	}
-	id, err := identity.New(identity.Config{Store: s, Pages: pages, PublicURL: "http://localhost", Now: now, NewID: newID})
-	if err != nil {
-		return "", err
-	}
+	defer done()
 	text, err := id.NewOwnerToken(ctx, label, now().Add(life), "operator")
 	if err != nil {
 		return "", err

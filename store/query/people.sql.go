@@ -245,3 +245,20 @@ func (q *Queries) Session(ctx context.Context, hash []byte) (Session, error) {
 	)
 	return i, err
 }
+
+const setPassword = `-- name: SetPassword :execrows
+UPDATE person SET password_hash = $1 WHERE id = $2
+`
+
+type SetPasswordParams struct {
+	PasswordHash string
+	ID           string
+}
+
+func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setPassword, arg.PasswordHash, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

@@ -33,6 +33,7 @@ type Memory struct {
 	keys     map[string]passport.SigningKey
 	people   []passport.Person
 	setups   map[[32]byte]time.Time
+	resets   map[[32]byte]reset
 	sessions map[[32]byte]passport.Session
 	passkeys map[string]passport.Passkey
 	bearers  map[[32]byte]passport.OwnerToken

@@ -58,6 +58,8 @@ func Run(t *testing.T, open Open) {
 		{"a passkey's counter goes on, for one of many", testPasskeyRace},
 		{"the last way in stays", testLastWayIn},
 		{"sessions are listed, seen and ended", testSessionList},
+		{"a new password ends sessions, a reset link works once", testPasswords},
+		{"a reset link races", testResetRace},
 		{"a hold counts on every row of its path", testHold},
 		{"a hold is refused with its reason", testHoldRefusals},
 		{"a hold that is nonsense is invalid", testHoldInvalid},

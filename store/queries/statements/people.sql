@@ -36,3 +36,6 @@ SELECT * FROM owner_token ORDER BY created_at DESC, hash LIMIT $1;
 
 -- name: RemoveOwnerToken :execrows
 DELETE FROM owner_token WHERE hash = $1;
+
+-- name: SetPassword :execrows
+UPDATE person SET password_hash = $1 WHERE id = $2;
