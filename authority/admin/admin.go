@@ -225,7 +225,7 @@ func said(word string, n int) string {
 	}
 	switch word {
 	case "welcome":
-		return "You are the owner. Now add a provider key: without one, apps get an error and nothing is spent. Under Settings you can add a passkey to sign in with."
+		return "You are the owner. Now add a provider key: without one, apps get an error and nothing is spent."
 	case "revoked":
 		return "Revoked: " + ended + " Nothing more can be spent by this app."
 	case "paused":

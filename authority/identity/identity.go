@@ -139,7 +139,8 @@ func (i *Identity) SetupLink() (string, bool) {
 // Routes are the pages of sign-in by pattern.
 func (i *Identity) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /setup": i.SetupPage, "POST /setup": i.SetUp,
+		"GET /setup/passkey": i.PasskeyStep,
+		"GET /setup":         i.SetupPage, "POST /setup": i.SetUp,
 		"GET /login": i.LoginPage, "POST /login": i.Login,
 		"POST /logout":            i.Logout,
 		"POST /settings/sessions": i.EndSessions,

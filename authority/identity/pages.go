@@ -267,7 +267,28 @@ func (i *Identity) SetUp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	i.cfg.Pages.Say(w, "welcome", 0)
-	i.cfg.Pages.Redirect(w, r, "/keys")
+	if i.canPasskey() != nil {
+		i.cfg.Pages.Redirect(w, r, "/keys")
+		return
+	}
+	i.cfg.Pages.Redirect(w, r, "/setup/passkey")
+}
+
+// PasskeyStep answers GET /setup/passkey: the step of setup that may be left out.
+func (i *Identity) PasskeyStep(w http.ResponseWriter, r *http.Request) {
+	v, err := i.Visitor(r)
+	if err == nil {
+		err = i.canPasskey()
+	}
+	if err != nil && problem.KindOf(err) == problem.Unauthenticated {
+		i.cfg.Pages.Redirect(w, r, "/login?next=/setup/passkey")
+		return
+	}
+	if err != nil {
+		i.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	i.cfg.Pages.Render(w, r, http.StatusOK, "passkeystep", web.Page{Title: "A passkey", Visitor: v})
 }
 
 // join adds the owner and closes the setup link.

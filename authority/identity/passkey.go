@@ -297,6 +297,10 @@ func (i *Identity) AddPasskey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	i.cfg.Pages.Say(w, "passkey-added", 0)
+	if r.PostForm.Get("next") == "/keys" { // it was a step of setup
+		i.cfg.Pages.Redirect(w, r, "/keys")
+		return
+	}
 	i.cfg.Pages.Redirect(w, r, "/settings")
 }
 

@@ -301,3 +301,28 @@ func TestAnAddressHasNoPasskeys(t *testing.T) {
 		}
 	}
 }
+
+// TestAPasskeyIsAStepOfSetup that may be left out, for who is signed in.
+func TestAPasskeyIsAStepOfSetup(t *testing.T) {
+	w := newWorld(t, "http://localhost:3001")
+	if rec := w.send("GET", "/setup/passkey", nil); rec.Header().Get("Location") != "/login?next=/setup/passkey" {
+		t.Errorf("a stranger: %d", rec.Code)
+	}
+	w.join()
+	page := w.send("GET", "/setup/passkey", nil).Body.String()
+	if !strings.Contains(page, "Not now") || !strings.Contains(page, `data-passkey="/settings/passkeys/options"`) {
+		t.Errorf("the step: %s", page)
+	}
+	a := newAuthenticator(t)
+	_, c := w.challenge("/settings/passkeys/options")
+	a.handle = []byte(w.store.person.ID)
+	rec := w.send("POST", "/settings/passkeys", url.Values{"csrf": {w.csrf(page)}, "label": {"laptop"}, "credential": {a.create(c)}, "next": {"/keys"}})
+	if rec.Code != 303 || rec.Header().Get("Location") != "/keys" || len(w.store.passkeys) != 1 {
+		t.Errorf("added: %d %s", rec.Code, rec.Header().Get("Location"))
+	}
+	at := newWorld(t, "http://127.0.0.1:3001")
+	at.join()
+	if rec := at.send("GET", "/setup/passkey", nil); rec.Code != 404 {
+		t.Errorf("at an address: %d", rec.Code)
+	}
+}

@@ -400,7 +400,7 @@ func mustPages(t *testing.T) *web.Pages {
 }
 
 func TestArgonIsWhatTheHashSays(t *testing.T) {
-	w := newWorld(t, "http://localhost:3001")
+	w := newWorld(t, "http://127.0.0.1:3001")
 	store := newMemory()
 	mux := http.NewServeMux()
 	id, err := identity.New(identity.Config{Store: store, Pages: mustPages(t), PublicURL: w.public, Now: func() time.Time { return w.now }, NewID: func() string { return "x" }})

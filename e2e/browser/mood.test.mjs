@@ -31,6 +31,7 @@ before(async () => {
   await page.getByLabel('Sign-in name or email').fill('ada')
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Become the owner' }).click()
+  await page.getByRole('link', { name: 'Not now' }).click()
   await page.waitForURL('**/keys')
   await page.goto(app)
 })

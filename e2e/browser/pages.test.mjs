@@ -52,6 +52,8 @@ test('the setup link makes the owner, once', async () => {
   await page.getByLabel('Sign-in name or email').fill('ada')
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Become the owner' }).click()
+  await picture('setup-passkey')
+  await page.getByRole('link', { name: 'Not now' }).click()
   await page.waitForURL('**/keys')
   quiet()
   const again = await page.request.get(broker.link)

@@ -62,6 +62,7 @@ export async function setUp(page, broker) {
   await page.getByLabel('Sign-in name or email').fill('ada')
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Become the owner' }).click()
+  await page.getByRole('link', { name: 'Not now' }).click()
   await page.waitForURL('**/keys')
   await page.getByLabel('Provider').selectOption('openai')
   await page.getByLabel('Your name for it').fill('for apps')

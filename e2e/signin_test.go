@@ -1,0 +1,89 @@
+package e2e_test
+
+import (
+	"maps"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/devrelopers/aipassport/internal/testutil"
+)
+
+// age makes all sign-ins an hour older, in the database of a broker that runs.
+func (b *broker) age() {
+	b.t.Helper()
+	db := must(driver.Open(filepath.Join(b.data, "aipassport.db")))
+	must(db.Exec(`PRAGMA busy_timeout=5000; UPDATE session SET created_at = created_at - 3600000000`))
+	if err := db.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// gives presses Approve on a page of consent until the page takes it: it was on the screen long enough.
+func (p *person) gives(id string, with url.Values) {
+	p.b.t.Helper()
+	form := url.Values{"decision": {"approve"}}
+	maps.Copy(form, with)
+	for ctx := testutil.Context(p.b.t); ctx.Err() == nil && p.path == "/consent/"+id && p.b.standing(id).Status == "pending"; {
+		p.submit("/consent/"+id, form)
+	}
+}
+
+// TestMuchTakesAFreshSignIn: above the amount neither a bearer nor an old session gives anything, and what the person entered waits for them.
+func TestMuchTakesAFreshSignIn(t *testing.T) {
+	b := start(t, env{"AIPASSPORT_FRESH_ABOVE": "20"})
+	p := b.setUp()
+	g := b.ask(native[0].scope(5000, 100))
+	if a := b.owner("POST", "/grants/"+g.id+"/approve", ""); a.status != 403 || !strings.Contains(a.str("error"), "AIPASSPORT_FRESH_ABOVE") {
+		t.Errorf("a bearer: %s", a)
+	}
+	b.age()
+	p.open("/consent/" + g.id)
+	p.gives(g.id, url.Values{"budget.0": {"25.50"}, "calls.0": {"7"}, "sure": {"yes"}})
+	if p.path != "/login" || !strings.Contains(p.text(), "Show once more that it is you") {
+		t.Fatalf("an old session is at %s: %s", p.path, p.text())
+	}
+	if a := b.owner("GET", "/grants/"+g.id, ""); a.str("status") != "pending" {
+		t.Fatalf("it was given: %s", a)
+	}
+	p.submit("/login", url.Values{"username": {"ada"}, "password": {password}})
+	if p.path != "/consent/"+g.id || !strings.Contains(string(p.page.body), `value="25.50"`) || !strings.Contains(p.text(), "signed in freshly") {
+		t.Fatalf("afterwards at %s: %s", p.path, p.text())
+	}
+	p.gives(g.id, nil)
+	if a := b.owner("GET", "/grants/"+g.id, ""); a.str("status") != "approved" || a.num("scope.maxBudgetCents") != 2550 || a.num("scope.maxRequests") != 7 {
+		t.Errorf("given: %s", a)
+	}
+}
+
+// TestTheOwnerResetsAForgottenPassword by a link that a command on the broker's machine prints, while the broker runs.
+func TestTheOwnerResetsAForgottenPassword(t *testing.T) {
+	b := start(t, nil)
+	p := b.setUp()
+	c := b.types(env{"AIPASSPORT_DATA": b.data, "AIPASSPORT_PUBLIC_URL": "http://localhost:3001"}, "owner", "reset")
+	link := ""
+	for c.out.Scan() {
+		if at := strings.Index(c.out.Text(), "/reset?token="); at >= 0 {
+			link = c.out.Text()[at:]
+		}
+	}
+	if code, said := c.ends(); code != 0 || link == "" {
+		t.Fatalf("exit code %d, %s", code, said)
+	}
+	b.keepSecret(strings.TrimPrefix(link, "/reset?token="))
+	fresh := &person{b: b, cookies: map[string]string{}}
+	fresh.open(link)
+	fresh.submit("/reset", url.Values{"password": {"quite another password"}})
+	if fresh.path != "/settings" || !strings.Contains(fresh.text(), "The new password counts from now on.") {
+		t.Fatalf("at %s: %s", fresh.path, fresh.text())
+	}
+	if p.open("/settings"); p.path != "/login" {
+		t.Errorf("the browser from before is at %s", p.path)
+	}
+	if p.open(link); p.page.status != 404 {
+		t.Errorf("the link works twice: %d", p.page.status)
+	}
+}
