@@ -21,6 +21,9 @@ if ! browser=$(find_browser); then
   browser=$(find_browser)
 fi
 
+# One test makes sign-ins older in the database of a broker that runs.
+command -v sqlite3 >/dev/null || apt sqlite3 || { echo "The browser tests need sqlite3: install it (Debian: apt-get install sqlite3) and run make browser again."; exit 1; }
+
 mkdir -p bin
 CGO_ENABLED=0 go build -o bin/aipassport ./cmd/aipassport
 npm --prefix e2e/browser ci --no-audit --no-fund --loglevel=error

@@ -90,6 +90,7 @@ export async function startBroker(provider, env = {}) {
   return {
     url, link, call,
     log: () => log,
+    database: join(dir, 'data', 'aipassport.db'),
     owner: (method, path, body) => call(method, path, body, ownerToken),
     /** An app asks; it gets back what an app gets. */
     ask: async (more = {}) => {
