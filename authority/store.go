@@ -34,6 +34,8 @@ type History interface {
 	Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error)
 	// EventsOf lists what happened to a grant besides its calls and tokens, newest first, at most limit.
 	EventsOf(ctx context.Context, g passport.GrantID, limit int) ([]passport.Event, error)
+	// LastCalls tells when each of some grants made its last call; one that made none is not in it.
+	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums all grants: held now, and of the calls made since a time how many there are and what those that ended have cost.

@@ -47,6 +47,8 @@ type History interface {
 	Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error)
 	// EventsOf lists what happened to a grant besides its calls and tokens, newest first, at most limit.
 	EventsOf(ctx context.Context, g passport.GrantID, limit int) ([]passport.Event, error)
+	// LastCalls tells when each of some grants made its last call; one that made none is not in it.
+	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums all grants: settled since a time, held now, calls since that time.
@@ -98,8 +100,10 @@ type Config struct {
 	// Discover asks a provider for the models that its key can reach. Errors: as the provider's answer; CredentialMissing.
 	Discover func(ctx context.Context, p passport.Provider) ([]Found, error)
 	Live     func(passport.GrantID) int // calls in flight
-	Stopping <-chan struct{}            // closed when the broker stops: pages that move end then; nil: never
-	Now      func() time.Time
+	// Elsewhere counts the calls in flight at other instances; nil: there are none.
+	Elsewhere func(ctx context.Context) (map[passport.GrantID]int, error)
+	Stopping  <-chan struct{} // closed when the broker stops: pages that move end then; nil: never
+	Now       func() time.Time
 	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
 	// is not known. nil: keys are kept without a test.
 	Tester func(ctx context.Context, id passport.CredentialID) error

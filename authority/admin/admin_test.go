@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -60,6 +61,8 @@ type world struct {
 
 	mu       sync.Mutex       // guards what a test changes while somebody looks
 	clock    func() time.Time // nil: now
+	used     map[passport.GrantID]time.Time
+	there    map[passport.GrantID]int // calls at other instances
 	stopping chan struct{}
 	reads    int           // of standings
 	slow     time.Duration // that each takes
@@ -278,6 +281,18 @@ func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjust
 	return g, err
 }
 
+func (w *world) LastCalls(_ context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[passport.GrantID]time.Time{}
+	for _, id := range of {
+		if at, ok := w.used[id]; ok {
+			out[id] = at
+		}
+	}
+	return out, nil
+}
+
 func (w *world) EventsOf(context.Context, passport.GrantID, int) ([]passport.Event, error) {
 	return w.events, w.broken
 }
@@ -308,6 +323,11 @@ func (w *world) pages(t *testing.T) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: w.time, Stopping: w.stopping,
+		Elsewhere: func(context.Context) (map[passport.GrantID]int, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return maps.Clone(w.there), nil
+		},
 		Live: func(id passport.GrantID) int {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -52,6 +52,7 @@ type appView struct {
 	Left             passport.Money
 	Live             int
 	Asked            time.Time
+	Used             time.Time // its own last call; zero: none
 	Ends             time.Time
 	Paused           bool
 	Badges           []badge
@@ -120,6 +121,15 @@ func (a *Admin) apps(ctx context.Context, before time.Time) (appsView, error) {
 	if err := a.gather(ctx, &d, before); err != nil {
 		return d, err
 	}
+	if err := a.use(ctx, d.Apps); err != nil {
+		return d, err
+	}
+	for _, v := range d.Apps {
+		d.Live += v.Live
+		if v.Live > 0 {
+			d.LiveApps++
+		}
+	}
 	if d.First {
 		if err := a.sums(ctx, &d); err != nil {
 			return d, err
@@ -178,10 +188,6 @@ func (d *appsView) sort(ctx context.Context, a *Admin, s passport.Standing) erro
 			d.Frozen = append(d.Frozen, app)
 		}
 		d.Apps = append(d.Apps, app)
-		d.Live += app.Live
-		if app.Live > 0 {
-			d.LiveApps++
-		}
 	case passport.GrantPending:
 		if len(d.Waiting) == waiting {
 			d.MoreWaiting++
@@ -192,6 +198,32 @@ func (d *appsView) sort(ctx context.Context, a *Admin, s passport.Standing) erro
 		if len(d.Ended) < perPage {
 			d.Ended = append(d.Ended, a.app(s))
 		}
+	}
+	return nil
+}
+
+// use tells rows what is running and when it was used: calls at other instances, and of each app its own last call. What it passed on to
+// others has rows of its own.
+func (a *Admin) use(ctx context.Context, rows []appView) error {
+	ids := make([]passport.GrantID, len(rows))
+	for i, v := range rows {
+		ids[i] = passport.GrantID(v.ID)
+	}
+	last, err := a.cfg.History.LastCalls(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var there map[passport.GrantID]int
+	if a.cfg.Elsewhere != nil {
+		if there, err = a.cfg.Elsewhere(ctx); err != nil {
+			return err
+		}
+	}
+	for i, id := range ids {
+		v := &rows[i]
+		v.Live += there[id]
+		v.Used = last[id]
+		v.W.use(v.Live, v.Used)
 	}
 	return nil
 }
@@ -246,7 +278,8 @@ func (a *Admin) app(s passport.Standing) appView {
 	} else {
 		v.Label = "an app without a web address"
 	}
-	v.W = wordsOf(s.Total, v.Live)
+	v.W = wordsOf(s.Total)
+	v.W.use(v.Live, v.Used)
 	v.Badges = []badge{{"err-b", "shieldq", "Not checked"}}
 	if g.State == passport.GrantPaused {
 		v.Badges = append(v.Badges, badge{"", "pause", "Paused"})

@@ -80,6 +80,11 @@ func (a *Admin) page(r *http.Request, s passport.Standing) (d grantView, err err
 		return d, err
 	}
 	d = a.grant(s)
+	one := []appView{d.App}
+	if err := a.use(r.Context(), one); err != nil {
+		return d, err
+	}
+	d.App = one[0]
 	d.First = before == ""
 	if len(calls) > perPage {
 		calls = calls[:perPage]

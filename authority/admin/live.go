@@ -192,6 +192,11 @@ func (a *Admin) movingGrant(ctx context.Context, m *moving, id passport.GrantID)
 	}
 	s.Grant = s.Grant.At(a.cfg.Now())
 	d := a.grant(s)
+	one := []appView{d.App}
+	if err := a.use(ctx, one); err != nil {
+		return err
+	}
+	d.App = one[0]
 	note, err := a.frozen(ctx, s.Grant)
 	if err != nil {
 		return err

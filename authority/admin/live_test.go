@@ -292,7 +292,8 @@ func TestPageAndFeedSayTheSame(t *testing.T) {
 		d.Provider = passport.Google
 		w.list[0].Grant.Details = append(w.list[0].Grant.Details, d)
 		w.list[0].Details = []passport.Balance{{Cap: 4e6, Settled: 3e6, Calls: 800, CallsCap: 1000}, {Cap: 1e6, Settled: 180000, Calls: 12, CallsCap: 1000}}
-		for _, path := range []string{"/", "/grants/a"} {
+		w.used = map[passport.GrantID]time.Time{"a": w.now.Add(-time.Hour)}
+		for _, path := range []string{"/", "/grants/a", "/", "/grants/a"} {
 			page := w.get(path).Body.String()
 			feed := html.UnescapeString(regexp.MustCompile(`<main[^>]* data-live="([^"]*)"`).FindStringSubmatch(page)[1])
 			var b browser
@@ -316,6 +317,12 @@ func TestPageAndFeedSayTheSame(t *testing.T) {
 				}
 			}
 			marked := regexp.MustCompile(`data-l="([^"]+)"[^>]*>([^<]*)<`).FindAllStringSubmatch(page, -1)
+			for _, at := range regexp.MustCompile(`<time datetime="([^"]*)" data-l="([^"]+)"[^>]*>([^<]*)<`).FindAllStringSubmatch(page, -1) {
+				marked = slices.DeleteFunc(marked, func(m []string) bool { return m[1] == at[2] })
+				if when, _ := time.Parse(time.RFC3339, at[1]); words[at[2]] != at[1] || (at[1] != "" && at[3] != web.Moment(when)) {
+					t.Errorf("%s shows %q, %q for %s, the feed says %q", path, at[1], at[3], at[2], words[at[2]])
+				}
+			}
 			for _, found := range marked {
 				if v, ok := words[found[1]]; !ok || html.UnescapeString(found[2]) != v {
 					t.Errorf("%s shows %q for %s, the feed says %q", path, found[2], found[1], v)
@@ -329,6 +336,12 @@ func TestPageAndFeedSayTheSame(t *testing.T) {
 			}
 			if i := slices.IndexFunc(m.Parts, func(p movingPart) bool { return p.At == "g-a" }); i < 0 || len(m.Parts[i].Badges) != 1 || m.Parts[i].Badges[0].Text != "Not checked" {
 				t.Errorf("%s: badges", path)
+			}
+			if running := strings.Contains(page, ">2 running calls<"); running == strings.Contains(page, "1 running call<") {
+				t.Errorf("%s does not say what is running", path)
+			}
+			if path == "/grants/a" { // once more with nothing here, and a call at another instance
+				w.live, w.there = nil, map[passport.GrantID]int{"a": 1}
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
@@ -14,16 +15,26 @@ import (
 type words map[string]string
 
 // wordsOf are those of one app.
-func wordsOf(b passport.Balance, live int) words {
+func wordsOf(b passport.Balance) words {
 	w := words{"spent": web.USD(b.Settled), "cap": web.USD(b.Cap), "left": web.USDLeft(b.Left()), "calls": web.Num(b.Calls), "most": "of " + web.Num(b.CallsCap) + " calls",
-		"held": "Nothing is held for running calls.", "live": ""}
+		"held": "Nothing is held for running calls."}
 	if b.Held > 0 {
 		w["held"] = web.USD(b.Held) + " is held for running calls and comes back if they cost less."
 	}
+	return w
+}
+
+// use adds what is running, and when the last call was made: RFC 3339, twice, since a row shows it only while nothing runs.
+func (w words) use(live int, used time.Time) {
+	w["live"], w["used"], w["idle"] = "", "", ""
+	if !used.IsZero() {
+		w["used"] = used.UTC().Format(time.RFC3339)
+	}
 	if live > 0 {
 		w["live"] = web.Count(int64(live), "running call", "running calls")
+	} else {
+		w["idle"] = w["used"]
 	}
-	return w
 }
 
 // ofDetail adds those of one of several providers, which is counted from 1.

@@ -53,7 +53,7 @@ func (b *broker) openPages() (err error) {
 	b.admin, err = admin.New(admin.Config{
 		Pages: b.pages, People: b.identity, Grants: b.control, StopAll: b.control, History: b.store, Keys: b.vault, SDKKeys: b.control, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity,
 		Ceilings: b.control, Webhook: b.webhook, Clients: b.clients, Providers: b.providers, Titles: b.titleOf, TakesKey: b.takesKey, Roster: b.roster, Discover: b.discover, Live: b.board.Live, Now: now, Tester: b.tryKey,
-		Stopping: b.stopping,
+		Stopping: b.stopping, Elsewhere: b.liveElsewhere(),
 	})
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)

@@ -33,6 +33,7 @@ func (s settings) parseStores() (database, counter secret.Text, err error) {
 type shared interface {
 	Elsewhere(ctx context.Context, g passport.GrantID)
 	Heard(ctx context.Context)
+	LiveElsewhere(ctx context.Context) (map[passport.GrantID]int, error)
 }
 
 // openRates says who counts the calls of a minute: Valkey where the owner named one, else the database if others share it. Nil is
@@ -58,6 +59,14 @@ func (b *broker) openRates(ctx context.Context) (meter.Rates, error) {
 func (b *broker) elsewhere() func(context.Context, passport.GrantID) {
 	if s, ok := b.store.(shared); ok {
 		return s.Elsewhere
+	}
+	return nil
+}
+
+// liveElsewhere counts calls at other instances; nil where there are none.
+func (b *broker) liveElsewhere() func(context.Context) (map[passport.GrantID]int, error) {
+	if s, ok := b.store.(shared); ok {
+		return s.LiveElsewhere
 	}
 	return nil
 }

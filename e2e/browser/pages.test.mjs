@@ -198,6 +198,73 @@ test('revoke ends a running stream', async () => {
   quiet()
 })
 
+test('pages move with what happens: a stream, pause, the switch that stops all, revoke', async () => {
+  const asked = await broker.ask()
+  await broker.owner('POST', `/grants/${asked.id}/approve`, {})
+  const { body } = await broker.call('POST', '/tokens', { grantId: asked.id, grantSecret: asked.secret })
+  /** Begins a stream; what it returns reads it to its end, which must not look whole. */
+  const stream = async () => {
+    const res = await fetch(broker.url + '/v1/chat/completions', {
+      method: 'POST', headers: { authorization: `Bearer ${body.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt-4o-mini', stream: true, max_tokens: 50, messages: [{ role: 'user', content: 'hello' }] }),
+    })
+    assert.equal(res.status, 200)
+    return async () => {
+      assert.ok(!(await res.text()).includes('[DONE]'), 'a cut stream does not look whole')
+      await until('the upstream call ends', () => provider.live === 0)
+    }
+  }
+  const other = await page.context().newPage() // the app's own page, which nobody touches
+  await other.goto(broker.url + `/grants/${asked.id}`)
+  await other.evaluate(() => { window.same = true })
+  await page.goto(broker.url + '/')
+  await page.evaluate(() => { window.same = true })
+  const row = page.locator(`#g-${asked.id}`)
+  const running = p => p.getByText('1 running call').waitFor()
+  const shown = (p, name) => p.getByRole('button', { name, exact: false }).waitFor()
+
+  let cut = await stream()
+  await running(row)
+  await running(other)
+  await until('the sum above the list follows', async () => (await page.locator('.stats').innerText()).includes('from 1 of these apps'))
+  assert.ok(/\$0\.\d+ is held/.test(await other.locator('main').innerText()), 'what is held is told')
+  await broker.owner('POST', `/grants/${asked.id}/pause`)
+  await row.getByText('Paused').waitFor()
+  await row.getByRole('link', { name: 'Resume' }).waitFor()
+  await other.getByRole('link', { name: 'Resume' }).waitFor()
+  assert.equal(await row.getByRole('button', { name: 'Pause' }).count(), 0, 'what is paused cannot be paused')
+  await cut()
+  await until('it runs no more', async () => !(await row.innerText()).includes('running call'))
+  assert.ok(await page.evaluate(() => window.same), 'all that without loading the page again')
+  await broker.owner('POST', `/grants/${asked.id}/resume`)
+  await shown(row, 'Pause')
+
+  cut = await stream()
+  await running(row)
+  await page.getByRole('button', { name: 'Stop all apps' }).click()
+  await page.getByText('All apps stopped: 1 running call ended.').waitFor()
+  await cut()
+  for (const p of [page, other]) await p.getByText('All apps are stopped').first().waitFor()
+  await picture('stopped')
+  await page.getByRole('link', { name: 'Let apps run again' }).click()
+  await page.getByRole('button', { name: 'Run again' }).click()
+  await page.getByText('Apps run again, each with the limits it had.').waitFor()
+  await until('the other page lets them run too', async () => !(await other.locator('main').innerText()).includes('All apps are stopped'))
+
+  cut = await stream()
+  await running(other)
+  await row.getByRole('link', { name: 'Revoke' }).click()
+  await page.getByRole('button', { name: /^Revoke now/ }).click()
+  await page.getByText('Revoked: 1 running call ended.').waitFor()
+  await cut()
+  await other.locator('.stamp').filter({ hasText: 'Revoked' }).waitFor()
+  assert.equal(await other.getByRole('link', { name: 'Revoke' }).count(), 0, 'what is revoked cannot be revoked')
+  await until('no call runs on the other page', async () => !(await other.locator('main').innerText()).includes('running call '))
+  assert.ok(await other.evaluate(() => window.same), 'the other page was never loaded again')
+  await other.close()
+  quiet()
+})
+
 test('an app that asks by OAuth, a device and registered apps have pages that fit, and keys alone deny', async () => {
   const redirect = 'https://notes.example.com/callback'
   const fits = async name => {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -241,6 +242,11 @@ func TestElsewhereWaitsForTheLastOpenCall(t *testing.T) {
 		t.Fatal("waited for nobody")
 	}
 	hold(t, b, theirs)
+	for s, want := range map[*postgres.Store]map[passport.GrantID]int{a: {"g": 1, "other": 1}, b: {"g": 1}} {
+		if got, err := s.LiveElsewhere(ctx); err != nil || !maps.Equal(got, want) {
+			t.Errorf("open elsewhere: got %v, %v, want %v", got, err, want)
+		}
+	}
 	for _, g := range []passport.GrantID{"g", ""} {
 		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		a.Elsewhere(short, g)

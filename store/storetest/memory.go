@@ -223,6 +223,21 @@ func (m *Memory) Reservations(_ context.Context, g passport.GrantID, before pass
 	return out, err
 }
 
+// LastCalls implements authority.History.
+func (m *Memory) LastCalls(_ context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error) {
+	out := map[passport.GrantID]time.Time{}
+	err := m.do("LastCalls", func() error {
+		newest := map[passport.GrantID]passport.ReservationID{}
+		for _, c := range m.calls {
+			if slices.Contains(of, c.Grant) && c.ID > newest[c.Grant] {
+				newest[c.Grant], out[c.Grant] = c.ID, c.CreatedAt
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // Totals implements authority.History.
 func (m *Memory) Totals(_ context.Context, since time.Time) (settled, held passport.Money, calls int64, err error) {
 	err = m.do("Totals", func() error {

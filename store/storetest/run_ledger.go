@@ -42,6 +42,14 @@ func testHold(_ *testing.T, b *bench) {
 	held, err = b.s.Hold(ctx(), b.ask(single.ID, 9))
 	b.ok(err)
 	b.equal(held.Detail, held.Total)
+
+	again, unused := b.ask(g.ID, 1), b.active(Detail(1, 1))
+	again.At = h.At.Add(time.Minute)
+	_, err = b.s.Hold(ctx(), again)
+	b.ok(err)
+	last, err := b.s.LastCalls(ctx(), []passport.GrantID{g.ID, unused.ID, "nothing"})
+	b.ok(err)
+	b.equal(last, map[passport.GrantID]time.Time{g.ID: again.At})
 }
 
 func testHoldRefusals(_ *testing.T, b *bench) {
