@@ -20,7 +20,7 @@ RACE_SKIP := TestEnginesGiveTheSameAnswers|KeepsTheContract
 RACE_CASES := KeepsTheContract/(race|many|once|after_a_revoke|stands_behind)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit sim race e2e sdk oauth browser sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim race e2e sdk oauth browser pictures sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -66,8 +66,11 @@ sdk: ## Drive the built broker with the official SDKs and compare docs/reference
 oauth: ## Run the flows of OAuth client libraries of npm against the built broker
 	scripts/oauth.sh
 
-browser: ## Drive the pages in Chromium (screenshots in e2e/browser/shots)
+browser: ## Drive the pages in Chromium (screenshots in e2e/browser/shots, unless CI is set)
 	scripts/browser.sh
+
+pictures: ## Make the pictures of the pages in docs/pictures anew
+	scripts/browser.sh pictures
 
 sdkjs: ## Build the client for web apps, sdk/js, and drive it in Chromium
 	scripts/sdkjs.sh

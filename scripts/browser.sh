@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the browser tests in e2e/browser, or those that are named, with Node and Chromium, installing what is missing where it can.
+# "pictures" as the first word makes the pictures in docs/pictures instead, or those of the pages that are named.
 # CHROMIUM names the browser (default: the first of chromium, chromium-browser, google-chrome).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,4 +28,9 @@ command -v sqlite3 >/dev/null || apt sqlite3 || { echo "The browser tests need s
 mkdir -p bin
 CGO_ENABLED=0 go build -o bin/aipassport ./cmd/aipassport
 npm --prefix e2e/browser ci --no-audit --no-fund --loglevel=error
-CHROMIUM=$browser AIPASSPORT_BIN=$PWD/bin/aipassport node --test --test-reporter=spec "$@"
+export CHROMIUM=$browser AIPASSPORT_BIN=$PWD/bin/aipassport
+if [ "$1" = pictures ]; then
+  shift
+  exec node e2e/browser/pictures.mjs docs/pictures "$@"
+fi
+node --test --test-reporter=spec "$@"

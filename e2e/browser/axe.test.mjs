@@ -59,6 +59,7 @@ test('no page has a serious finding, scrolls sideways or complains', async () =>
   await page.goto(broker.link)
   await look('setup')
   await setUp(broker, page)
+  await look('the step after it')
   for (const path of ['/', '/keys', '/usage']) {
     await page.goto(broker.url + path)
     await look(`${path} of a new broker`)

@@ -1,0 +1,65 @@
+// Pictures of the pages for the documentation, made anew from the built broker: `make pictures`. What they show was made by real requests,
+// approvals and calls through a provider on loopback. Arguments: the folder, and names of scenes (default: all that are listed here).
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { launch, openPage, startBroker, startProvider } from './harness.mjs'
+import { small } from './png.mjs'
+import { furnish, scenes, setUp } from './scenes.mjs'
+
+const [dir, ...names] = process.argv.slice(2)
+const most = { picture: 60_000, all: 1_500_000 } // bytes
+const bound = 1300 // px of height: a page that is longer is cut there
+const wanted = {
+  setup: ['1280-light'], 'sign-in': ['1280-light', '1280-dark'], 'apps-empty': ['1280-light'],
+  consent: ['1280-light', '1280-dark', '360-light', '360-dark'], 'consent-unchecked': ['1280-light', '1280-dark'], 'consent-hostile': ['1280-light', '360-light'],
+  'consent-device': ['1280-light', '1280-dark'], 'consent-more': ['1280-light', '1280-dark'], 'consent-error': ['1280-light'],
+  done: ['1280-light', '1280-dark'], denied: ['1280-light'], apps: ['1280-light', '1280-dark', '360-light'], grant: ['1280-light', '1280-dark'], revoke: ['1280-light'],
+  usage: ['1280-light', '1280-dark'], activity: ['1280-light', '1280-dark'], keys: ['1280-light', '1280-dark'], limits: ['1280-light'], people: ['1280-light', '1280-dark'], settings: ['1280-light', '1280-dark'],
+}
+
+mkdirSync(dir, { recursive: true })
+const provider = await startProvider(), broker = await startBroker(provider, { AIPASSPORT_GRANT_REQUESTS_PER_MINUTE: '200' })
+const browser = await launch(), page = await openPage(browser)
+let all = 0, wrong = 0
+
+async function take(name) {
+  if (names.length && !names.includes(name)) return
+  for (const kind of wanted[name] ?? []) {
+    const [width, colorScheme] = kind.split('-')
+    await page.setViewportSize({ width: +width, height: 900 })
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await page.evaluate(() => { document.getAnimations().forEach(a => a.finish()); document.activeElement?.blur(); scrollTo(0, 0) })
+    const height = Math.min(bound, await page.evaluate(() => document.documentElement.scrollHeight))
+    const shot = await page.screenshot({ fullPage: true, clip: { x: 0, y: 0, width: +width, height } })
+    const png = [64, 32, 16].reduce((png, colours) => (png?.length <= most.picture ? png : small(shot, colours)), null)
+    writeFileSync(`${dir}/${name}-${kind}.png`, png)
+    all += png.length
+    if (png.length > most.picture) wrong++
+    console.log(`${name}-${kind}.png: ${png.length} bytes${png.length > most.picture ? ', too many' : ''}`)
+  }
+  await page.setViewportSize({ width: 1280, height: 900 })
+}
+
+try {
+  await page.goto(broker.link)
+  await take('setup')
+  await setUp(broker, page)
+  await page.goto(broker.url + '/')
+  await take('apps-empty')
+  const it = await furnish(broker, page)
+  const list = scenes(broker, page, it)
+  for (const name of Object.keys(wanted)) {
+    if (!list[name] || names.length && !names.includes(name)) continue
+    await list[name]()
+    await take(name)
+  }
+  await page.context().clearCookies()
+  await page.goto(broker.url + '/login')
+  await take('sign-in')
+  it.stop()
+} finally {
+  await browser.close()
+  await broker.stop()
+  provider.stop()
+}
+console.log(`${all} bytes in all, at most ${most.all}`)
+process.exit(wrong || all > most.all ? 1 : 0)
