@@ -54,14 +54,14 @@ function pixels(png) {
   return { width, height, rgb }
 }
 
-/** The same picture with at most `most` colours: those that occur most often, every other as the nearest of them. */
+/** The same picture with at most `most` colours: those that occur most often and those that stand apart, every other as the nearest of them. */
 export function small(png, most = 64) {
   const { width, height, rgb } = pixels(png), count = new Map()
   const at = i => (rgb[3 * i] << 16) | (rgb[3 * i + 1] << 8) | rgb[3 * i + 2]
   for (let i = 0; i < width * height; i++) count.set(at(i), (count.get(at(i)) ?? 0) + 1)
   const far = (a, b) => ((a >> 16) - (b >> 16)) ** 2 + (((a >> 8) & 255) - ((b >> 8) & 255)) ** 2 + ((a & 255) - (b & 255)) ** 2
-  const often = [...count].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([c]) => c), kept = []
-  for (let apart = 1600; kept.length < Math.min(most, often.length); apart >>= 1) { // colours that stand apart first, so that a rare red is not lost among greys
+  const often = [...count].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([c]) => c), kept = often.slice(0, most / 4)
+  for (let apart = 1600; kept.length < Math.min(most, often.length); apart >>= 1) { // so that a rare red is not lost among greys
     for (const c of often) if (kept.length < most && !kept.some(k => far(k, c) <= apart)) kept.push(c)
   }
   const index = new Map()
