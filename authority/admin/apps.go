@@ -281,6 +281,9 @@ func (a *Admin) app(s passport.Standing) appView {
 	v.W = wordsOf(s.Total)
 	v.W.use(v.Live, v.Used)
 	v.Badges = []badge{{"err-b", "shieldq", "Not checked"}}
+	if g.Checked { // the consent page said so too
+		v.Badges[0], v.Name = badge{"ok", "check", "Address checked"}, names.Judge(g.AppName, v.Site.Host)
+	}
 	if g.State == passport.GrantPaused {
 		v.Badges = append(v.Badges, badge{"", "pause", "Paused"})
 	}

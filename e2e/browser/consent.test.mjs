@@ -103,7 +103,7 @@ test('Enter in a field, too much money and a page left alone never approve', asy
   await money.press('Enter')
   assert.equal(await money.inputValue(), '0.80', 'no more than was asked')
   assert.equal((await grant(asked.id)).status, 'pending')
-  const approve = approveButton(page), wait = () => approve.evaluate(e => e.getAnimations().length)
+  const approve = page.locator('button[value=approve]'), wait = () => approve.evaluate(e => e.getAnimations().length)
   await page.getByLabel(/I started this myself/).check()
   await page.reload()
   assert.equal(await approve.isVisible(), false, 'the button is not there when the page is new')
