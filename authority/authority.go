@@ -143,9 +143,10 @@ func (c *Control) Standing(ctx context.Context, id passport.GrantID) (passport.S
 	return s, nil
 }
 
-// Standings lists grants that were asked for as they stand now, newest first, created before a time (zero: all). Children lists those below one.
-func (c *Control) Standings(ctx context.Context, before time.Time, limit int) ([]passport.Standing, error) {
-	list, err := c.Store.Standings(ctx, before, limit)
+// Standings lists grants of somebody that were asked for as they stand now, newest first, created before a time (zero: all). Children
+// lists those below one.
+func (c *Control) Standings(ctx context.Context, payer passport.Payer, before time.Time, limit int) ([]passport.Standing, error) {
+	list, err := c.Store.Standings(ctx, payer, before, limit)
 	now := c.now()
 	for i := range list {
 		list[i].Grant = list[i].Grant.At(now)

@@ -79,7 +79,7 @@ func (d *desk) ask(t *testing.T) (passport.Grant, string) {
 func (d *desk) approved(t *testing.T) passport.Grant {
 	t.Helper()
 	g, _ := d.ask(t)
-	g, err := d.Approve(context.Background(), g.ID, passport.Approval{Owner: "p", Lifetime: time.Hour})
+	g, err := d.Approve(context.Background(), g.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays, Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestPendingGrantExpires(t *testing.T) {
 	d := newDesk()
 	g, _ := d.ask(t)
 	d.now = d.now.Add(time.Hour)
-	if _, err := d.Approve(context.Background(), g.ID, passport.Approval{Owner: "p", Lifetime: time.Hour}); problem.KindOf(err) != problem.Conflict {
+	if _, err := d.Approve(context.Background(), g.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays, Lifetime: time.Hour}); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("got %v, want Conflict", err)
 	}
 	s, err := d.Standing(context.Background(), g.ID)

@@ -17,7 +17,7 @@ func (c *Control) RemoveCeiling(ctx context.Context, id passport.CeilingID, acto
 	return c.Ceilings.RemoveCeiling(ctx, id, c.event("", actor, "", ""))
 }
 
-// CeilingsNow lists the ceilings that are set with what this month has on them.
-func (c *Control) CeilingsNow(ctx context.Context) ([]passport.Ceiling, error) {
-	return c.Ceilings.Ceilings(ctx, passport.MonthOf(c.now()))
+// CeilingsNow lists the ceilings of one person that are set, with what this month has on them.
+func (c *Control) CeilingsNow(ctx context.Context, of passport.Payer) ([]passport.Ceiling, error) {
+	return c.Ceilings.Ceilings(ctx, of, passport.MonthOf(c.now()))
 }

@@ -16,7 +16,7 @@ func TestCeilingsAreSetForThisMonthAndTold(t *testing.T) {
 	if err := d.SetCeiling(ctx, passport.PersonCeiling, passport.Dollar, "owner:p"); err != nil {
 		t.Fatal(err)
 	}
-	now, err := d.CeilingsNow(ctx)
+	now, err := d.CeilingsNow(ctx, passport.OwnerPays)
 	if want := (passport.Ceiling{ID: passport.PersonCeiling, Month: 202611, Cap: passport.Dollar}); err != nil || len(now) != 1 || now[0] != want {
 		t.Errorf("got %+v, %v, want %+v", now, err, want)
 	}

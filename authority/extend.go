@@ -26,6 +26,7 @@ func (c *Control) raising(ctx context.Context, r *Request) (passport.Grant, erro
 // ofTheSame is a request of the app that has a grant already: who that is has been said, and is not said anew.
 func ofTheSame(request, g passport.Grant) passport.Grant {
 	request.AppName, request.AppURL = g.AppName, g.AppURL
+	request.Payer = g.Payer // nobody else answers it
 	request.Client, request.Site, request.Checked, request.JKT = g.Client, g.Site, g.Checked, g.JKT
 	return request
 }

@@ -31,7 +31,7 @@ func TestExtensionRaisesItsGrant(t *testing.T) {
 	if r.AppName != g.AppName || r.AppURL != g.AppURL || r.Extends != g.ID || r.Asked[0].MaxBudgetCents != passport.LimitOf(900) || r.Asked[0].Models[0] != "m" {
 		t.Errorf("the request is %+v", r)
 	}
-	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Narrowed: []passport.Detail{{MaxBudgetCents: passport.LimitOf(700)}}}); err != nil {
+	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays, Narrowed: []passport.Detail{{MaxBudgetCents: passport.LimitOf(700)}}}); err != nil {
 		t.Fatal(err)
 	}
 	s, err := d.Standing(ctx, g.ID)
@@ -42,7 +42,7 @@ func TestExtensionRaisesItsGrant(t *testing.T) {
 	if err != nil || evs[0].Kind != passport.GrantRaised || evs[0].Note != "OpenAI, $5.00 to $7.00" {
 		t.Errorf("the event is %+v %v", evs, err)
 	}
-	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p"}); problem.KindOf(err) != problem.Conflict {
+	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays}); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("approved twice: got %v, want Conflict", err)
 	}
 	if s, err := d.Standing(ctx, r.ID); err != nil || s.Grant.State != passport.GrantExtended || s.Total.Cap != 0 {
@@ -62,7 +62,7 @@ func TestDeniedExtensionChangesNothing(t *testing.T) {
 	if _, _, err := d.Revoke(ctx, g.ID, "x"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Approve(ctx, late.ID, passport.Approval{Owner: "p"}); problem.KindOf(err) != problem.Conflict {
+	if _, err := d.Approve(ctx, late.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays}); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("of a revoked grant: got %v, want Conflict", err)
 	}
 	if s, err := d.Standing(ctx, g.ID); err != nil || s.Grant.State != passport.GrantRevoked || s.Total.Cap != 500*passport.Cent {
@@ -100,8 +100,10 @@ func TestExtensionThatIsOvertaken(t *testing.T) {
 	}
 	o := &overtaken{Memory: d.store}
 	d.Store = o
-	o.first = func() { _, err = other.Approve(ctx, second.ID, passport.Approval{Owner: "p"}) }
-	if _, err2 := d.Approve(ctx, r.ID, passport.Approval{Owner: "p"}); err2 != nil || err != nil {
+	o.first = func() {
+		_, err = other.Approve(ctx, second.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays})
+	}
+	if _, err2 := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays}); err2 != nil || err != nil {
 		t.Fatal(err, err2)
 	}
 	if s, err := d.Standing(ctx, g.ID); err != nil || s.Total.Cap != 700*passport.Cent || len(s.Grant.Details[0].Models) != 2 {
@@ -109,7 +111,7 @@ func TestExtensionThatIsOvertaken(t *testing.T) {
 	}
 	r = d.more(t, g.ID, 900)
 	o.first = func() { other.Revoke(ctx, g.ID, "x") }
-	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p"}); problem.KindOf(err) != problem.Conflict {
+	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays}); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("overtaken by a revoke: got %v, want Conflict", err)
 	}
 	if s, err := d.Standing(ctx, g.ID); err != nil || s.Grant.State != passport.GrantRevoked || s.Total.Cap != 700*passport.Cent {
@@ -124,7 +126,7 @@ func TestExtensionThatFails(t *testing.T) {
 	g := d.approved(t)
 	r := d.more(t, g.ID, 900)
 	d.store.Fail("ExtendGrant", storetest.Before, problem.Wrap(errors.New("disk"), problem.Unavailable, "not now"))
-	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Lifetime: time.Hour}); problem.KindOf(err) != problem.Unavailable {
+	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays, Lifetime: time.Hour}); problem.KindOf(err) != problem.Unavailable {
 		t.Errorf("got %v, want Unavailable", err)
 	}
 	if s, err := d.Standing(ctx, r.ID); err != nil || s.Grant.State != passport.GrantPending {

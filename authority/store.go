@@ -21,9 +21,9 @@ type Store interface {
 	ExtendGrant(ctx context.Context, g, request passport.Grant, ev passport.Event) error
 	// Standing reads a grant with its balances. Error: NotFound.
 	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
-	// Standings lists grants that were asked for, with their balances, newest first, at most limit of them, created before a time (zero:
-	// all). What was narrowed from one by token exchange is not among them: Family lists it.
-	Standings(ctx context.Context, before time.Time, limit int) ([]passport.Standing, error)
+	// Standings lists grants that were asked for and are somebody's own (Payer.Sees), with their balances, newest first, at most limit of
+	// them, created before a time (zero: all). What was narrowed from one by token exchange is not among them: Family lists it.
+	Standings(ctx context.Context, payer passport.Payer, before time.Time, limit int) ([]passport.Standing, error)
 	// Stop stops all apps or lets them run again, with the event.
 	Stop(ctx context.Context, stopped bool, ev passport.Event) error
 }
@@ -38,11 +38,11 @@ type History interface {
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
-	// Totals sums all grants: held now, and of the calls made since a time how many there are and what those that ended have cost.
-	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
-	// SpentSince sums the calls that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
+	// Totals sums all grants of somebody: held now, and of the calls made since a time how many there are and what those that ended have cost.
+	Totals(ctx context.Context, payer passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error)
+	// SpentSince sums the calls of somebody's grants that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
 	// grant, provider and model, at most limit.
-	SpentSince(ctx context.Context, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
+	SpentSince(ctx context.Context, payer passport.Payer, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
 }
 
 // Ceilings is what the owner sets over all grants together, for each UTC month. Each method is one atomic step, durable on nil.
@@ -52,8 +52,8 @@ type Ceilings interface {
 	SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, ev passport.Event) error
 	// RemoveCeiling takes a ceiling away, with the event. If there is none, nothing happens.
 	RemoveCeiling(ctx context.Context, id passport.CeilingID, ev passport.Event) error
-	// Ceilings lists those that are set, by id, with what a month has on them.
-	Ceilings(ctx context.Context, m passport.Month) ([]passport.Ceiling, error)
+	// Ceilings lists those of somebody that are set, by id, with what a month has on them.
+	Ceilings(ctx context.Context, of passport.Payer, m passport.Month) ([]passport.Ceiling, error)
 }
 
 // SDKKeys are the keys of grants that have been made; guard/token makes them. Each method is one atomic step, durable on nil.

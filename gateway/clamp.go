@@ -23,7 +23,7 @@ func (c *call) permit(call *passport.Call) (int, error) {
 	i, err := c.g.permit(c.standing, *call)
 	if err == nil {
 		var ok bool
-		if call.Credential, ok = c.g.Vault.Pick(call.Provider); !ok {
+		if call.Credential, ok = c.g.Vault.Pick(c.standing.Grant.Payer, call.Provider); !ok {
 			err = vault.Missing(call.Provider)
 		}
 	}

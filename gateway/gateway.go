@@ -138,7 +138,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	defer c.settle() // 8, on every path: once, ordered behind its hold, whatever happens in between
 
 	// 6 send, 7 relay: the credential lives inside this function only.
-	if err := g.Vault.Lend(ctx, req.Call.Provider, req.Call.Credential, func(key secret.Text) error {
+	if err := g.Vault.Lend(ctx, standing.Grant.Payer, req.Call.Provider, req.Call.Credential, func(key secret.Text) error {
 		return c.exchange(ctx, req, key)
 	}); err != nil {
 		c.fail(ctx, err)
@@ -161,7 +161,7 @@ func (g *Gateway) permit(s passport.Standing, call passport.Call) (int, error) {
 	if g.native(call.Provider) == nil {
 		return 0, problem.New(problem.CredentialMissing, "provider '%s' is not set up in this broker any more: its owner has removed it", call.Provider)
 	}
-	if !g.Vault.Has(call.Provider) {
+	if !g.Vault.Has(s.Grant.Payer, call.Provider) {
 		return 0, vault.Missing(call.Provider)
 	}
 	return i, s.Grant.Details[i].Permits(call)

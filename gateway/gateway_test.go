@@ -160,7 +160,7 @@ func (d *desk) approve(t *testing.T, p passport.Provider) {
 	if err := d.store.AddGrant(context.Background(), g, ev()); err != nil {
 		t.Fatal(err)
 	}
-	g, err := g.Approve(passport.Approval{Owner: "p", Lifetime: time.Hour}, now)
+	g, err := g.Approve(passport.Approval{Owner: "p", Payer: passport.OwnerPays, Lifetime: time.Hour}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

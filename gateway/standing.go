@@ -13,7 +13,7 @@ import (
 // question. The store does.
 type Grants interface {
 	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
-	Ceilings(ctx context.Context, m passport.Month) ([]passport.Ceiling, error)
+	Ceilings(ctx context.Context, of passport.Payer, m passport.Month) ([]passport.Ceiling, error)
 }
 
 // standingJSON is what an app may know of its own grant. Money is in micro-dollars.
@@ -72,7 +72,7 @@ func (g *Gateway) tellStanding(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := g.Now()
-	ceilings, err := g.Grants.Ceilings(r.Context(), passport.MonthOf(now))
+	ceilings, err := g.Grants.Ceilings(r.Context(), standing.Grant.Payer, passport.MonthOf(now))
 	if err != nil {
 		c.refuse(err)
 		return
@@ -94,7 +94,7 @@ func (g *Gateway) standingOf(s passport.Standing, ceilings []passport.Ceiling, t
 		if i < len(s.Details) {
 			v.balanceJSON = balance(s.Details[i])
 		}
-		v.MonthlyLimits = g.binding(ceilings, d.Provider, min(s.Total.Left(), v.RemainingMicroUSD))
+		v.MonthlyLimits = g.binding(ceilings, s.Grant.Payer, d.Provider, min(s.Total.Left(), v.RemainingMicroUSD))
 		out.Details = append(out.Details, v)
 	}
 	return out
@@ -102,11 +102,11 @@ func (g *Gateway) standingOf(s passport.Standing, ceilings []passport.Ceiling, t
 
 // binding lists the ceilings over a provider, and over the key of it that is lent now, that leave less than own, which is what a grant's own caps leave: what the grant can still
 // spend under each. Of one that leaves more nothing is told: its amount is what other apps do.
-func (g *Gateway) binding(ceilings []passport.Ceiling, p passport.Provider, own passport.Money) []monthlyJSON {
+func (g *Gateway) binding(ceilings []passport.Ceiling, payer passport.Payer, p passport.Provider, own passport.Money) []monthlyJSON {
 	out := []monthlyJSON{}
-	key, _ := g.Vault.Pick(p)
+	key, _ := g.Vault.Pick(payer, p)
 	for _, c := range ceilings {
-		over := map[passport.CeilingID]string{passport.PersonCeiling: "all", passport.KeyCeiling(p): "provider", passport.CredentialCeiling(key): "key"}[c.ID]
+		over := map[passport.CeilingID]string{passport.PersonCeilingOf(payer): "all", passport.KeyCeilingOf(payer, p): "provider", passport.CredentialCeiling(key): "key"}[c.ID]
 		if over != "" && c.Left() < own {
 			out = append(out, monthlyJSON{over, c.Left(), iso(c.Month.Ends())})
 		}

@@ -9,7 +9,7 @@ import (
 // the owner has set it.
 type CeilingID string
 
-// PersonCeiling is over all that the person pays for.
+// PersonCeiling is over all that the owner pays for. A member's is its name with a colon and the member's id: see PersonCeilingOf.
 const PersonCeiling CeilingID = "person"
 
 // keyCeiling begins the name of the ceiling over one provider's key.
@@ -18,19 +18,63 @@ const keyCeiling = "key:"
 // KeyCeiling is over what is spent on the owner's keys of one provider, whichever of them is lent.
 func KeyCeiling(p Provider) CeilingID { return CeilingID(keyCeiling + string(p)) }
 
+// PersonCeilingOf is over all that somebody pays for.
+func PersonCeilingOf(payer Payer) CeilingID { return PersonCeiling.of(payer) }
+
+// KeyCeilingOf is over what is spent on somebody's keys of one provider.
+func KeyCeilingOf(payer Payer, p Provider) CeilingID { return KeyCeiling(p).of(payer) }
+
+// of adds a member's id. No name of a provider has a colon.
+func (c CeilingID) of(payer Payer) CeilingID {
+	if m := payer.Member(); m != "" {
+		return c + ":" + CeilingID(m)
+	}
+	return c
+}
+
 // OneKeyCeiling begins the name of the ceiling over one key.
 const OneKeyCeiling = "credential:"
 
 // CredentialCeiling is over what is spent on one key, whatever it is called and however often its secret is replaced.
 func CredentialCeiling(id CredentialID) CeilingID { return CeilingID(OneKeyCeiling + string(id)) }
 
-// Provider is whose keys a ceiling is over; empty for the person's and that of one key.
-func (c CeilingID) Provider() Provider {
-	p, ok := strings.CutPrefix(string(c), keyCeiling)
-	if !ok {
-		return ""
+// parts are a provider, empty for a person's ceiling, and the member whose it is, empty for the owner. Not ok: it is neither a person's nor
+// over a provider's keys.
+func (c CeilingID) parts() (p Provider, member string, ok bool) {
+	kind, rest, _ := strings.Cut(string(c), ":")
+	switch kind {
+	case "person":
+		return "", rest, c == PersonCeiling || rest != ""
+	case "key":
+		name, member, several := strings.Cut(rest, ":")
+		return Provider(name), member, name != "" && (member != "") == several
+	default:
+		return "", "", false
 	}
-	return Provider(p)
+}
+
+// Provider is whose keys a ceiling is over; empty for a person's and that of one key.
+func (c CeilingID) Provider() Provider {
+	p, _, _ := c.parts()
+	return p
+}
+
+// Person says whether a ceiling is over all that somebody pays for.
+func (c CeilingID) Person() bool {
+	p, _, ok := c.parts()
+	return ok && p == ""
+}
+
+// Payer is whose ceiling it is; of one key's that is not in its name, and it is nobody.
+func (c CeilingID) Payer() Payer {
+	switch _, member, ok := c.parts(); {
+	case !ok:
+		return ""
+	case member != "":
+		return Payer(member)
+	default:
+		return OwnerPays
+	}
 }
 
 // Credential is the one key that a ceiling is over; empty for others.
@@ -42,15 +86,16 @@ func (c CeilingID) Credential() CredentialID {
 	return CredentialID(id)
 }
 
-// Known says whether c is a name that PersonCeiling, KeyCeiling or CredentialCeiling makes.
+// Known says whether c is a name that the functions above make.
 func (c CeilingID) Known() bool {
-	return c == PersonCeiling || c.Provider() != "" || c.Credential() != ""
+	_, _, ok := c.parts()
+	return ok || c.Credential() != ""
 }
 
 // Title is how a ceiling is called in a sentence that an app may read. It tells no amount.
 func (c CeilingID) Title() string {
 	switch {
-	case c == PersonCeiling:
+	case c.Person():
 		return "the owner's limit for this month"
 	case c.Credential() != "":
 		return "the owner's limit for the provider key in use for this month"

@@ -47,7 +47,7 @@ func (g Grant) Delegate(d Delegation, now time.Time) (Grant, error) {
 	if len(g.Above) >= MaxDelegation {
 		return Grant{}, problem.New(problem.Invalid, "a grant is passed on %d times at most", MaxDelegation).In("maxDelegationDepth")
 	}
-	child := Grant{Version: 1, State: GrantActive, AppName: d.AppName, AppURL: d.AppURL, Reason: g.Reason, Owner: g.Owner, CreatedAt: now, ApprovedAt: now,
+	child := Grant{Version: 1, State: GrantActive, AppName: d.AppName, AppURL: d.AppURL, Reason: g.Reason, Owner: g.Owner, Payer: g.Payer, CreatedAt: now, ApprovedAt: now,
 		ExpiresAt: now.Add(d.Lifetime), Client: d.Client, Site: d.Site, Checked: d.Checked, JKT: d.JKT, Parent: g.ID}
 	if g.ExpiresAt.Before(child.ExpiresAt) {
 		child.ExpiresAt = g.ExpiresAt

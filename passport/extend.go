@@ -107,7 +107,7 @@ func (g Grant) Extend(request Grant, a Approval, now time.Time) (raised, answere
 	if err := g.mayGrow(now); err != nil {
 		return Grant{}, Grant{}, err
 	}
-	if g.Owner != a.Owner {
+	if g.Owner != a.Owner || g.Payer != a.Payer {
 		return Grant{}, Grant{}, problem.New(problem.Forbidden, "the grant is another person's")
 	}
 	raised, answered.Details = g, nil

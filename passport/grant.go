@@ -56,6 +56,7 @@ type Grant struct {
 	Details    []Detail // what holds: Asked until approval, then what the person gave
 	SecretHash [32]byte // SHA-256 of the grant secret
 	Owner      PersonID // who approved; empty until then
+	Payer      Payer    // whose keys are lent and whose limits count: who answered; empty until then
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // while pending: until when it can be answered
 	ApprovedAt time.Time // zero: never
@@ -115,6 +116,7 @@ func (g Grant) Live(now time.Time) error {
 // Approval is what the person gives: a narrowing of each asked detail, in order, and a lifetime.
 type Approval struct {
 	Owner    PersonID
+	Payer    Payer    // of Owner
 	Narrowed []Detail // one for each asked detail; limits left out inherit; nil keeps all as asked
 	Kept     []bool   // which of them are given at all; nil keeps all
 	Lifetime time.Duration
@@ -165,7 +167,7 @@ func (g Grant) Approve(a Approval, now time.Time) (Grant, error) {
 	if !now.Before(next.ExpiresAt) {
 		return Grant{}, problem.New(problem.Invalid, "would have expired already").In("expiresAt")
 	}
-	next.ApprovedAt, next.Owner = now, a.Owner
+	next.ApprovedAt, next.Owner, next.Payer = now, a.Owner, a.Payer
 	return next, nil
 }
 

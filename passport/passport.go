@@ -70,15 +70,6 @@ const (
 // Capabilities lists them in the order in which errors spell them.
 var Capabilities = []Capability{Chat, Embeddings, Images, Audio, Code, Search}
 
-// Person is a resource owner (RFC 6749 §1.1): who signs in, decides and pays.
-type Person struct {
-	ID           PersonID
-	Name         string // shown on approvals
-	Username     string // unique, compared exactly
-	PasswordHash string // argon2id in PHC form; empty: no password sign-in
-	CreatedAt    time.Time
-}
-
 // Session is a signed-in browser. Only the SHA-256 of its cookie is kept.
 type Session struct {
 	Hash      [32]byte
@@ -96,9 +87,10 @@ const MaxAgent = 200
 // ID names a session: its hash in hexadecimal. It opens nothing.
 func (s Session) ID() string { return hex.EncodeToString(s.Hash[:]) }
 
-// OwnerToken is a bearer of the owner for automation. Only its SHA-256 is kept.
+// OwnerToken is a bearer of a person for automation. Only its SHA-256 is kept.
 type OwnerToken struct {
 	Hash      [32]byte
+	Person    PersonID // whom it stands for; empty: the owner
 	Label     string
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: does not end
@@ -138,9 +130,10 @@ type SDKKey struct {
 // Works says whether a key can be used at a time, as far as it is up to the key.
 func (k SDKKey) Works(now time.Time) bool { return k.RevokedAt.IsZero() && now.Before(k.ExpiresAt) }
 
-// Credential is a provider key that the owner put in, sealed. Nobody but guard/vault can open Sealed.
+// Credential is a provider key that a person put in, sealed. Nobody but guard/vault can open Sealed.
 type Credential struct {
 	ID        CredentialID
+	Payer     Payer // whose it is
 	Provider  Provider
 	Label     string
 	Sealed    []byte

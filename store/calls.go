@@ -138,12 +138,12 @@ func Reservations(ctx context.Context, q *query.Queries, g passport.GrantID, bef
 }
 
 // Totals is the step of authority.History.
-func Totals(ctx context.Context, q *query.Queries, since time.Time) (settled, held passport.Money, calls int64, err error) {
-	open, err := q.OpenTotals(ctx, Micros(since))
+func Totals(ctx context.Context, q *query.Queries, payer passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error) {
+	open, err := q.OpenTotals(ctx, query.OpenTotalsParams{CreatedAt: Micros(since), Payer: string(payer)})
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	ended, err := q.EndedTotals(ctx, query.EndedTotalsParams{CreatedAt: Micros(since), ID: firstID(since)})
+	ended, err := q.EndedTotals(ctx, query.EndedTotalsParams{CreatedAt: Micros(since), ID: firstID(since), Payer: string(payer)})
 	if err != nil {
 		return 0, 0, 0, err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -49,7 +50,7 @@ func AdmitCeilings(h passport.Hold, amount passport.Money, path []Budget, ceilin
 // month count too, and those that run with a key that was in use before.
 func heldOn(id passport.CeilingID, path []Budget) passport.Money {
 	last := path[len(path)-1]
-	if id == passport.PersonCeiling && last.Part {
+	if id.Person() && last.Part {
 		last = path[len(path)-2]
 	}
 	return last.Held
@@ -188,17 +189,29 @@ func settledBeside(ctx context.Context, q *query.Queries, id passport.CeilingID,
 }
 
 // Ceilings is the step of authority.Ceilings.
-func Ceilings(ctx context.Context, q *query.Queries, m passport.Month) ([]passport.Ceiling, error) {
+func Ceilings(ctx context.Context, q *query.Queries, of passport.Payer, m passport.Month) ([]passport.Ceiling, error) {
 	rows, err := q.Ceilings(ctx, int64(m))
 	if err != nil {
 		return nil, err
 	}
 	var out []passport.Ceiling
 	for _, r := range rows {
+		if CeilingPayer(passport.CeilingID(r.ID), passport.Payer(r.Payer)) != of {
+			continue
+		}
 		out = append(out, passport.Ceiling{ID: passport.CeilingID(r.ID), Month: m, Cap: passport.Money(r.Cap), Earlier: passport.Money(r.Earlier),
 			Settled: passport.Money(r.Settled), Held: passport.Money(r.Held)})
 	}
 	return out, nil
+}
+
+// CeilingPayer is whose a ceiling is; key is whose the one key is that it may be over, and nobody's is one of the environment, which is the
+// owner's.
+func CeilingPayer(id passport.CeilingID, key passport.Payer) passport.Payer {
+	if id.Credential() == "" {
+		return id.Payer()
+	}
+	return cmp.Or(key, passport.OwnerPays)
 }
 
 // TakenBy reads which ceilings a reservation took from.

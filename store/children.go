@@ -89,7 +89,7 @@ func AddChild(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 	total, parts := Budgets(g)
 	for seq, b := range append([]passport.Balance{total}, parts...) {
 		row := query.OpenChildBudgetParams{GrantID: string(g.ID), Seq: int64(seq), Status: string(g.State), ExpiresAt: Micros(g.ExpiresAt),
-			Cap: int64(b.Cap), CallsCap: b.CallsCap, ParentID: string(g.Parent)}
+			Cap: int64(b.Cap), CallsCap: b.CallsCap, ParentID: string(g.Parent), Member: g.Payer.Member()}
 		if at := max(0, seq-1); seq > 0 || len(parts) == 0 {
 			row.ParentSeq = ParentRow(parent, g.Above[0].Details[at])
 		}

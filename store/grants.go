@@ -58,7 +58,7 @@ func insertGrant(ctx context.Context, q *query.Queries, g passport.Grant) error 
 		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
 		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
 		KeepAnswers: Bit(g.KeepAnswers), ClientID: string(g.Client), Site: g.Site, Checked: Bit(g.Checked), Jkt: g.JKT, ParentID: string(g.Parent), Actor: g.Actor,
-		ExtendsID: string(g.Extends), Above: above,
+		ExtendsID: string(g.Extends), Above: above, Payer: string(g.Payer),
 	})
 	if err == nil && n == 0 {
 		return Exists("grant")
@@ -100,8 +100,8 @@ func swapGrant(ctx context.Context, q *query.Queries, g passport.Grant) error {
 		OwnerID: string(g.Owner), CreatedAt: Micros(g.CreatedAt), ExpiresAt: Micros(g.ExpiresAt),
 		ApprovedAt: Micros(g.ApprovedAt), RevokedAt: Micros(g.RevokedAt), Notes: g.Notes,
 		KeepAnswers: Bit(g.KeepAnswers), ClientID: string(g.Client), Site: g.Site, Checked: Bit(g.Checked), Jkt: g.JKT, ParentID: string(g.Parent), Actor: g.Actor,
-		ExtendsID: string(g.Extends),
-		ID:        string(g.ID), Version_2: g.Version - 1,
+		ExtendsID: string(g.Extends), Payer: string(g.Payer),
+		ID: string(g.ID), Version_2: g.Version - 1,
 	})
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func bringBudgets(ctx context.Context, q *query.Queries, g passport.Grant) error
 func bringBudget(ctx context.Context, q *query.Queries, g passport.Grant, seq int64, b passport.Balance, fresh bool) error {
 	if fresh {
 		return q.OpenBudget(ctx, query.OpenBudgetParams{GrantID: string(g.ID), Seq: seq, Status: string(g.State),
-			ExpiresAt: Micros(g.ExpiresAt), Cap: int64(b.Cap), CallsCap: b.CallsCap})
+			ExpiresAt: Micros(g.ExpiresAt), Cap: int64(b.Cap), CallsCap: b.CallsCap, Member: g.Payer.Member()})
 	}
 	_, err := q.ChangeBudget(ctx, query.ChangeBudgetParams{Status: string(g.State), ExpiresAt: Micros(g.ExpiresAt),
 		Cap: int64(b.Cap), CallsCap: b.CallsCap, GrantID: string(g.ID), Seq: seq})
@@ -201,16 +201,16 @@ func Standing(ctx context.Context, q *query.Queries, id passport.GrantID) (passp
 }
 
 // Standings is the step of authority.Store.
-func Standings(ctx context.Context, q *query.Queries, before time.Time, limit int) ([]passport.Standing, error) {
+func Standings(ctx context.Context, q *query.Queries, payer passport.Payer, before time.Time, limit int) ([]passport.Standing, error) {
 	end := int64(math.MaxInt64)
 	if !before.IsZero() {
 		end = Micros(before)
 	}
-	rows, err := q.GrantsBefore(ctx, query.GrantsBeforeParams{CreatedAt: end, Limit: Bounded(limit)})
+	rows, err := q.GrantsBefore(ctx, query.GrantsBeforeParams{Payer: string(payer), CreatedAt: end, Limit: Bounded(limit)})
 	if err != nil {
 		return nil, err
 	}
-	budgets, err := q.BudgetsOfMany(ctx, query.BudgetsOfManyParams{CreatedAt: end, Limit: Bounded(limit)})
+	budgets, err := q.BudgetsOfMany(ctx, query.BudgetsOfManyParams{Payer: string(payer), CreatedAt: end, Limit: Bounded(limit)})
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func Credentials(ctx context.Context, q *query.Queries) ([]passport.Credential, 
 	rows, err := q.Credentials(ctx)
 	var out []passport.Credential
 	for _, r := range rows {
-		out = append(out, passport.Credential{ID: passport.CredentialID(r.ID), Provider: passport.Provider(r.Provider), Label: r.Label,
+		out = append(out, passport.Credential{ID: passport.CredentialID(r.ID), Payer: passport.Payer(r.Payer), Provider: passport.Provider(r.Provider), Label: r.Label,
 			Sealed: r.Sealed, CreatedAt: TimeOf(r.CreatedAt), TestedAt: TimeOf(r.TestedAt), TestError: r.TestError,
 			Version: r.Version, ChosenAt: TimeOf(r.ChosenAt), RotatedAt: TimeOf(r.RotatedAt), RefusedAt: TimeOf(r.RefusedAt)})
 	}
@@ -108,7 +108,7 @@ func Credentials(ctx context.Context, q *query.Queries) ([]passport.Credential, 
 func AddCredential(ctx context.Context, q *query.Queries, c passport.Credential, ev passport.Event) error {
 	n, err := q.AddCredential(ctx, query.AddCredentialParams{ID: string(c.ID), Provider: string(c.Provider), Label: c.Label,
 		Sealed: blob(c.Sealed), CreatedAt: Micros(c.CreatedAt), TestedAt: Micros(c.TestedAt), TestError: c.TestError,
-		ChosenAt: Micros(c.ChosenAt), RotatedAt: Micros(c.RotatedAt), RefusedAt: Micros(c.RefusedAt)})
+		ChosenAt: Micros(c.ChosenAt), RotatedAt: Micros(c.RotatedAt), RefusedAt: Micros(c.RefusedAt), Payer: string(c.Payer)})
 	return added(ctx, q, n, err, "credential", ev)
 }
 

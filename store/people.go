@@ -24,7 +24,7 @@ func AddFirstPerson(ctx context.Context, q *query.Queries, p passport.Person, ev
 		return HasOwner()
 	}
 	if err := q.AddPerson(ctx, query.AddPersonParams{ID: string(p.ID), Name: p.Name, Username: p.Username,
-		PasswordHash: p.PasswordHash, CreatedAt: Micros(p.CreatedAt)}); err != nil {
+		PasswordHash: p.PasswordHash, CreatedAt: Micros(p.CreatedAt), Role: string(passport.RoleOwner)}); err != nil {
 		return err
 	}
 	if err := removeSetups(ctx, q, latest); err != nil {
@@ -84,8 +84,30 @@ func Owner(ctx context.Context, q *query.Queries) (passport.Person, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return passport.Person{}, NoOwner()
 	}
+	return personOf(r), err
+}
+
+func personOf(r query.Person) passport.Person {
 	return passport.Person{ID: passport.PersonID(r.ID), Name: r.Name, Username: r.Username, PasswordHash: r.PasswordHash,
-		CreatedAt: TimeOf(r.CreatedAt)}, err
+		CreatedAt: TimeOf(r.CreatedAt), Role: passport.Role(r.Role), SuspendedAt: TimeOf(r.SuspendedAt)}
+}
+
+// Person is the step of identity.Store.
+func Person(ctx context.Context, q *query.Queries, id passport.PersonID) (passport.Person, error) {
+	r, err := q.Person(ctx, string(id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return passport.Person{}, NotFound("person")
+	}
+	return personOf(r), err
+}
+
+// PersonNamed is the step of identity.Store.
+func PersonNamed(ctx context.Context, q *query.Queries, username string) (passport.Person, error) {
+	r, err := q.PersonNamed(ctx, username)
+	if errors.Is(err, sql.ErrNoRows) {
+		return passport.Person{}, NotFound("person")
+	}
+	return personOf(r), err
 }
 
 // AddSession is the step of identity.Store.
@@ -132,7 +154,7 @@ func OwnerToken(ctx context.Context, q *query.Queries, hash [32]byte) (passport.
 	if errors.Is(err, sql.ErrNoRows) {
 		return passport.OwnerToken{}, NotFound("owner token")
 	}
-	return passport.OwnerToken{Hash: hash, Label: r.Label, CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt)}, err
+	return passport.OwnerToken{Hash: hash, Person: passport.PersonID(r.PersonID), Label: r.Label, CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt)}, err
 }
 
 // AddOwnerToken is the step of identity.Store. It also removes those that have ended by now.
@@ -141,23 +163,23 @@ func AddOwnerToken(ctx context.Context, q *query.Queries, t passport.OwnerToken,
 		return err
 	}
 	n, err := q.AddOwnerToken(ctx, query.AddOwnerTokenParams{Hash: t.Hash[:], Label: t.Label, CreatedAt: Micros(t.CreatedAt),
-		ExpiresAt: Micros(t.ExpiresAt)})
+		ExpiresAt: Micros(t.ExpiresAt), PersonID: string(t.Person)})
 	return added(ctx, q, n, err, "owner token", ev)
 }
 
 // OwnerTokens is the step of identity.Store.
-func OwnerTokens(ctx context.Context, q *query.Queries, limit int) ([]passport.OwnerToken, error) {
-	rows, err := q.OwnerTokens(ctx, int32(limit))
+func OwnerTokens(ctx context.Context, q *query.Queries, who passport.PersonID, limit int) ([]passport.OwnerToken, error) {
+	rows, err := q.OwnerTokens(ctx, query.OwnerTokensParams{PersonID: string(who), Limit: Bounded(limit)})
 	out := make([]passport.OwnerToken, 0, len(rows))
 	for _, r := range rows {
-		out = append(out, passport.OwnerToken{Hash: [32]byte(r.Hash), Label: r.Label, CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt)})
+		out = append(out, passport.OwnerToken{Hash: [32]byte(r.Hash), Person: passport.PersonID(r.PersonID), Label: r.Label, CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt)})
 	}
 	return out, err
 }
 
 // EndOwnerToken is the step of identity.Store.
-func EndOwnerToken(ctx context.Context, q *query.Queries, hash [32]byte, ev passport.Event) error {
-	n, err := q.RemoveOwnerToken(ctx, hash[:])
+func EndOwnerToken(ctx context.Context, q *query.Queries, who passport.PersonID, hash [32]byte, ev passport.Event) error {
+	n, err := q.RemoveOwnerToken(ctx, query.RemoveOwnerTokenParams{Hash: hash[:], PersonID: string(who)})
 	if err != nil {
 		return err
 	}

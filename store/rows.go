@@ -18,6 +18,7 @@ func GrantOf(r query.Grant) (passport.Grant, error) {
 		AppURL:     r.AppUrl,
 		Reason:     r.Reason,
 		Owner:      passport.PersonID(r.OwnerID),
+		Payer:      passport.Payer(r.Payer),
 		CreatedAt:  TimeOf(r.CreatedAt),
 		ExpiresAt:  TimeOf(r.ExpiresAt),
 		ApprovedAt: TimeOf(r.ApprovedAt),

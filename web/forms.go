@@ -21,13 +21,17 @@ const MaxForm = 64 << 10
 type Visitor struct {
 	ID   passport.PersonID
 	Name string
+	Role passport.Role
 	sign func(purpose, text string) string
 }
 
+// Payer is whose money a visitor gives, and whose pages they see.
+func (v Visitor) Payer() passport.Payer { return passport.PayerOf(v.ID, v.Role) }
+
 // NewVisitor makes a visitor whose signatures come from a secret that only this browser's session has. The secret does not
 // print with the visitor.
-func NewVisitor(id passport.PersonID, name string, session []byte) Visitor {
-	return Visitor{ID: id, Name: name, sign: func(purpose, text string) string {
+func NewVisitor(id passport.PersonID, name string, role passport.Role, session []byte) Visitor {
+	return Visitor{ID: id, Name: name, Role: role, sign: func(purpose, text string) string {
 		m := hmac.New(sha256.New, session)
 		m.Write([]byte("aipassport page\x00" + purpose + "\x00" + text))
 		return base64.RawURLEncoding.EncodeToString(m.Sum(nil))

@@ -119,7 +119,7 @@ func TestLocalPath(t *testing.T) {
 
 func TestPostedTakesOnlyOurOwnForms(t *testing.T) {
 	p := pages(t, "https://passport.example")
-	v, other := web.NewVisitor("p1", "a", []byte("one session")), web.NewVisitor("p1", "a", []byte("another"))
+	v, other := web.NewVisitor("p1", "a", passport.RoleOwner, []byte("one session")), web.NewVisitor("p1", "a", passport.RoleOwner, []byte("another"))
 	for _, c := range []struct {
 		name   string
 		header map[string]string
@@ -157,7 +157,7 @@ func TestPostedTakesOnlyOurOwnForms(t *testing.T) {
 }
 
 func TestVisitorDoesNotPrintItsSecret(t *testing.T) {
-	v := web.NewVisitor("p1", "a", []byte("canary-session"))
+	v := web.NewVisitor("p1", "a", passport.RoleOwner, []byte("canary-session"))
 	if s := fmt.Sprintf("%v %+v %#v", v, v, v); strings.Contains(s, "canary") || strings.Contains(s, hex.EncodeToString([]byte("canary"))) {
 		t.Errorf("printed: %s", s)
 	}

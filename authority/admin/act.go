@@ -19,24 +19,24 @@ type question struct {
 
 // Pause answers POST /grants/{id}/pause, at once.
 func (a *Admin) Pause(w http.ResponseWriter, r *http.Request) {
-	a.change(w, r, "paused", func(id passport.GrantID, who string) (int, error) {
-		_, n, err := a.cfg.Grants.Pause(r.Context(), id, who)
+	a.change(w, r, "paused", func(v web.Visitor, id passport.GrantID, who string) (int, error) {
+		_, n, err := a.cfg.Grants(v.Payer()).Pause(r.Context(), id, who)
 		return n, err
 	})
 }
 
 // Resume answers POST /grants/{id}/resume.
 func (a *Admin) Resume(w http.ResponseWriter, r *http.Request) {
-	a.change(w, r, "resumed", func(id passport.GrantID, who string) (int, error) {
-		_, err := a.cfg.Grants.Resume(r.Context(), id, who)
+	a.change(w, r, "resumed", func(v web.Visitor, id passport.GrantID, who string) (int, error) {
+		_, err := a.cfg.Grants(v.Payer()).Resume(r.Context(), id, who)
 		return 0, err
 	})
 }
 
 // Revoke answers POST /grants/{id}/revoke.
 func (a *Admin) Revoke(w http.ResponseWriter, r *http.Request) {
-	a.change(w, r, "revoked", func(id passport.GrantID, who string) (int, error) {
-		_, n, err := a.cfg.Grants.Revoke(r.Context(), id, who)
+	a.change(w, r, "revoked", func(v web.Visitor, id passport.GrantID, who string) (int, error) {
+		_, n, err := a.cfg.Grants(v.Payer()).Revoke(r.Context(), id, who)
 		return n, err
 	})
 }
@@ -57,7 +57,7 @@ func (a *Admin) KeepAnswers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := passport.GrantID(r.PathValue("id"))
-	if _, err := a.cfg.Grants.KeepAnswers(r.Context(), id, keep, actor(v)); err != nil {
+	if _, err := a.cfg.Grants(v.Payer()).KeepAnswers(r.Context(), id, keep, actor(v)); err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
@@ -66,13 +66,13 @@ func (a *Admin) KeepAnswers(w http.ResponseWriter, r *http.Request) {
 }
 
 // change does one thing to one grant and goes to the grant, or back to the list if that is where the person was.
-func (a *Admin) change(w http.ResponseWriter, r *http.Request, word string, do func(id passport.GrantID, who string) (int, error)) {
+func (a *Admin) change(w http.ResponseWriter, r *http.Request, word string, do func(v web.Visitor, id passport.GrantID, who string) (int, error)) {
 	v, ok := a.act(w, r)
 	if !ok {
 		return
 	}
 	id := passport.GrantID(r.PathValue("id"))
-	n, err := do(id, actor(v))
+	n, err := do(v, id, actor(v))
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -87,7 +87,7 @@ func (a *Admin) change(w http.ResponseWriter, r *http.Request, word string, do f
 
 // AskRevoke answers GET /grants/{id}/revoke.
 func (a *Admin) AskRevoke(w http.ResponseWriter, r *http.Request) {
-	a.ask(w, r, func(g passport.Grant) (question, error) {
+	a.ask(w, r, func(v web.Visitor, g passport.Grant) (question, error) {
 		if ended(g.State) {
 			return question{}, problem.New(problem.Conflict, "the grant is %s", g.State.Wire())
 		}
@@ -102,7 +102,7 @@ func (a *Admin) AskRevoke(w http.ResponseWriter, r *http.Request) {
 
 // AskResume answers GET /grants/{id}/resume.
 func (a *Admin) AskResume(w http.ResponseWriter, r *http.Request) {
-	a.ask(w, r, func(g passport.Grant) (question, error) {
+	a.ask(w, r, func(v web.Visitor, g passport.Grant) (question, error) {
 		if g.State != passport.GrantPaused {
 			return question{}, problem.New(problem.Conflict, "the grant is %s", g.State.Wire())
 		}
@@ -112,16 +112,16 @@ func (a *Admin) AskResume(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (a *Admin) ask(w http.ResponseWriter, r *http.Request, about func(passport.Grant) (question, error)) {
+func (a *Admin) ask(w http.ResponseWriter, r *http.Request, about func(web.Visitor, passport.Grant) (question, error)) {
 	v, ok := a.look(w, r)
 	if !ok {
 		return
 	}
-	s, err := a.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+	s, err := a.cfg.Grants(v.Payer()).Standing(r.Context(), passport.GrantID(r.PathValue("id")))
 	s.Grant = s.Grant.At(a.cfg.Now())
 	var q question
 	if err == nil {
-		q, err = about(s.Grant)
+		q, err = about(v, s.Grant)
 	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)

@@ -107,7 +107,7 @@ func (a *Admin) Adjust(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := passport.GrantID(r.PathValue("id"))
-	s, err := a.cfg.Grants.Standing(r.Context(), id)
+	s, err := a.cfg.Grants(v.Payer()).Standing(r.Context(), id)
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -139,7 +139,7 @@ func (a *Admin) Adjust(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	adj.Fresh = a.cfg.People.Fresh(r)
-	_, err = a.cfg.Grants.Adjust(r.Context(), id, adj, actor(v))
+	_, err = a.cfg.Grants(v.Payer()).Adjust(r.Context(), id, adj, actor(v))
 	if err != nil && problem.KindOf(err) == problem.SignInStale {
 		a.cfg.People.Again(w, r, v, grantPath(id))
 		return
@@ -181,9 +181,9 @@ func limitFields(n int) (out []string) {
 
 // showAdjust shows the app's page with what is wrong in the form.
 func (a *Admin) showAdjust(w http.ResponseWriter, r *http.Request, v web.Visitor, s passport.Standing, form *adjustView) {
-	d, err := a.page(r, s)
+	d, err := a.page(r, v, s)
 	if err == nil {
-		d.Keys, err = a.sdkKeys(r.Context(), s.Grant, sdkKeysView{}, "")
+		d.Keys, err = a.sdkKeys(r.Context(), v, s.Grant, sdkKeysView{}, "")
 	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)

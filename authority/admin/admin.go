@@ -17,7 +17,7 @@ import (
 	"github.com/devrelopers/aipassport/web"
 )
 
-// Grants is the control of grants.
+// Grants is the control of one person's grants: what is another's is not there.
 type Grants interface {
 	// Standing reads a grant as it stands now. Error: NotFound.
 	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
@@ -33,6 +33,7 @@ type Grants interface {
 	Adjust(ctx context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error)
 	// Children lists what a grant was passed on to, newest first.
 	Children(ctx context.Context, parent passport.GrantID) ([]passport.Standing, error)
+	SDKKeys
 }
 
 // StopAll stops all apps at once, and lets them run again. Stop says how many calls it ended.
@@ -51,19 +52,19 @@ type History interface {
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
-	// Totals sums all grants: settled since a time, held now, calls since that time.
-	Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error)
-	// SpentSince sums the calls that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
+	// Totals sums the grants of one person: settled since a time, held now, calls since that time.
+	Totals(ctx context.Context, of passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error)
+	// SpentSince sums the calls of one person's grants that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
 	// grant, provider and model, at most limit.
-	SpentSince(ctx context.Context, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
+	SpentSince(ctx context.Context, of passport.Payer, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
 }
 
-// Keys keeps the provider keys; guard/vault does.
+// Keys keeps the provider keys, each person's apart; guard/vault does.
 type Keys interface {
-	List(ctx context.Context) ([]vault.Entry, error)
-	Add(ctx context.Context, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error)
-	Remove(ctx context.Context, id passport.CredentialID, actor string) error
-	Tested(ctx context.Context, id passport.CredentialID, began time.Time, testErr string, actor string) error
+	List(ctx context.Context, of passport.Payer) ([]vault.Entry, error)
+	Add(ctx context.Context, of passport.Payer, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error)
+	Remove(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) error
+	Tested(ctx context.Context, of passport.Payer, id passport.CredentialID, began time.Time, testErr string, actor string) error
 }
 
 // People says who is signed in with a browser. Error: Unauthenticated if nobody is.
@@ -81,11 +82,10 @@ type People interface {
 type Config struct {
 	Pages     *web.Pages
 	People    People
-	Grants    Grants
+	Grants    func(passport.Payer) Grants
 	StopAll   StopAll
 	History   History
 	Keys      Keys
-	SDKKeys   SDKKeys
 	KeyMaker  KeyMaker
 	Bearers   Bearers
 	Passkeys  Passkeys
@@ -98,7 +98,7 @@ type Config struct {
 	TakesKey  func(passport.Provider) bool   // whether the owner can put a key in for it
 	Roster    Roster                         // of added providers
 	// Discover asks a provider for the models that its key can reach. Errors: as the provider's answer; CredentialMissing.
-	Discover func(ctx context.Context, p passport.Provider) ([]Found, error)
+	Discover func(ctx context.Context, of passport.Payer, p passport.Provider) ([]Found, error)
 	Live     func(passport.GrantID) int // calls in flight
 	// Elsewhere counts the calls in flight at other instances; nil: there are none.
 	Elsewhere func(ctx context.Context) (map[passport.GrantID]int, error)
@@ -106,7 +106,7 @@ type Config struct {
 	Now       func() time.Time
 	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
 	// is not known. nil: keys are kept without a test.
-	Tester func(ctx context.Context, id passport.CredentialID) error
+	Tester func(ctx context.Context, of passport.Payer, id passport.CredentialID) error
 }
 
 // Admin serves the pages. Use New.
@@ -117,9 +117,9 @@ type Admin struct {
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.SDKKeys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, SDK keys and their maker, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
+		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, a maker of SDK keys, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
 	}
 	return &Admin{cfg: cfg}, nil
 }

@@ -93,9 +93,11 @@ func (w *world) time() time.Time {
 	return w.now
 }
 
-func (w *world) OwnerTokens(context.Context) ([]passport.OwnerToken, error) { return w.bearers, nil }
+func (w *world) OwnerTokens(context.Context, passport.Payer) ([]passport.OwnerToken, error) {
+	return w.bearers, nil
+}
 
-func (w *world) EndOwnerToken(_ context.Context, id, who string) error {
+func (w *world) EndOwnerToken(_ context.Context, _ passport.Payer, id, who string) error {
 	n := len(w.bearers)
 	w.bearers = slices.DeleteFunc(w.bearers, func(t passport.OwnerToken) bool { return t.ID() == id })
 	if len(w.bearers) == n {
@@ -201,8 +203,8 @@ func (w *world) Stopped(context.Context) (time.Time, error) {
 	defer w.mu.Unlock()
 	return w.stopped, nil
 }
-func (w *world) List(context.Context) ([]vault.Entry, error) { return w.keys, w.broken }
-func (w *world) Totals(context.Context, time.Time) (passport.Money, passport.Money, int64, error) {
+func (w *world) List(context.Context, passport.Payer) ([]vault.Entry, error) { return w.keys, w.broken }
+func (w *world) Totals(context.Context, passport.Payer, time.Time) (passport.Money, passport.Money, int64, error) {
 	return 25215400, 110000, 1284, nil
 }
 
@@ -216,7 +218,7 @@ func (w *world) Reservations(_ context.Context, _ passport.GrantID, before passp
 	return out, nil
 }
 
-func (w *world) Add(_ context.Context, p passport.Provider, label string, key secret.Text, _ string) (passport.Credential, error) {
+func (w *world) Add(_ context.Context, _ passport.Payer, p passport.Provider, label string, key secret.Text, _ string) (passport.Credential, error) {
 	if key.Empty() {
 		return passport.Credential{}, problem.New(problem.Invalid, "needs 8 to 500 characters").In("key")
 	}
@@ -228,7 +230,7 @@ func (w *world) Add(_ context.Context, p passport.Provider, label string, key se
 	return c, nil
 }
 
-func (w *world) Remove(_ context.Context, id passport.CredentialID, _ string) error {
+func (w *world) Remove(_ context.Context, _ passport.Payer, id passport.CredentialID, _ string) error {
 	for i, k := range w.keys {
 		if k.Credential.ID == id && !k.FromEnv {
 			w.keys = append(w.keys[:i], w.keys[i+1:]...)
@@ -238,7 +240,7 @@ func (w *world) Remove(_ context.Context, id passport.CredentialID, _ string) er
 	return problem.New(problem.NotFound, "no such key")
 }
 
-func (w *world) Tested(_ context.Context, id passport.CredentialID, _ time.Time, testErr, _ string) error {
+func (w *world) Tested(_ context.Context, _ passport.Payer, id passport.CredentialID, _ time.Time, testErr, _ string) error {
 	for i := range w.keys {
 		if w.keys[i].Credential.ID == id {
 			w.keys[i].Credential.TestedAt, w.keys[i].Credential.TestError = w.now, testErr
@@ -256,7 +258,7 @@ func (w *world) KeepAnswers(_ context.Context, id passport.GrantID, keep bool, _
 	return s.Grant, nil
 }
 
-func (w *world) SpentSince(_ context.Context, since time.Time, _ time.Duration, limit int) (out []passport.Spent, err error) {
+func (w *world) SpentSince(_ context.Context, _ passport.Payer, since time.Time, _ time.Duration, limit int) (out []passport.Spent, err error) {
 	for _, s := range w.spent {
 		if !s.Begins.Before(since) && len(out) < limit {
 			out = append(out, s)
@@ -299,7 +301,7 @@ func (w *world) EventsOf(context.Context, passport.GrantID, int) ([]passport.Eve
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC), visitor: web.NewVisitor("p1", "the owner", []byte("session")),
+	w := &world{t: t, now: time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC), visitor: web.NewVisitor("p1", "the owner", passport.RoleOwner, []byte("session")),
 		live: map[passport.GrantID]int{}, jar: map[string]*http.Cookie{}}
 	n := 0
 	var err error
@@ -319,7 +321,7 @@ func (w *world) pages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: w, StopAll: w, History: w, Keys: w, SDKKeys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, p passport.Provider) ([]admin.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]admin.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: w.time, Stopping: w.stopping,
@@ -333,7 +335,7 @@ func (w *world) pages(t *testing.T) {
 			defer w.mu.Unlock()
 			return w.live[id]
 		},
-		Tester: func(context.Context, passport.CredentialID) error { return w.test }})
+		Tester: func(context.Context, passport.Payer, passport.CredentialID) error { return w.test }})
 	if err != nil {
 		t.Fatal(err)
 	}

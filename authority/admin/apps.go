@@ -100,7 +100,7 @@ func (a *Admin) Apps(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		before = time.Time{}
 	}
-	d, err := a.apps(r.Context(), before)
+	d, err := a.apps(r.Context(), v, before)
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -116,9 +116,9 @@ func (a *Admin) Apps(w http.ResponseWriter, r *http.Request) {
 }
 
 // apps reads the list of those that were asked for before a time (zero: the newest).
-func (a *Admin) apps(ctx context.Context, before time.Time) (appsView, error) {
+func (a *Admin) apps(ctx context.Context, v web.Visitor, before time.Time) (appsView, error) {
 	d := appsView{First: before.IsZero()}
-	if err := a.gather(ctx, &d, before); err != nil {
+	if err := a.gather(ctx, v, &d, before); err != nil {
 		return d, err
 	}
 	if err := a.use(ctx, d.Apps); err != nil {
@@ -131,7 +131,7 @@ func (a *Admin) apps(ctx context.Context, before time.Time) (appsView, error) {
 		}
 	}
 	if d.First {
-		if err := a.sums(ctx, &d); err != nil {
+		if err := a.sums(ctx, v, &d); err != nil {
 			return d, err
 		}
 	}
@@ -141,9 +141,9 @@ func (a *Admin) apps(ctx context.Context, before time.Time) (appsView, error) {
 }
 
 // gather reads grants, newest first, until a page of apps that can spend is full, or enough was read.
-func (a *Admin) gather(ctx context.Context, d *appsView, before time.Time) error {
+func (a *Admin) gather(ctx context.Context, v web.Visitor, d *appsView, before time.Time) error {
 	for read := 0; read < mostRead; {
-		list, err := a.cfg.Grants.Standings(ctx, before, batch)
+		list, err := a.cfg.Grants(v.Payer()).Standings(ctx, before, batch)
 		if err != nil {
 			return err
 		}
@@ -229,22 +229,22 @@ func (a *Admin) use(ctx context.Context, rows []appView) error {
 }
 
 // sums reads the numbers above the list. Months and days are UTC.
-func (a *Admin) sums(ctx context.Context, d *appsView) error {
+func (a *Admin) sums(ctx context.Context, v web.Visitor, d *appsView) error {
 	now := a.cfg.Now().UTC()
 	d.Month = now.Format("January")
 	var err error
-	if d.Spent, d.Held, _, err = a.cfg.History.Totals(ctx, time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)); err != nil {
+	if d.Spent, d.Held, _, err = a.cfg.History.Totals(ctx, v.Payer(), time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)); err != nil {
 		return err
 	}
-	if _, _, d.Calls, err = a.cfg.History.Totals(ctx, now.Truncate(24*time.Hour)); err != nil {
+	if _, _, d.Calls, err = a.cfg.History.Totals(ctx, v.Payer(), now.Truncate(24*time.Hour)); err != nil {
 		return err
 	}
-	keys, err := a.cfg.Keys.List(ctx)
+	keys, err := a.cfg.Keys.List(ctx, v.Payer())
 	if err != nil {
 		return err
 	}
 	d.HasKey = len(keys) > 0
-	set, err := a.cfg.Ceilings.CeilingsNow(ctx)
+	set, err := a.cfg.Ceilings.CeilingsNow(ctx, v.Payer())
 	d.Near, d.Limit = a.near(set)
 	return err
 }

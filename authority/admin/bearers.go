@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/web"
 )
 
-// Bearers are the owner's own: of command lines and of automation.
+// Bearers stand for a person: those of command lines and of automation.
 type Bearers interface {
 	// OwnerTokens lists those that have not ended, newest first.
-	OwnerTokens(ctx context.Context) ([]passport.OwnerToken, error)
+	OwnerTokens(ctx context.Context, of passport.Payer) ([]passport.OwnerToken, error)
 	// EndOwnerToken ends one for good. Error: NotFound.
-	EndOwnerToken(ctx context.Context, id, actor string) error
+	EndOwnerToken(ctx context.Context, of passport.Payer, id, actor string) error
 }
 
 type bearerView struct {
@@ -22,8 +23,8 @@ type bearerView struct {
 	Ends      time.Time // zero: it does not end
 }
 
-func (a *Admin) bearers(ctx context.Context) (out []bearerView, err error) {
-	list, err := a.cfg.Bearers.OwnerTokens(ctx)
+func (a *Admin) bearers(ctx context.Context, v web.Visitor) (out []bearerView, err error) {
+	list, err := a.cfg.Bearers.OwnerTokens(ctx, v.Payer())
 	for _, t := range list {
 		out = append(out, bearerView{t.ID(), t.Label, t.CreatedAt, t.ExpiresAt})
 	}
@@ -36,7 +37,7 @@ func (a *Admin) EndBearer(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := a.cfg.Bearers.EndOwnerToken(r.Context(), r.PathValue("id"), actor(v)); err != nil {
+	if err := a.cfg.Bearers.EndOwnerToken(r.Context(), v.Payer(), r.PathValue("id"), actor(v)); err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}

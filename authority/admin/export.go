@@ -33,7 +33,7 @@ func (a *Admin) export(w http.ResponseWriter, r *http.Request, kind, ext string)
 		return nil, s, false
 	}
 	s = spanOf(r)
-	list, err := a.cfg.History.SpentSince(r.Context(), s.since(a.cfg.Now()), s.every, passport.MostSpent+1)
+	list, err := a.cfg.History.SpentSince(r.Context(), v.Payer(), s.since(a.cfg.Now()), s.every, passport.MostSpent+1)
 	if err == nil && len(list) > passport.MostSpent {
 		err = problem.New(problem.Invalid, "an export has at most %d rows: choose a shorter range", passport.MostSpent).In("range")
 	}

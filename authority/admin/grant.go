@@ -70,7 +70,7 @@ func (a *Admin) Grant(w http.ResponseWriter, r *http.Request) {
 }
 
 // page reads what the page of an app shows, but for its keys.
-func (a *Admin) page(r *http.Request, s passport.Standing) (d grantView, err error) {
+func (a *Admin) page(r *http.Request, v web.Visitor, s passport.Standing) (d grantView, err error) {
 	before := passport.ReservationID(r.URL.Query().Get("before"))
 	if len(before) > 64 {
 		before = ""
@@ -96,7 +96,7 @@ func (a *Admin) page(r *http.Request, s passport.Standing) (d grantView, err err
 	if d.Events, err = a.happened(r.Context(), s.Grant.ID); err != nil {
 		return d, err
 	}
-	if err := a.passedOn(r.Context(), &d, s.Grant); err != nil {
+	if err := a.passedOn(r.Context(), v, &d, s.Grant); err != nil {
 		return d, err
 	}
 	d.Frozen, err = a.frozen(r.Context(), s.Grant)
@@ -105,11 +105,11 @@ func (a *Admin) page(r *http.Request, s passport.Standing) (d grantView, err err
 }
 
 // passedOn reads what a grant was passed on to.
-func (a *Admin) passedOn(ctx context.Context, d *grantView, g passport.Grant) error {
+func (a *Admin) passedOn(ctx context.Context, v web.Visitor, d *grantView, g passport.Grant) error {
 	if g.Parent != "" {
 		d.From = grantPath(g.Parent)
 	}
-	list, err := a.cfg.Grants.Children(ctx, g.ID)
+	list, err := a.cfg.Grants(v.Payer()).Children(ctx, g.ID)
 	for _, s := range list {
 		s.Grant = s.Grant.At(a.cfg.Now())
 		child := a.app(s)

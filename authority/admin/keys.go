@@ -48,7 +48,7 @@ func (a *Admin) KeysPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Admin) showKeys(w http.ResponseWriter, r *http.Request, v web.Visitor, d keysView, provider passport.Provider) {
-	list, err := a.cfg.Keys.List(r.Context())
+	list, err := a.cfg.Keys.List(r.Context(), v.Payer())
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -105,7 +105,7 @@ func (a *Admin) AddKey(w http.ResponseWriter, r *http.Request) {
 		a.showKeys(w, r, v, d, provider)
 		return
 	}
-	c, err := a.cfg.Keys.Add(r.Context(), provider, r.PostForm.Get("label"), secret.New(r.PostForm.Get("key")), actor(v))
+	c, err := a.cfg.Keys.Add(r.Context(), v.Payer(), provider, r.PostForm.Get("label"), secret.New(r.PostForm.Get("key")), actor(v))
 	if err != nil && problem.KindOf(err) == problem.Invalid {
 		d.Errors = web.FieldErrors{fieldError(problem.From(err))}
 		a.showKeys(w, r, v, d, provider)
@@ -118,7 +118,7 @@ func (a *Admin) AddKey(w http.ResponseWriter, r *http.Request) {
 	word, err := a.test(r.Context(), c.ID, v)
 	good := word == "key-good"
 	if err == nil && word == "key-bad" {
-		if err = a.cfg.Keys.Remove(r.Context(), c.ID, actor(v)); err == nil {
+		if err = a.cfg.Keys.Remove(r.Context(), v.Payer(), c.ID, actor(v)); err == nil {
 			d.Errors = web.FieldErrors{{Field: "key", Text: a.cfg.Titles(provider) + " refused this key, so it was not kept. Copy it again, or make a new one there."}}
 			a.showKeys(w, r, v, d, provider)
 			return
@@ -150,7 +150,7 @@ func (a *Admin) test(ctx context.Context, id passport.CredentialID, v web.Visito
 		return "key-unknown", nil
 	}
 	word, note, began := "key-good", "", a.cfg.Now()
-	if err := a.cfg.Tester(ctx, id); err != nil {
+	if err := a.cfg.Tester(ctx, v.Payer(), id); err != nil {
 		switch problem.KindOf(err) {
 		case problem.NotFound:
 			return "", err
@@ -160,7 +160,7 @@ func (a *Admin) test(ctx context.Context, id passport.CredentialID, v web.Visito
 			word, note = "key-unknown", "the provider could not be asked"
 		}
 	}
-	return word, a.cfg.Keys.Tested(ctx, id, began, note, actor(v))
+	return word, a.cfg.Keys.Tested(ctx, v.Payer(), id, began, note, actor(v))
 }
 
 // TestKey answers POST /keys/{id}/test.
@@ -184,7 +184,7 @@ func (a *Admin) AskRemoveKey(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	list, err := a.cfg.Keys.List(r.Context())
+	list, err := a.cfg.Keys.List(r.Context(), v.Payer())
 	i := slices.IndexFunc(list, func(e vault.Entry) bool { return string(e.Credential.ID) == r.PathValue("id") && !e.FromEnv })
 	if err == nil && i < 0 {
 		err = problem.New(problem.NotFound, "no such key")
@@ -207,7 +207,7 @@ func (a *Admin) RemoveKey(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := a.cfg.Keys.Remove(r.Context(), passport.CredentialID(r.PathValue("id")), actor(v)); err != nil {
+	if err := a.cfg.Keys.Remove(r.Context(), v.Payer(), passport.CredentialID(r.PathValue("id")), actor(v)); err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}

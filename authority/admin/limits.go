@@ -16,7 +16,7 @@ import (
 // Ceilings is what the owner sets over all apps together for a month.
 type Ceilings interface {
 	// CeilingsNow lists those that are set, with what this month has on them.
-	CeilingsNow(ctx context.Context) ([]passport.Ceiling, error)
+	CeilingsNow(ctx context.Context, of passport.Payer) ([]passport.Ceiling, error)
 	// SetCeiling sets or changes one, from now on. Error: Invalid.
 	SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, actor string) error
 	RemoveCeiling(ctx context.Context, id passport.CeilingID, actor string) error
@@ -63,7 +63,7 @@ func (a *Admin) Limits(w http.ResponseWriter, r *http.Request) {
 
 // showLimits shows all limits, one of them perhaps as it was typed and with what is wrong with it.
 func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor, wrong, in, text string) {
-	set, err := a.cfg.Ceilings.CeilingsNow(r.Context())
+	set, err := a.cfg.Ceilings.CeilingsNow(r.Context(), v.Payer())
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -76,7 +76,7 @@ func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor
 	}
 	for i := range d.Rows {
 		row := &d.Rows[i]
-		if at := slices.IndexFunc(set, func(c passport.Ceiling) bool { return c.ID == ceilingID(row.Name) }); at >= 0 {
+		if at := slices.IndexFunc(set, func(c passport.Ceiling) bool { return c.ID == ceilingID(v.Payer(), row.Name) }); at >= 0 {
 			row.Set, row.ceilingView, row.In = true, ceilingOf(set[at]), dollars(set[at].Cap)
 			row.Bar.Big = true
 		}
@@ -91,11 +91,11 @@ func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor
 	a.render(w, r, status, "limits", web.Page{Title: title, Nav: "Limits", Visitor: v, D: d})
 }
 
-func ceilingID(name string) passport.CeilingID {
+func ceilingID(of passport.Payer, name string) passport.CeilingID {
 	if name == allApps {
-		return passport.PersonCeiling
+		return passport.PersonCeilingOf(of)
 	}
-	return passport.KeyCeiling(passport.Provider(name))
+	return passport.KeyCeilingOf(of, passport.Provider(name))
 }
 
 // dollars writes an amount as a field takes it.
@@ -117,7 +117,7 @@ func (a *Admin) SetLimit(w http.ResponseWriter, r *http.Request) {
 	word, err := "limit-removed", error(nil)
 	switch r.PostForm.Get("do") {
 	case "remove":
-		err = a.cfg.Ceilings.RemoveCeiling(r.Context(), ceilingID(name), actor(v))
+		err = a.cfg.Ceilings.RemoveCeiling(r.Context(), ceilingID(v.Payer(), name), actor(v))
 	case "set":
 		in := clip(strings.TrimSpace(r.PostForm.Get("money")), 20)
 		cents, ok := web.ReadDollars(in)
@@ -126,7 +126,7 @@ func (a *Admin) SetLimit(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		word = "limit-set"
-		err = a.cfg.Ceilings.SetCeiling(r.Context(), ceilingID(name), passport.Money(cents)*passport.Cent, actor(v))
+		err = a.cfg.Ceilings.SetCeiling(r.Context(), ceilingID(v.Payer(), name), passport.Money(cents)*passport.Cent, actor(v))
 	default:
 		err = problem.New(problem.Invalid, "the form does not say what to do").In("do")
 	}
@@ -155,7 +155,7 @@ func (a *Admin) near(set []passport.Ceiling) (out []nearLimit, all *ceilingView)
 	for _, c := range set {
 		v := ceilingOf(c)
 		n := nearLimit{Title: "all apps together", Percent: strconv.FormatInt(v.Bar.Percent, 10), Spent: c.Spent() >= c.Cap}
-		if c.ID == passport.PersonCeiling {
+		if c.ID.Person() {
 			all = &v
 		} else {
 			n.Title = a.cfg.Titles(c.ID.Provider())

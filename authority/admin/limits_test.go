@@ -10,7 +10,9 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-func (w *world) CeilingsNow(context.Context) ([]passport.Ceiling, error) { return w.limits, w.broken }
+func (w *world) CeilingsNow(context.Context, passport.Payer) ([]passport.Ceiling, error) {
+	return w.limits, w.broken
+}
 
 func (w *world) SetCeiling(_ context.Context, id passport.CeilingID, most passport.Money, actor string) error {
 	w.who = append(w.who, actor)

@@ -63,9 +63,9 @@ func (a *Admin) Live(w http.ResponseWriter, r *http.Request) {
 	}
 	// 2. What at: an app, or the list. What is not there is not looked at again and again.
 	id := passport.GrantID(r.URL.Query().Get("grant"))
-	look := func(ctx context.Context) ([]byte, error) { return a.message(ctx, id) }
+	look := func(ctx context.Context) ([]byte, error) { return a.message(ctx, v, id) }
 	if err == nil && id != "" {
-		_, err = a.cfg.Grants.Standing(r.Context(), id)
+		_, err = a.cfg.Grants(v.Payer()).Standing(r.Context(), id)
 	}
 	// 3. A place, or none.
 	var leave func()
@@ -148,7 +148,7 @@ func (f *feed) send(parts ...[]byte) bool {
 }
 
 // message is what the list, or the page of an app, shows now.
-func (a *Admin) message(ctx context.Context, id passport.GrantID) ([]byte, error) {
+func (a *Admin) message(ctx context.Context, v web.Visitor, id passport.GrantID) ([]byte, error) {
 	m := moving{All: "running"}
 	stopped, err := a.cfg.History.Stopped(ctx)
 	if err != nil {
@@ -158,9 +158,9 @@ func (a *Admin) message(ctx context.Context, id passport.GrantID) ([]byte, error
 		m.All = "stopped"
 	}
 	if id != "" {
-		err = a.movingGrant(ctx, &m, id)
+		err = a.movingGrant(ctx, v, &m, id)
 	} else {
-		err = a.movingList(ctx, &m)
+		err = a.movingList(ctx, v, &m)
 	}
 	if err != nil {
 		return nil, err
@@ -168,25 +168,25 @@ func (a *Admin) message(ctx context.Context, id passport.GrantID) ([]byte, error
 	return json.Marshal(m)
 }
 
-func (a *Admin) movingList(ctx context.Context, m *moving) error {
-	d, err := a.apps(ctx, time.Time{})
+func (a *Admin) movingList(ctx context.Context, v web.Visitor, m *moving) error {
+	d, err := a.apps(ctx, v, time.Time{})
 	if err != nil {
 		return err
 	}
 	m.More = d.more()
 	m.Parts = append(m.Parts, part{At: "main", Words: d.W})
-	for _, v := range d.Apps {
-		m.Parts = append(m.Parts, partOf(v))
+	for _, x := range d.Apps {
+		m.Parts = append(m.Parts, partOf(x))
 	}
-	for _, v := range d.Ended { // one that has just ended is still among the rows of a page
-		v.Badges = append(v.Badges, badge{"", "x", v.State})
-		m.Parts = append(m.Parts, partOf(v))
+	for _, x := range d.Ended { // one that has just ended is still among the rows of a page
+		x.Badges = append(x.Badges, badge{"", "x", x.State})
+		m.Parts = append(m.Parts, partOf(x))
 	}
 	return nil
 }
 
-func (a *Admin) movingGrant(ctx context.Context, m *moving, id passport.GrantID) error {
-	s, err := a.cfg.Grants.Standing(ctx, id)
+func (a *Admin) movingGrant(ctx context.Context, v web.Visitor, m *moving, id passport.GrantID) error {
+	s, err := a.cfg.Grants(v.Payer()).Standing(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -239,12 +239,12 @@ func TestFeedsAreBounded(t *testing.T) {
 			t.Errorf("%d reads in 10 s: those who look at the same do not share them", w.reads)
 		}
 		for s := range admin.LiveInAll/admin.LiveASession - 1 {
-			w.do(func() { w.visitor = web.NewVisitor("p1", "the owner", []byte{byte(s)}) })
+			w.do(func() { w.visitor = web.NewVisitor("p1", "the owner", passport.RoleOwner, []byte{byte(s)}) })
 			for range admin.LiveASession {
 				open()
 			}
 		}
-		w.do(func() { w.visitor = web.NewVisitor("p1", "the owner", []byte("another")) })
+		w.do(func() { w.visitor = web.NewVisitor("p1", "the owner", passport.RoleOwner, []byte("another")) })
 		if rec := w.get("/live"); rec.Code != 429 {
 			t.Errorf("one in all too much: %d", rec.Code)
 		}

@@ -220,7 +220,7 @@ func (a *Admin) ListModels(w http.ResponseWriter, r *http.Request) {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
-	found, err := a.cfg.Discover(r.Context(), passport.Provider(f.Name))
+	found, err := a.cfg.Discover(r.Context(), v.Payer(), passport.Provider(f.Name))
 	if err != nil && problem.KindOf(err) == problem.Internal {
 		a.cfg.Pages.Error(w, r, v, err)
 		return

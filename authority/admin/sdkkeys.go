@@ -59,22 +59,22 @@ var lives = []struct {
 }
 
 // sdkKeys fills in the keys of a grant.
-func (a *Admin) sdkKeys(ctx context.Context, g passport.Grant, d sdkKeysView, chosen string) (sdkKeysView, error) {
-	list, err := a.cfg.SDKKeys.KeysOf(ctx, g.ID)
+func (a *Admin) sdkKeys(ctx context.Context, v web.Visitor, g passport.Grant, d sdkKeysView, chosen string) (sdkKeysView, error) {
+	list, err := a.cfg.Grants(v.Payer()).KeysOf(ctx, g.ID)
 	now := a.cfg.Now()
 	d.May = g.State == passport.GrantActive
 	for _, k := range list {
-		v := sdkKeyView{Name: k.Name, Start: k.Start, Path: grantPath(g.ID) + "/keys/" + url.PathEscape(string(k.ID)), Made: k.CreatedAt, Ends: k.ExpiresAt, LastUse: k.UsedAt,
+		row := sdkKeyView{Name: k.Name, Start: k.Start, Path: grantPath(g.ID) + "/keys/" + url.PathEscape(string(k.ID)), Made: k.CreatedAt, Ends: k.ExpiresAt, LastUse: k.UsedAt,
 			Works: k.Works(now) && !ended(g.State), State: badge{"ok", "check", "Works"}}
 		switch {
 		case !k.RevokedAt.IsZero():
-			v.State = badge{"", "x", "Revoked"}
-		case !v.Works:
-			v.State = badge{"", "clock", "Ended"}
+			row.State = badge{"", "x", "Revoked"}
+		case !row.Works:
+			row.State = badge{"", "clock", "Ended"}
 		case g.State != passport.GrantActive:
-			v.State = badge{"warn", "pause", "Waits"}
+			row.State = badge{"warn", "pause", "Waits"}
 		}
-		d.List = append(d.List, v)
+		d.List = append(d.List, row)
 	}
 	for _, l := range lives {
 		d.Lives = append(d.Lives, life{l.value, l.title, l.value == chosen})
@@ -95,7 +95,7 @@ func (a *Admin) MakeKey(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	s, err := a.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+	s, err := a.cfg.Grants(v.Payer()).Standing(r.Context(), passport.GrantID(r.PathValue("id")))
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -129,8 +129,8 @@ func (a *Admin) MakeKey(w http.ResponseWriter, r *http.Request) {
 
 // AskRevokeKey answers GET /grants/{id}/keys/{key}/revoke.
 func (a *Admin) AskRevokeKey(w http.ResponseWriter, r *http.Request) {
-	a.ask(w, r, func(g passport.Grant) (question, error) {
-		list, err := a.cfg.SDKKeys.KeysOf(r.Context(), g.ID)
+	a.ask(w, r, func(v web.Visitor, g passport.Grant) (question, error) {
+		list, err := a.cfg.Grants(v.Payer()).KeysOf(r.Context(), g.ID)
 		if err != nil {
 			return question{}, err
 		}
@@ -148,22 +148,22 @@ func (a *Admin) AskRevokeKey(w http.ResponseWriter, r *http.Request) {
 
 // RevokeKey answers POST /grants/{id}/keys/{key}/revoke.
 func (a *Admin) RevokeKey(w http.ResponseWriter, r *http.Request) {
-	a.change(w, r, "sdk-key-revoked", func(id passport.GrantID, who string) (int, error) {
-		return a.cfg.SDKKeys.RevokeKey(r.Context(), id, passport.TokenID(r.PathValue("key")), who)
+	a.change(w, r, "sdk-key-revoked", func(v web.Visitor, id passport.GrantID, who string) (int, error) {
+		return a.cfg.Grants(v.Payer()).RevokeKey(r.Context(), id, passport.TokenID(r.PathValue("key")), who)
 	})
 }
 
 // showGrant is the page of an app.
 func (a *Admin) showGrant(w http.ResponseWriter, r *http.Request, v web.Visitor, keys sdkKeysView, chosen string) {
-	s, err := a.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+	s, err := a.cfg.Grants(v.Payer()).Standing(r.Context(), passport.GrantID(r.PathValue("id")))
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
 	s.Grant = s.Grant.At(a.cfg.Now())
-	d, err := a.page(r, s)
+	d, err := a.page(r, v, s)
 	if err == nil {
-		d.Keys, err = a.sdkKeys(r.Context(), s.Grant, keys, chosen)
+		d.Keys, err = a.sdkKeys(r.Context(), v, s.Grant, keys, chosen)
 	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)

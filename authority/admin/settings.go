@@ -72,7 +72,7 @@ func (a *Admin) showSettings(w http.ResponseWriter, r *http.Request, v web.Visit
 			d.Why = strings.ToUpper(hook.LastError[:1]) + hook.LastError[1:] + "."
 		}
 	}
-	if d.Bearers, err = a.bearers(r.Context()); err != nil {
+	if d.Bearers, err = a.bearers(r.Context(), v); err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}

@@ -98,10 +98,10 @@ func (a *Admin) Usage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s, now := spanOf(r), a.cfg.Now()
-	list, err := a.cfg.History.SpentSince(r.Context(), s.since(now), s.every, passport.MostSpent+1)
+	list, err := a.cfg.History.SpentSince(r.Context(), v.Payer(), s.since(now), s.every, passport.MostSpent+1)
 	var d usageView
 	if err == nil {
-		d, err = a.usage(r.Context(), s, now, list)
+		d, err = a.usage(r.Context(), v, s, now, list)
 	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
@@ -110,7 +110,7 @@ func (a *Admin) Usage(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusOK, "usage", web.Page{Title: "Usage, " + s.title, Nav: "Usage", Visitor: v, D: d})
 }
 
-func (a *Admin) usage(ctx context.Context, s span, now time.Time, list []passport.Spent) (usageView, error) {
+func (a *Admin) usage(ctx context.Context, v web.Visitor, s span, now time.Time, list []passport.Spent) (usageView, error) {
 	d := usageView{Range: s.value, Title: s.title, Width: s.steps * plotStep, Hourly: s.every == time.Hour}
 	for _, x := range spans {
 		d.Spans = append(d.Spans, spanView{x.value, x.title, x.value == s.value})
@@ -132,7 +132,7 @@ func (a *Admin) usage(ctx context.Context, s span, now time.Time, list []passpor
 	d.plot(s, now, steps)
 	d.ByApp = sharesView{"App", d.shares(apps)}
 	for i := range d.ByApp.List {
-		if err := a.nameApp(ctx, &d.ByApp.List[i]); err != nil {
+		if err := a.nameApp(ctx, v, &d.ByApp.List[i]); err != nil {
 			return d, err
 		}
 	}
@@ -218,17 +218,17 @@ func (d *usageView) shares(m map[string]*share) (out []share) {
 }
 
 // nameApp turns the id of a grant into what the list of apps calls it.
-func (a *Admin) nameApp(ctx context.Context, s *share) error {
+func (a *Admin) nameApp(ctx context.Context, v web.Visitor, s *share) error {
 	id := passport.GrantID(s.Name)
 	if s.Rest {
 		return nil
 	}
-	st, err := a.cfg.Grants.Standing(ctx, id)
+	st, err := a.cfg.Grants(v.Payer()).Standing(ctx, id)
 	if err != nil {
 		return err
 	}
 	st.Grant = st.Grant.At(a.cfg.Now())
-	v := a.app(st)
-	s.Path, s.Name, s.Note = grantPath(id), v.Label, v.State
+	app := a.app(st)
+	s.Path, s.Name, s.Note = grantPath(id), app.Label, app.State
 	return nil
 }

@@ -51,10 +51,13 @@ func (c *Clients) API() map[string]http.HandlerFunc {
 	do := func(status int, step act) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			who, err := c.cfg.Owner.Who(r)
+			if err == nil && !who.May(passport.RunServer) {
+				err = problem.New(problem.Forbidden, "only the owner of this broker may do this")
+			}
 			var out any
 			if err == nil {
 				r.Body = http.MaxBytesReader(w, r.Body, maxRegistration)
-				out, err = step(r, "owner:"+string(who))
+				out, err = step(r, "owner:"+string(who.ID))
 			}
 			if err != nil {
 				record.From(r.Context()).Err = err

@@ -57,7 +57,7 @@ type Grants interface {
 
 // Owner says who the owner is, by session or bearer; Unauthenticated if it is nobody.
 type Owner interface {
-	Who(r *http.Request) (passport.PersonID, error)
+	Who(r *http.Request) (passport.Person, error)
 }
 
 // Config is what Clients needs. All but Allow, Roots, UserAgent and Closed are required.

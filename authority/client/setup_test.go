@@ -36,11 +36,11 @@ type world struct {
 
 type owner struct{}
 
-func (owner) Who(r *http.Request) (passport.PersonID, error) {
+func (owner) Who(r *http.Request) (passport.Person, error) {
 	if r.Header.Get("Authorization") != "Bearer owner" {
-		return "", problem.New(problem.Unauthenticated, "the owner's bearer is expected")
+		return passport.Person{}, problem.New(problem.Unauthenticated, "the owner's bearer is expected")
 	}
-	return "me", nil
+	return passport.Person{ID: "me", Role: passport.RoleOwner}, nil
 }
 
 func (w *world) now() time.Time { return storetest.Epoch().Add(time.Duration(w.at.Load())) }

@@ -134,7 +134,7 @@ func (dc *detailChoice) parse(d passport.Detail, n string) web.FieldErrors {
 
 // approval is the choice as the control of grants takes it.
 func (c *Consent) approval(v web.Visitor, g passport.Grant, ch choice) passport.Approval {
-	a := passport.Approval{Owner: v.ID, Lifetime: ch.Life, Defaults: c.cfg.Limits}
+	a := passport.Approval{Owner: v.ID, Payer: v.Payer(), Lifetime: ch.Life, Defaults: c.cfg.Limits}
 	for i, d := range g.Asked {
 		dc := ch.Details[i]
 		n := passport.Detail{Provider: d.Provider, Capabilities: chosen(d.Capabilities, dc.Caps), MaxBudgetCents: passport.LimitOf(dc.Cents),

@@ -16,10 +16,10 @@ import (
 	"github.com/devrelopers/aipassport/web"
 )
 
-// Grants is the control of grants.
+// Grants is the control of the grants of one person, and of those that they may answer.
 type Grants interface {
-	// Standing reads a grant as it stands now. Error: NotFound.
-	Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error)
+	// Asked reads a grant as it stands now: one of theirs, or one that nobody has answered. Error: NotFound.
+	Asked(ctx context.Context, id passport.GrantID) (passport.Standing, error)
 	// Approve gives what the person decided. Errors: NotFound, Conflict if it is not pending, Invalid if it would widen, SignInStale if it
 	// is much and the person has not proved a moment ago who they are.
 	Approve(ctx context.Context, id passport.GrantID, a passport.Approval) (passport.Grant, error)
@@ -62,16 +62,16 @@ type Prices interface {
 type Config struct {
 	Pages  *web.Pages
 	People People
-	Grants Grants
+	Grants func(passport.Payer) Grants
 	Prices Prices
 	Limits passport.Limits // for what the app left out, as the control of grants has it
 	Now    func() time.Time
 	Doors  Doors // nil: there is none where the browser matters
 
-	// Known returns the registrable domains of the owner's apps, for look-alikes; nil: only large sites are compared.
-	Known func(ctx context.Context) []string
-	// PaidWith names the key that is lent for a provider; not ok: there is none. nil: the page does not say.
-	PaidWith func(ctx context.Context, p passport.Provider) (label string, ok bool)
+	// Known returns the registrable domains of a person's apps, for look-alikes; nil: only large sites are compared.
+	Known func(ctx context.Context, of passport.Payer) []string
+	// PaidWith names a person's key that is lent for a provider; not ok: there is none. nil: the page does not say.
+	PaidWith func(ctx context.Context, of passport.Payer, p passport.Provider) (label string, ok bool)
 	// Place is what the owner calls a provider, and the host that calls to it go to, where that is not plain from its name. nil: every
 	// provider has the name that all people know.
 	Place func(p passport.Provider) (title, host string)
@@ -138,7 +138,7 @@ func (c *Consent) open(w http.ResponseWriter, r *http.Request) (web.Visitor, pas
 	}
 	var s passport.Standing
 	if err == nil {
-		s, err = c.cfg.Grants.Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+		s, err = c.cfg.Grants(v.Payer()).Asked(r.Context(), passport.GrantID(r.PathValue("id")))
 	}
 	g := s.Grant.At(c.cfg.Now())
 	var d *Device
@@ -190,7 +190,7 @@ func (c *Consent) Decide(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Consent) deny(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant) {
-	if _, err := c.cfg.Grants.Deny(r.Context(), g.ID, "owner:"+string(v.ID)); err != nil {
+	if _, err := c.cfg.Grants(v.Payer()).Deny(r.Context(), g.ID, "owner:"+string(v.ID)); err != nil {
 		c.late(w, r, v, g.ID, err)
 		return
 	}
@@ -207,7 +207,7 @@ func (c *Consent) approve(w http.ResponseWriter, r *http.Request, v web.Visitor,
 	}
 	a := c.approval(v, g, ch)
 	a.Fresh = c.cfg.People.Fresh(r)
-	_, err := c.cfg.Grants.Approve(r.Context(), g.ID, a)
+	_, err := c.cfg.Grants(v.Payer()).Approve(r.Context(), g.ID, a)
 	if err != nil && problem.KindOf(err) == problem.SignInStale {
 		c.cfg.People.Again(w, r, v, path(g.ID))
 		return
@@ -226,7 +226,7 @@ func (c *Consent) approve(w http.ResponseWriter, r *http.Request, v web.Visitor,
 // late shows how a request stands that was answered or ran out while the person was deciding.
 func (c *Consent) late(w http.ResponseWriter, r *http.Request, v web.Visitor, id passport.GrantID, err error) {
 	if problem.KindOf(err) == problem.Conflict {
-		s, again := c.cfg.Grants.Standing(r.Context(), id)
+		s, again := c.cfg.Grants(v.Payer()).Asked(r.Context(), id)
 		if g := s.Grant.At(c.cfg.Now()); again == nil && g.State != passport.GrantPending {
 			c.answered(w, r, v, g)
 			return

@@ -65,7 +65,7 @@ func (w *world) Visitor(*http.Request) (web.Visitor, error) {
 	return w.visitor, nil
 }
 
-func (w *world) Standing(_ context.Context, id passport.GrantID) (passport.Standing, error) {
+func (w *world) Asked(_ context.Context, id passport.GrantID) (passport.Standing, error) {
 	if w.raised != nil && id == w.raised.Grant.ID {
 		return *w.raised, nil
 	}
@@ -118,14 +118,14 @@ func (w *world) Models(p passport.Provider) []consent.ModelInfo {
 
 func newWorld(t *testing.T, details ...passport.Detail) *world {
 	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC), visitor: web.NewVisitor("p1", "the owner", []byte("session"))}
+	w := &world{t: t, now: time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC), visitor: web.NewVisitor("p1", "the owner", passport.RoleOwner, []byte("session"))}
 	w.grant = passport.Grant{ID: "019abc", State: passport.GrantPending, AppName: "Field Notes", AppURL: "https://notes.example.com/x", Reason: "To summarise.",
 		Asked: details, Details: details, CreatedAt: w.now, ExpiresAt: w.now.Add(time.Hour)}
 	pages, err := web.New(web.Options{PublicURL: "https://passport.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Devices: w, Limits: limits, Now: w.clock})
+	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: func(passport.Payer) consent.Grants { return w }, Prices: w, Devices: w, Limits: limits, Now: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +329,7 @@ func TestTheTimeOfTheFirstLookCannotBeBorrowed(t *testing.T) {
 	}
 	w = newWorld(t, openai())
 	f = w.ready()
-	w.visitor = web.NewVisitor("p1", "the owner", []byte("another session"))
+	w.visitor = web.NewVisitor("p1", "the owner", passport.RoleOwner, []byte("another session"))
 	f.Set("csrf", w.visitor.CSRF())
 	if rec := w.post(f); rec.Code != 422 || w.given != nil {
 		t.Errorf("stamp of another session: %d", rec.Code)

@@ -81,7 +81,7 @@ func (w *world) with(change func(*consent.Config)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := consent.Config{Pages: pages, People: w, Grants: w, Prices: w, Devices: w, Limits: limits, Now: w.clock}
+	cfg := consent.Config{Pages: pages, People: w, Grants: func(passport.Payer) consent.Grants { return w }, Prices: w, Devices: w, Limits: limits, Now: w.clock}
 	change(&cfg)
 	c, err := consent.New(cfg)
 	if err != nil {

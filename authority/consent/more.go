@@ -53,7 +53,7 @@ type moreDetail struct {
 
 // extended reads the grant that a request extends. Not active any more, it cannot be extended: not ok, and that is said.
 func (c *Consent) extended(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant) (passport.Standing, bool) {
-	s, err := c.cfg.Grants.Standing(r.Context(), g.Extends)
+	s, err := c.cfg.Grants(v.Payer()).Asked(r.Context(), g.Extends)
 	if err != nil {
 		c.cfg.Pages.Error(w, r, v, err)
 		return s, false
@@ -71,7 +71,7 @@ func (c *Consent) extended(w http.ResponseWriter, r *http.Request, v web.Visitor
 func (c *Consent) showMore(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant) {
 	if s, ok := c.extended(w, r, v, g); ok {
 		f, back := c.cfg.People.Kept(w, r, v, path(g.ID)) // else nil
-		d := c.moreView(r, g, s, f)
+		d := c.moreView(r, v, g, s, f)
 		d.Back = back
 		c.renderMore(w, r, v, d, c.stamp(v, g.ID), d.Errors)
 	}
@@ -87,7 +87,7 @@ func (c *Consent) decideMore(w http.ResponseWriter, r *http.Request, v web.Visit
 	if !ok {
 		return
 	}
-	d := c.moreView(r, g, s, r.PostForm)
+	d := c.moreView(r, v, g, s, r.PostForm)
 	stamp := c.restamp(v, g.ID, r.PostForm.Get("stamp"))
 	errs := d.Errors
 	if r.PostForm.Get("decision") != "approve" {
@@ -100,7 +100,7 @@ func (c *Consent) decideMore(w http.ResponseWriter, r *http.Request, v web.Visit
 	}
 	a := d.approval(v, g, s.Grant)
 	a.Fresh = c.cfg.People.Fresh(r)
-	_, err := c.cfg.Grants.Approve(r.Context(), g.ID, a)
+	_, err := c.cfg.Grants(v.Payer()).Approve(r.Context(), g.ID, a)
 	if err != nil && problem.KindOf(err) == problem.SignInStale {
 		c.cfg.People.Again(w, r, v, path(g.ID))
 		return
@@ -131,7 +131,7 @@ func (c *Consent) renderMore(w http.ResponseWriter, r *http.Request, v web.Visit
 
 // moreView compares what is asked with what there is now. f is what the person has sent; nil: the page is shown for the first time, with the
 // ordinary ticked and a low sum.
-func (c *Consent) moreView(r *http.Request, g passport.Grant, s passport.Standing, f url.Values) moreView {
+func (c *Consent) moreView(r *http.Request, v web.Visitor, g passport.Grant, s passport.Standing, f url.Values) moreView {
 	d := moreView{ID: string(g.ID), Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Checked: g.Checked,
 		Since: s.Grant.ApprovedAt, Ends: s.Grant.ExpiresAt, Until: g.ExpiresAt, Left: s.Total.Left(), Many: len(g.Asked) > 1}
 	d.Line = requestLine(g.ID, c.cfg.Now(), "MORE")
@@ -154,7 +154,7 @@ func (c *Consent) moreView(r *http.Request, g passport.Grant, s passport.Standin
 			buys = append(buys, text)
 		}
 		if c.cfg.PaidWith != nil {
-			if key, ok := c.cfg.PaidWith(r.Context(), asked.Provider); ok {
+			if key, ok := c.cfg.PaidWith(r.Context(), v.Payer(), asked.Provider); ok {
 				d.Paid = append(d.Paid, m.Provider+", "+key)
 			}
 		}
@@ -264,7 +264,7 @@ func (m *moreDetail) choose(f url.Values) web.FieldErrors {
 
 // approval is the choice as the control of grants takes it: what there is, and what of the asked was chosen.
 func (d moreView) approval(v web.Visitor, g, of passport.Grant) passport.Approval {
-	a := passport.Approval{Owner: v.ID}
+	a := passport.Approval{Owner: v.ID, Payer: v.Payer()}
 	for _, m := range d.Details {
 		i, _ := strconv.Atoi(m.N)
 		asked := g.Asked[i]

@@ -18,7 +18,7 @@ func newMore(t *testing.T) *world {
 	had.MaxBudgetCents, had.MaxRequests, had.RateLimit = passport.LimitOf(500), passport.LimitOf(100), passport.LimitOf(30)
 	w := newWorld(t, had)
 	of := w.grant
-	of.ID, of.State, of.Owner, of.Version, of.ApprovedAt, of.ExpiresAt = "held", passport.GrantActive, "p1", 2, w.now, w.now.Add(30*24*time.Hour)
+	of.ID, of.State, of.Owner, of.Payer, of.Version, of.ApprovedAt, of.ExpiresAt = "held", passport.GrantActive, "p1", passport.OwnerPays, 2, w.now, w.now.Add(30*24*time.Hour)
 	w.raised = &passport.Standing{Grant: of, Total: passport.Balance{Cap: 500 * passport.Cent, Settled: 491 * passport.Cent, CallsCap: 100, Calls: 60},
 		Details: []passport.Balance{{Cap: 500 * passport.Cent, Settled: 491 * passport.Cent, CallsCap: 100, Calls: 60}}}
 	asked, err := of.Raise([]passport.Detail{{Provider: passport.OpenAI, Models: []string{"gpt-4o"}, Capabilities: []passport.Capability{passport.Images},

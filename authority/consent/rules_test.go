@@ -82,7 +82,7 @@ func TestALookalikeOfAKnownAppIsNamed(t *testing.T) {
 	} {
 		w := newWorld(t, openai())
 		w.with(func(cfg *consent.Config) {
-			cfg.Known = func(context.Context) []string { return []string{"fieldnotes.org"} }
+			cfg.Known = func(context.Context, passport.Payer) []string { return []string{"fieldnotes.org"} }
 		})
 		w.grant.Site, w.grant.AppURL = c.site, c.claim
 		page := w.get().Body.String()

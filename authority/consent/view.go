@@ -94,7 +94,7 @@ type lifeView struct {
 }
 
 func (c *Consent) show(w http.ResponseWriter, r *http.Request, v web.Visitor, g passport.Grant, ch choice, errs web.FieldErrors) {
-	d := c.view(r, g, ch, errs)
+	d := c.view(r, v, g, ch, errs)
 	title, status := "Request from an unchecked app", http.StatusOK
 	switch {
 	case ch.Device != nil:
@@ -108,7 +108,7 @@ func (c *Consent) show(w http.ResponseWriter, r *http.Request, v web.Visitor, g 
 	c.cfg.Pages.Render(w, r, status, "consent", web.Page{Title: title, Visitor: v, D: d})
 }
 
-func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.FieldErrors) view {
+func (c *Consent) view(r *http.Request, v web.Visitor, g passport.Grant, ch choice, errs web.FieldErrors) view {
 	d := view{ID: string(g.ID), Stamp: ch.Stamp, Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Sure: ch.Sure, Back: ch.Back,
 		Until: g.ExpiresAt, Errors: errs, Many: len(g.Asked) > 1}
 	d.Line = requestLine(g.ID, c.cfg.Now(), "UNCHECKED")
@@ -124,13 +124,13 @@ func (c *Consent) view(r *http.Request, g passport.Grant, ch choice, errs web.Fi
 	}
 	var known []string
 	if c.cfg.Known != nil {
-		known = c.cfg.Known(r.Context())
+		known = c.cfg.Known(r.Context(), v.Payer())
 	}
 	d.Lookalike = names.Lookalike(d.Site, known)
 	d.First = c.cfg.Known != nil && d.Asks && !d.Scheme && !d.Site.Loopback && !slices.Contains(known, d.Site.Registrable)
 	var buys, titles []string
 	for i, asked := range g.Asked {
-		dv := c.detail(r, i, asked, ch.Details[i], lowOf(g, ch.Device), errs)
+		dv := c.detail(r, v, i, asked, ch.Details[i], lowOf(g, ch.Device), errs)
 		dv.Many = d.Many
 		d.Details = append(d.Details, dv)
 		if _, host := c.cfg.Place(asked.Provider); host != "" {
@@ -227,7 +227,7 @@ func (d *view) ends(g passport.Grant, ch choice, now time.Time) {
 	}
 }
 
-func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detailChoice, low low, errs web.FieldErrors) detailView {
+func (c *Consent) detail(r *http.Request, v web.Visitor, i int, asked passport.Detail, dc detailChoice, low low, errs web.FieldErrors) detailView {
 	b := boundsOf(asked)
 	title, _ := c.cfg.Place(asked.Provider)
 	dv := detailView{N: strconv.Itoa(i), Provider: title, Kept: dc.Kept, AskedClamp: asked.Clamps(), In: dc, B: b, Errors: errs,
@@ -249,7 +249,7 @@ func (c *Consent) detail(r *http.Request, i int, asked passport.Detail, dc detai
 		dv.RateNote, dv.TopRate = "It did not say how many.", 4*c.cfg.Limits.RateLimit.Or(0)
 	}
 	if c.cfg.PaidWith != nil {
-		key, ok := c.cfg.PaidWith(r.Context(), asked.Provider)
+		key, ok := c.cfg.PaidWith(r.Context(), v.Payer(), asked.Provider)
 		dv.Key, dv.NoKey = key, !ok
 	}
 	dv.capabilities(asked, dc)

@@ -79,7 +79,7 @@ func (d *desk) wait(by time.Duration) {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, store: storetest.NewMemory(), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), from: "192.0.2.44",
-		who: web.NewVisitor("person", "Ada", []byte("session one"))}
+		who: web.NewVisitor("person", "Ada", passport.RoleOwner, []byte("session one"))}
 	d.ctl = &authority.Control{Store: d.store, Ceilings: d.store, SDKKeys: d.store, Family: d.store, Recall: quiet{}, Now: d.clock,
 		NewID: func() string { return fmt.Sprintf("id-%04d", d.ids.Add(1)) }, PendingTTL: time.Hour, FreshAbove: 20 * passport.Dollar,
 		Defaults: passport.Limits{MaxBudgetCents: passport.LimitOf(500), MaxRequests: passport.LimitOf(100), RateLimit: passport.LimitOf(60)}}
@@ -156,7 +156,7 @@ func (d *desk) grant(userCode string) passport.GrantID {
 
 func (d *desk) approve(userCode string) {
 	d.t.Helper()
-	if _, err := d.ctl.Approve(d.t.Context(), d.grant(userCode), passport.Approval{Owner: "person", Lifetime: time.Hour}); err != nil {
+	if _, err := d.ctl.Approve(d.t.Context(), d.grant(userCode), passport.Approval{Owner: "person", Payer: passport.OwnerPays, Lifetime: time.Hour}); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -319,13 +319,13 @@ func TestWhatADeviceAsksIsChecked(t *testing.T) {
 			t.Errorf("%s: got %d %v, want %s with %q", name, got.status, got.body, c.code, c.text)
 		}
 	}
-	if list, err := d.ctl.Standings(t.Context(), time.Time{}, 10); err != nil || len(list) != 0 {
+	if list, err := d.ctl.Standings(t.Context(), passport.OwnerPays, time.Time{}, 10); err != nil || len(list) != 0 {
 		t.Errorf("refused requests left %d grants, %v", len(list), err)
 	}
 	for range 40 {
 		d.post("/oauth/device_authorization", url.Values{"client_id": {"app-1"}, "authorization_details": {details}}, "")
 	}
-	if list, err := d.ctl.Standings(t.Context(), time.Time{}, 100); err != nil || len(list) > 30 {
+	if list, err := d.ctl.Standings(t.Context(), passport.OwnerPays, time.Time{}, 100); err != nil || len(list) > 30 {
 		t.Errorf("one address made %d requests within a minute, %v", len(list), err)
 	}
 }

@@ -106,17 +106,17 @@ func TestTriesAreFew(t *testing.T) {
 	if w.Code != 429 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "consent") {
 		t.Errorf("the right code past the limit: got %d %s", w.Code, w.Body)
 	}
-	d.who = web.NewVisitor("person", "Ada", []byte("session two"))
+	d.who = web.NewVisitor("person", "Ada", passport.RoleOwner, []byte("session two"))
 	if n := tries(15); n != 10 {
 		t.Errorf("an address had %d tries more with another session, want 10", n)
 	}
-	d.who = web.NewVisitor("person", "Ada", []byte("session three"))
+	d.who = web.NewVisitor("person", "Ada", passport.RoleOwner, []byte("session three"))
 	if n := tries(5); n != 0 {
 		t.Errorf("an address had %d tries more with a third session", n)
 	}
 	all := 20
 	for i := range 10 {
-		d.from, d.who = "198.51.100."+string(rune('0'+i)), web.NewVisitor("person", "Ada", []byte{byte(i)})
+		d.from, d.who = "198.51.100."+string(rune('0'+i)), web.NewVisitor("person", "Ada", passport.RoleOwner, []byte{byte(i)})
 		all += tries(10)
 	}
 	if all != 60 {

@@ -46,22 +46,22 @@ func (i *Identity) NewOwnerToken(ctx context.Context, label string, ends time.Ti
 	return secret.New(text), nil
 }
 
-// OwnerTokens are the owner's bearers, newest first; never the bearers themselves.
-func (i *Identity) OwnerTokens(ctx context.Context) ([]passport.OwnerToken, error) {
-	all, err := i.cfg.Store.OwnerTokens(ctx, maxOwnerTokens)
+// OwnerTokens are the bearers that stand for a person, newest first; never the bearers themselves.
+func (i *Identity) OwnerTokens(ctx context.Context, of passport.Payer) ([]passport.OwnerToken, error) {
+	all, err := i.cfg.Store.OwnerTokens(ctx, passport.PersonID(of.Member()), maxOwnerTokens)
 	if err != nil {
 		return nil, fmt.Errorf("read the owner tokens: %w", err)
 	}
 	return slices.DeleteFunc(all, func(t passport.OwnerToken) bool { return !i.lives(t) }), nil
 }
 
-// EndOwnerToken ends one of the owner's bearers for good. Errors: NotFound; Invalid for what is no id.
-func (i *Identity) EndOwnerToken(ctx context.Context, id, actor string) error {
+// EndOwnerToken ends one of a person's bearers for good. Error: NotFound.
+func (i *Identity) EndOwnerToken(ctx context.Context, of passport.Payer, id, actor string) error {
 	hash, err := hex.DecodeString(id)
 	if err != nil || len(hash) != sha256.Size {
 		return problem.New(problem.NotFound, "there is no such owner token")
 	}
-	return i.cfg.Store.EndOwnerToken(ctx, [32]byte(hash), i.event(passport.OwnerTokenEnded, actor, ""))
+	return i.cfg.Store.EndOwnerToken(ctx, passport.PersonID(of.Member()), [32]byte(hash), i.event(passport.OwnerTokenEnded, actor, ""))
 }
 
 func (i *Identity) lives(t passport.OwnerToken) bool {
@@ -70,10 +70,10 @@ func (i *Identity) lives(t passport.OwnerToken) bool {
 
 // ListOwnerTokens answers GET /owner-tokens: a bare array. For the owner.
 func (i *Identity) ListOwnerTokens(w http.ResponseWriter, r *http.Request) {
-	_, err := i.Who(r)
+	who, err := i.Who(r)
 	var list []passport.OwnerToken
 	if err == nil {
-		list, err = i.OwnerTokens(r.Context())
+		list, err = i.OwnerTokens(r.Context(), who.Payer())
 	}
 	if err != nil {
 		respond.Error(w, err)
@@ -93,7 +93,7 @@ func (i *Identity) ListOwnerTokens(w http.ResponseWriter, r *http.Request) {
 func (i *Identity) RevokeOwnerToken(w http.ResponseWriter, r *http.Request) {
 	who, err := i.Who(r)
 	if err == nil {
-		err = i.EndOwnerToken(r.Context(), r.PathValue("id"), "owner:"+string(who))
+		err = i.EndOwnerToken(r.Context(), who.Payer(), r.PathValue("id"), "owner:"+string(who.ID))
 	}
 	if err != nil {
 		respond.Error(w, err)
@@ -105,59 +105,80 @@ func (i *Identity) RevokeOwnerToken(w http.ResponseWriter, r *http.Request) {
 // byBearer checks an owner bearer. Wrong ones are counted by address. An address that has shown a right one is not shut out
 // by wrong ones from behind the same address (one machine, one NAT), but its wrong ones are refused like any other's. A right one
 // that we made is never shut out: nobody guesses 256 bits.
-func (i *Identity) byBearer(r *http.Request) (passport.PersonID, error) {
+func (i *Identity) byBearer(r *http.Request) (passport.Person, error) {
 	values := r.Header.Values("Authorization")
 	scheme, text, ok := strings.Cut(values[0], " ")
 	if len(values) != 1 || !ok || !strings.EqualFold(scheme, "Bearer") || text == "" {
-		return "", problem.New(problem.Unauthenticated, "the owner's bearer is expected")
+		return passport.Person{}, problem.New(problem.Unauthenticated, "the owner's bearer is expected")
 	}
 	right, made, err := i.rightBearer(r.Context(), text)
 	if err != nil {
-		return "", err
+		return passport.Person{}, err
 	}
 	from := flood.Network(i.cfg.ClientAddr(r))
-	if made || right && i.isKnown(from) {
+	if made != nil {
+		return i.standsFor(r.Context(), *made)
+	}
+	if right && i.isKnown(from) {
 		return i.owner(r.Context())
 	}
 	if wait := i.guesses.Allow(from.String()); wait > 0 {
-		return "", problem.New(problem.RateExceeded, "too many wrong owner tokens from this address").After(wait)
+		return passport.Person{}, problem.New(problem.RateExceeded, "too many wrong owner tokens from this address").After(wait)
 	}
 	if !right {
-		return "", problem.New(problem.Unauthenticated, "the owner's bearer is expected")
+		return passport.Person{}, problem.New(problem.Unauthenticated, "the owner's bearer is expected")
 	}
 	i.remember(from)
 	return i.owner(r.Context())
 }
 
 // rightBearer compares with the token of the environment in constant time, and looks up what has the shape of a stored one, which
-// we made.
-func (i *Identity) rightBearer(ctx context.Context, text string) (right, made bool, err error) {
+// we made; made is that one, if it lives.
+func (i *Identity) rightBearer(ctx context.Context, text string) (right bool, made *passport.OwnerToken, err error) {
 	if !i.cfg.OwnerToken.Empty() && i.cfg.OwnerToken.Equal(text) {
-		return true, false, nil
+		return true, nil, nil
 	}
 	if !strings.HasPrefix(text, ownerTokenStart) || len(text) != len(ownerTokenStart)+tokenLength {
-		return false, false, nil
+		return false, nil, nil
 	}
 	t, err := i.cfg.Store.OwnerToken(ctx, sha256.Sum256([]byte(text)))
 	if problem.KindOf(err) == problem.NotFound {
-		return false, false, nil
+		return false, nil, nil
 	}
 	if err != nil {
-		return false, false, fmt.Errorf("read the owner token: %w", err)
+		return false, nil, fmt.Errorf("read the owner token: %w", err)
 	}
-	return i.lives(t), i.lives(t), nil
+	if !i.lives(t) {
+		return false, nil, nil
+	}
+	return true, &t, nil
 }
 
-// owner is whom a bearer stands for.
-func (i *Identity) owner(ctx context.Context) (passport.PersonID, error) {
+// standsFor is the person that a bearer which we made stands for. Of who is suspended or removed none works.
+func (i *Identity) standsFor(ctx context.Context, t passport.OwnerToken) (passport.Person, error) {
+	if t.Person == "" {
+		return i.owner(ctx)
+	}
+	p, err := i.cfg.Store.Person(ctx, t.Person)
+	if err != nil && problem.KindOf(err) != problem.NotFound {
+		return passport.Person{}, fmt.Errorf("read whom a bearer stands for: %w", err)
+	}
+	if err != nil || !p.May(passport.OwnSignIn) {
+		return passport.Person{}, problem.New(problem.Unauthenticated, "the owner's bearer is expected")
+	}
+	return p, nil
+}
+
+// owner is whom the owner's bearers stand for.
+func (i *Identity) owner(ctx context.Context) (passport.Person, error) {
 	p, err := i.cfg.Store.Owner(ctx)
 	if problem.KindOf(err) == problem.NotFound {
-		return Automation, nil
+		return passport.Person{ID: Automation, Role: passport.RoleOwner}, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read who the owner is: %w", err)
+		return passport.Person{}, fmt.Errorf("read who the owner is: %w", err)
 	}
-	return p.ID, nil
+	return p, nil
 }
 
 func (i *Identity) isKnown(a netip.Addr) bool {

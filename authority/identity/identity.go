@@ -155,18 +155,18 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 // Who says who sends a request: by owner bearer if there is an Authorization header, else by the session cookie. With the cookie,
 // a request that may change something counts only if the browser says that it comes from our own pages. Errors:
 // Unauthenticated; Forbidden; RateExceeded after too many wrong bearers from one address.
-func (i *Identity) Who(r *http.Request) (passport.PersonID, error) {
+func (i *Identity) Who(r *http.Request) (passport.Person, error) {
 	if len(r.Header.Values("Authorization")) > 0 {
 		return i.byBearer(r)
 	}
-	v, err := i.Visitor(r)
+	p, _, _, err := i.signedIn(r)
 	if err != nil {
-		return "", err
+		return passport.Person{}, err
 	}
 	if safe(r.Method) || i.cfg.Pages.SameOrigin(r) {
-		return v.ID, nil
+		return p, nil
 	}
-	return "", problem.New(problem.Forbidden, "a session counts only for requests from this broker's own pages")
+	return passport.Person{}, problem.New(problem.Forbidden, "a session counts only for requests from this broker's own pages")
 }
 
 // Visitor says who is signed in with this browser. It does not check where a form came from: web.Pages.Posted does.
@@ -178,30 +178,39 @@ func (i *Identity) Visitor(r *http.Request) (web.Visitor, error) {
 
 // session is Visitor, with the session.
 func (i *Identity) session(r *http.Request) (web.Visitor, passport.Session, error) {
+	p, s, value, err := i.signedIn(r)
+	if err != nil {
+		return web.Visitor{}, s, err
+	}
+	return web.NewVisitor(p.ID, p.Name, p.Role, []byte(value)), s, nil
+}
+
+// signedIn reads whose session a browser has, and its cookie. Who is suspended or removed is nobody, at once.
+func (i *Identity) signedIn(r *http.Request) (p passport.Person, s passport.Session, value string, err error) {
 	nobody := problem.New(problem.Unauthenticated, "sign in first")
 	c, err := r.Cookie(i.cfg.Pages.CookieName(sessionCookie))
 	if err != nil || len(c.Value) != tokenLength {
-		return web.Visitor{}, passport.Session{}, nobody
+		return p, passport.Session{}, "", nobody
 	}
-	s, err := i.cfg.Store.Session(r.Context(), sha256.Sum256([]byte(c.Value)))
+	s, err = i.cfg.Store.Session(r.Context(), sha256.Sum256([]byte(c.Value)))
 	if problem.KindOf(err) == problem.NotFound {
-		return web.Visitor{}, passport.Session{}, nobody
+		return p, passport.Session{}, "", nobody
 	}
 	if err != nil {
-		return web.Visitor{}, passport.Session{}, fmt.Errorf("read the session: %w", err)
+		return p, passport.Session{}, "", fmt.Errorf("read the session: %w", err)
 	}
 	if !i.cfg.Now().Before(s.ExpiresAt) {
-		return web.Visitor{}, passport.Session{}, nobody
+		return p, passport.Session{}, "", nobody
 	}
-	p, err := i.cfg.Store.Owner(r.Context())
-	if err != nil {
-		return web.Visitor{}, passport.Session{}, fmt.Errorf("read who the owner is: %w", err)
+	p, err = i.cfg.Store.Person(r.Context(), s.Person)
+	if err != nil && problem.KindOf(err) != problem.NotFound {
+		return passport.Person{}, passport.Session{}, "", fmt.Errorf("read who is signed in: %w", err)
 	}
-	if p.ID != s.Person {
-		return web.Visitor{}, passport.Session{}, nobody
+	if err != nil || !p.May(passport.OwnSignIn) {
+		return passport.Person{}, passport.Session{}, "", nobody
 	}
 	i.see(r.Context(), s)
-	return web.NewVisitor(p.ID, p.Name, []byte(c.Value)), s, nil
+	return p, s, c.Value, nil
 }
 
 // tokenLength is 256 bits in base64url.

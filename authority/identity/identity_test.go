@@ -91,6 +91,22 @@ func (m *memory) Owner(context.Context) (p passport.Person, err error) {
 	return p, err
 }
 
+func (m *memory) Person(ctx context.Context, id passport.PersonID) (passport.Person, error) {
+	p, err := m.Owner(ctx)
+	if err == nil && p.ID != id {
+		return passport.Person{}, problem.New(problem.NotFound, "no person")
+	}
+	return p, err
+}
+
+func (m *memory) PersonNamed(ctx context.Context, username string) (passport.Person, error) {
+	p, err := m.Owner(ctx)
+	if err == nil && p.Username != username {
+		return passport.Person{}, problem.New(problem.NotFound, "no person")
+	}
+	return p, err
+}
+
 func (m *memory) AddSession(_ context.Context, s passport.Session, ev passport.Event) error {
 	return m.do(&ev, func() error { m.sessions[s.Hash] = s; return nil })
 }
@@ -131,7 +147,7 @@ func (m *memory) AddOwnerToken(_ context.Context, o passport.OwnerToken, ev pass
 	})
 }
 
-func (m *memory) OwnerTokens(_ context.Context, limit int) (out []passport.OwnerToken, err error) {
+func (m *memory) OwnerTokens(_ context.Context, _ passport.PersonID, limit int) (out []passport.OwnerToken, err error) {
 	err = m.do(nil, func() error {
 		for _, o := range m.tokens {
 			out = append(out, o)
@@ -141,7 +157,7 @@ func (m *memory) OwnerTokens(_ context.Context, limit int) (out []passport.Owner
 	return out[:min(limit, len(out))], err
 }
 
-func (m *memory) EndOwnerToken(_ context.Context, h [32]byte, ev passport.Event) error {
+func (m *memory) EndOwnerToken(_ context.Context, _ passport.PersonID, h [32]byte, ev passport.Event) error {
 	return m.do(&ev, func() error {
 		if _, ok := m.tokens[h]; !ok {
 			return problem.New(problem.NotFound, "no token")
@@ -284,5 +300,6 @@ func (w *world) who(method string, header ...string) (passport.PersonID, error) 
 	for _, c := range w.jar {
 		r.AddCookie(c)
 	}
-	return w.id.Who(r)
+	p, err := w.id.Who(r)
+	return p.ID, err
 }

@@ -219,9 +219,17 @@ func (i *Identity) LineToken(w http.ResponseWriter, r *http.Request) {
 		respond.Error(w, err)
 		return
 	}
+	p, err := i.cfg.Store.Person(r.Context(), a.Person)
+	if err == nil && !p.May(passport.OwnSignIn) || problem.KindOf(err) == problem.NotFound {
+		err = problem.New(problem.Unauthenticated, "the code is wrong, or too late: run aipassport login again")
+	}
+	if err != nil {
+		respond.Error(w, err)
+		return
+	}
 	sum := sha256.Sum256([]byte("aipassport command line\x00" + in.Verifier + "\x00" + in.Code))
 	text, ends := ownerTokenStart+base64.RawURLEncoding.EncodeToString(sum[:]), i.now().Add(LineLife)
-	t := passport.OwnerToken{Hash: sha256.Sum256([]byte(text)), Label: a.Label, CreatedAt: i.now(), ExpiresAt: ends}
+	t := passport.OwnerToken{Hash: sha256.Sum256([]byte(text)), Person: passport.PersonID(p.Payer().Member()), Label: a.Label, CreatedAt: i.now(), ExpiresAt: ends}
 	err = i.cfg.Store.AddOwnerToken(r.Context(), t, i.event(passport.OwnerTokenMade, "owner:"+string(a.Person), a.Label), i.now())
 	if err != nil && problem.KindOf(err) == problem.Conflict {
 		err = problem.New(problem.Invalid, "the code has been used")

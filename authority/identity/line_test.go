@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/passport"
 )
 
 // commandLine is what aipassport login keeps to itself, and says.
@@ -73,7 +74,7 @@ func TestACommandLineSignsIn(t *testing.T) {
 	if status, again := w.redeem(back.Get("code"), verifier); status != 400 || again != "" {
 		t.Errorf("the second time: %d", status)
 	}
-	list, err := w.id.OwnerTokens(t.Context())
+	list, err := w.id.OwnerTokens(t.Context(), passport.OwnerPays)
 	if err != nil || len(list) != 1 || list[0].Label != "command line on ada's laptop" || list[0].ExpiresAt != w.now.Add(identity.LineLife) {
 		t.Fatalf("listed %+v %v", list, err)
 	}
@@ -81,14 +82,14 @@ func TestACommandLineSignsIn(t *testing.T) {
 	if who, err := w.who("POST", "Authorization", "Bearer "+token); err != nil || who != w.store.person.ID {
 		t.Errorf("it acts as %q %v", who, err)
 	}
-	if err := w.id.EndOwnerToken(t.Context(), list[0].ID(), "owner"); err != nil {
+	if err := w.id.EndOwnerToken(t.Context(), passport.OwnerPays, list[0].ID(), "owner"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.who("GET", "Authorization", "Bearer "+token); err == nil {
 		t.Error("it acts after its end")
 	}
 	for _, id := range []string{list[0].ID(), "", "xyz", "00"} {
-		if w.id.EndOwnerToken(t.Context(), id, "owner") == nil {
+		if w.id.EndOwnerToken(t.Context(), passport.OwnerPays, id, "owner") == nil {
 			t.Errorf("%q was ended", id)
 		}
 	}

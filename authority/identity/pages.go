@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"strings"
@@ -113,11 +112,13 @@ func (i *Identity) letIn(w http.ResponseWriter, r *http.Request, d *loginView, p
 	i.cfg.Pages.Redirect(w, r, d.Next)
 }
 
-// signIn checks a name and a password.
-func (i *Identity) signIn(ctx context.Context, username, password string) (passport.Person, bool, error) {
-	p, err := i.cfg.Store.Owner(ctx)
+// signIn checks a name and a password, in the same time whether there is somebody of that name or not.
+func (i *Identity) signIn(ctx context.Context, username, password string) (p passport.Person, ok bool, err error) {
+	if name := clean(username); utf8.RuneCountInString(name) <= maxUsername && printable(name) {
+		p, err = i.cfg.Store.PersonNamed(ctx, name)
+	}
 	if err != nil && problem.KindOf(err) != problem.NotFound {
-		return passport.Person{}, false, fmt.Errorf("read who the owner is: %w", err)
+		return passport.Person{}, false, fmt.Errorf("read who signs in: %w", err)
 	}
 	if utf8.RuneCountInString(password) > MaxPassword {
 		password = ""
@@ -126,9 +127,7 @@ func (i *Identity) signIn(ctx context.Context, username, password string) (passp
 	if err != nil {
 		return passport.Person{}, false, err
 	}
-	given, want := sha256.Sum256([]byte(clean(username))), sha256.Sum256([]byte(p.Username))
-	same := subtle.ConstantTimeCompare(given[:], want[:]) == 1
-	return p, right && same && p.ID != "", nil
+	return p, right && p.ID != "" && p.May(passport.OwnSignIn), nil
 }
 
 // start begins a session in this browser; one that it had ends.
@@ -200,14 +199,14 @@ func (i *Identity) Logout(w http.ResponseWriter, r *http.Request) {
 // (login CSRF). The visitor has no name.
 func (i *Identity) door(w http.ResponseWriter, r *http.Request) (web.Visitor, error) {
 	if c, err := r.Cookie(i.cfg.Pages.CookieName(doorCookie)); err == nil && len(c.Value) == tokenLength {
-		return web.NewVisitor("", "", []byte(c.Value)), nil
+		return web.NewVisitor("", "", "", []byte(c.Value)), nil
 	}
 	value, err := i.random()
 	if err != nil {
 		return web.Visitor{}, err
 	}
 	http.SetCookie(w, i.cfg.Pages.Cookie(doorCookie, value, int(SetupLife/time.Second)))
-	return web.NewVisitor("", "", []byte(value)), nil
+	return web.NewVisitor("", "", "", []byte(value)), nil
 }
 
 // SetupPage answers GET /setup. Without the right token it does nothing; looking at it uses nothing up.
@@ -297,7 +296,7 @@ func (i *Identity) join(ctx context.Context, name, username, password string) (p
 	if err != nil {
 		return passport.Person{}, err
 	}
-	p := passport.Person{ID: passport.PersonID(i.cfg.NewID()), Name: name, Username: username, PasswordHash: hash, CreatedAt: i.now()}
+	p := passport.Person{ID: passport.PersonID(i.cfg.NewID()), Name: name, Username: username, PasswordHash: hash, CreatedAt: i.now(), Role: passport.RoleOwner}
 	err = i.cfg.Store.AddFirstPerson(ctx, p, i.event(passport.PersonJoined, "owner:"+string(p.ID), "by the setup link"))
 	if err == nil || problem.KindOf(err) == problem.Conflict {
 		i.mu.Lock()

@@ -73,7 +73,7 @@ func (h holder) WebAuthnCredentials() (out []webauthn.Credential) {
 	return out
 }
 
-// holder reads a person with their passkeys.
+// holder reads a person with their passkeys. Who is suspended is not there.
 func (i *Identity) holder(ctx context.Context, id passport.PersonID) (holder, error) {
 	p, err := i.person(ctx, id)
 	if err != nil {

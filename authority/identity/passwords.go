@@ -46,10 +46,13 @@ func (i *Identity) NewReset(ctx context.Context) (link string, until time.Time, 
 	return strings.TrimSuffix(i.cfg.PublicURL, "/") + "/reset?token=" + token, until, nil
 }
 
-// person reads one. Error: NotFound.
+// person reads one who may sign in. Error: NotFound.
 func (i *Identity) person(ctx context.Context, id passport.PersonID) (passport.Person, error) {
-	p, err := i.cfg.Store.Owner(ctx)
-	if err == nil && p.ID != id {
+	if !printable(string(id)) { // what an authenticator says
+		return passport.Person{}, problem.New(problem.NotFound, "there is no such person")
+	}
+	p, err := i.cfg.Store.Person(ctx, id)
+	if err == nil && !p.May(passport.OwnSignIn) {
 		err = problem.New(problem.NotFound, "there is no such person")
 	}
 	return p, err

@@ -16,8 +16,11 @@ type Store interface {
 	AddSetup(ctx context.Context, hash [32]byte, until, now time.Time) error
 	// Setup says until when a setup link works. Error: NotFound. It does not look at the clock.
 	Setup(ctx context.Context, hash [32]byte) (until time.Time, err error)
-	// Owner returns the one person there is. Error: NotFound before setup.
+	// Owner returns who owns the broker. Error: NotFound before setup.
 	Owner(ctx context.Context) (passport.Person, error)
+	// Person reads one by their id, PersonNamed by what they sign in with, suspended ones too. Error: NotFound.
+	Person(ctx context.Context, id passport.PersonID) (passport.Person, error)
+	PersonNamed(ctx context.Context, username string) (passport.Person, error)
 	// AddSession stores a session, with the event, and removes those that ended before it began.
 	AddSession(ctx context.Context, s passport.Session, ev passport.Event) error
 	// Session reads one by the hash of its cookie. Error: NotFound. It does not look at the clock.
@@ -60,8 +63,8 @@ type Store interface {
 	OwnerToken(ctx context.Context, hash [32]byte) (passport.OwnerToken, error)
 	// AddOwnerToken stores one, with the event.
 	AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev passport.Event, now time.Time) error
-	// OwnerTokens lists at most limit, newest first, ended ones too.
-	OwnerTokens(ctx context.Context, limit int) ([]passport.OwnerToken, error)
-	// EndOwnerToken removes one, with the event. Error: NotFound.
-	EndOwnerToken(ctx context.Context, hash [32]byte, ev passport.Event) error
+	// OwnerTokens lists at most limit of those that stand for a member (empty: for the owner), newest first, ended ones too.
+	OwnerTokens(ctx context.Context, member passport.PersonID, limit int) ([]passport.OwnerToken, error)
+	// EndOwnerToken removes one that stands for a member (empty: for the owner), with the event. Error: NotFound.
+	EndOwnerToken(ctx context.Context, member passport.PersonID, hash [32]byte, ev passport.Event) error
 }

@@ -64,7 +64,7 @@ func TestNothingGoesToWhoIsNotKnown(t *testing.T) {
 	if a.status != 422 || a.header.Get("Location") != "" {
 		t.Errorf("state twice: got %d %v", a.status, a.header)
 	}
-	if list, err := b.control.Standings(t.Context(), time.Time{}, 10); err != nil || len(list) != 0 {
+	if list, err := b.control.Standings(t.Context(), passport.OwnerPays, time.Time{}, 10); err != nil || len(list) != 0 {
 		t.Errorf("got %d grants, %v", len(list), err)
 	}
 }

@@ -86,7 +86,7 @@ func (e *exchanger) grant(client passport.ClientID, jkt string) (passport.Grant,
 	g := passport.Grant{ID: passport.GrantID(fmt.Sprintf("g-%d", e.ids.Add(1))), Version: 1, State: passport.GrantPending, AppName: "App of " + string(client), Client: client, JKT: jkt,
 		Asked: []passport.Detail{d}, Details: []passport.Detail{d}, CreatedAt: e.now, ExpiresAt: e.now.Add(time.Hour)}
 	e.must(e.store.AddGrant(e.t.Context(), g, passport.Event{ID: passport.EventID(g.ID), At: e.now, Grant: g.ID}))
-	g, err := e.ctl.Approve(e.t.Context(), g.ID, passport.Approval{Owner: "p", Lifetime: time.Hour})
+	g, err := e.ctl.Approve(e.t.Context(), g.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays, Lifetime: time.Hour})
 	e.must(err)
 	access, _, err := e.tokens.Issue(e.t.Context(), g, "test")
 	e.must(err)

@@ -197,7 +197,7 @@ func TestMoreChangesNothing(t *testing.T) {
 		t.Errorf("denied: got %v", q)
 	}
 	o = b.authorize(forMore(id))
-	if _, err := b.control.Approve(t.Context(), o.id, passport.Approval{Owner: "p2"}); err == nil {
+	if _, err := b.control.Approve(t.Context(), o.id, passport.Approval{Owner: "p2", Payer: passport.OwnerPays}); err == nil {
 		t.Error("another person raised the grant")
 	}
 	b.cents(id, 500)
@@ -215,7 +215,7 @@ func TestMoreChangesNothing(t *testing.T) {
 	if a := b.post("/oauth/token", redeem(code), ""); a.code() != "invalid_grant" {
 		t.Errorf("a code after a revoke: got %d %s", a.status, a.body)
 	}
-	if _, err := b.control.Approve(t.Context(), late.id, passport.Approval{Owner: "p1"}); err == nil {
+	if _, err := b.control.Approve(t.Context(), late.id, passport.Approval{Owner: "p1", Payer: passport.OwnerPays}); err == nil {
 		t.Error("a grant that was revoked was raised")
 	}
 	if a := b.post("/oauth/token", refresh(next), ""); a.code() != "invalid_grant" || b.works(access) == nil {
@@ -231,7 +231,9 @@ func TestMoreTwiceAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 2)
 	for i, o := range both {
-		wg.Go(func() { _, errs[i] = b.control.Approve(t.Context(), o.id, passport.Approval{Owner: "p1"}) })
+		wg.Go(func() {
+			_, errs[i] = b.control.Approve(t.Context(), o.id, passport.Approval{Owner: "p1", Payer: passport.OwnerPays})
+		})
 	}
 	wg.Wait()
 	b.ok(errs[0])

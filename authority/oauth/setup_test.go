@@ -78,7 +78,7 @@ func (b *bench) Visitor(*http.Request) (web.Visitor, error) {
 	if !b.signed {
 		return web.Visitor{}, problem.New(problem.Unauthenticated, "sign in first")
 	}
-	return web.NewVisitor("p1", "Ada", []byte("session")), nil
+	return web.NewVisitor("p1", "Ada", passport.RoleOwner, []byte("session")), nil
 }
 
 func newBench(t *testing.T) *bench {
@@ -203,7 +203,7 @@ func (b *bench) authorize(v url.Values) opened {
 
 func (b *bench) approve(o opened) {
 	b.Helper()
-	_, err := b.control.Approve(b.Context(), o.id, passport.Approval{Owner: "p1", Lifetime: time.Hour})
+	_, err := b.control.Approve(b.Context(), o.id, passport.Approval{Owner: "p1", Payer: passport.OwnerPays, Lifetime: time.Hour})
 	b.ok(err)
 }
 

@@ -15,7 +15,7 @@ import (
 func TestCode(t *testing.T) {
 	b := newBench(t)
 	o := b.authorize(request())
-	_, err := b.control.Approve(t.Context(), o.id, passport.Approval{Owner: "p1", Lifetime: time.Hour,
+	_, err := b.control.Approve(t.Context(), o.id, passport.Approval{Owner: "p1", Payer: passport.OwnerPays, Lifetime: time.Hour,
 		Narrowed: []passport.Detail{{Provider: passport.OpenAI, MaxBudgetCents: passport.LimitOf(100)}}})
 	b.ok(err)
 	a := b.post("/oauth/token", redeem(b.back(o).Get("code")), "")

@@ -92,7 +92,7 @@ func (d *desk) Visitor(*http.Request) (web.Visitor, error) {
 	if d.nobody {
 		return web.Visitor{}, problem.New(problem.Unauthenticated, "sign in first")
 	}
-	return web.NewVisitor("person", "Ada", []byte("session")), nil
+	return web.NewVisitor("person", "Ada", passport.RoleOwner, []byte("session")), nil
 }
 
 // browse is the door as the browser sees it.
@@ -160,7 +160,7 @@ func (d *desk) standing(id passport.GrantID) passport.Grant {
 
 func (d *desk) approve(id passport.GrantID) {
 	d.t.Helper()
-	if _, err := d.ctl.Approve(d.t.Context(), id, passport.Approval{Owner: "person", Lifetime: 24 * time.Hour}); err != nil {
+	if _, err := d.ctl.Approve(d.t.Context(), id, passport.Approval{Owner: "person", Payer: passport.OwnerPays, Lifetime: 24 * time.Hour}); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -272,7 +272,7 @@ func TestWhatIsNotTaken(t *testing.T) {
 	if w := d.auth(good()); w.Code != 409 || !strings.Contains(w.Body.String(), "no provider key") {
 		t.Errorf("without a provider: got %d %s", w.Code, w.Body)
 	}
-	if list, err := d.ctl.Standings(t.Context(), time.Time{}, 10); err != nil || len(list) != 0 {
+	if list, err := d.ctl.Standings(t.Context(), passport.OwnerPays, time.Time{}, 10); err != nil || len(list) != 0 {
 		t.Errorf("refused requests left %d grants, %v", len(list), err)
 	}
 	d.offered = []passport.Provider{passport.OpenAI}

@@ -37,8 +37,8 @@ func keyView(k passport.SDKKey) keyJSON {
 
 // ListKeys answers GET /grants/{id}/keys: a bare array, newest first. For the owner.
 func (a *API) ListKeys(w http.ResponseWriter, r *http.Request) {
-	a.asOwner(w, r, http.StatusOK, func(ctx context.Context, _ passport.PersonID, id passport.GrantID) (any, error) {
-		list, err := a.Control.KeysOf(ctx, id)
+	a.asOwner(w, r, http.StatusOK, func(ctx context.Context, who passport.Person, id passport.GrantID) (any, error) {
+		list, err := a.Control.Of(who.Payer()).KeysOf(ctx, id)
 		out := make([]keyJSON, len(list))
 		for i, k := range list {
 			out[i] = keyView(k)
@@ -49,7 +49,7 @@ func (a *API) ListKeys(w http.ResponseWriter, r *http.Request) {
 
 // MakeKey answers POST /grants/{id}/keys with a key, which is shown this once. For the owner.
 func (a *API) MakeKey(w http.ResponseWriter, r *http.Request) {
-	a.asOwner(w, r, http.StatusCreated, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (any, error) {
+	a.asOwner(w, r, http.StatusCreated, func(ctx context.Context, who passport.Person, id passport.GrantID) (any, error) {
 		body, err := readBody(w, r)
 		if err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func (a *API) MakeKey(w http.ResponseWriter, r *http.Request) {
 		if err := o.Err(); err != nil {
 			return nil, err
 		}
-		s, err := a.Control.Standing(ctx, id)
+		s, err := a.Control.Of(who.Payer()).Standing(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -90,15 +90,15 @@ func (a *API) MakeKey(w http.ResponseWriter, r *http.Request) {
 
 // RevokeKey answers POST /grants/{id}/keys/{key}/revoke, as often as one likes. For the owner.
 func (a *API) RevokeKey(w http.ResponseWriter, r *http.Request) {
-	a.asOwner(w, r, http.StatusOK, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (any, error) {
+	a.asOwner(w, r, http.StatusOK, func(ctx context.Context, who passport.Person, id passport.GrantID) (any, error) {
 		key := passport.TokenID(r.PathValue("key"))
-		n, err := a.Control.RevokeKey(ctx, id, key, owner(who))
+		n, err := a.Control.Of(who.Payer()).RevokeKey(ctx, id, key, owner(who))
 		return map[string]any{"id": key, "grantId": id, "revoked": true, "endedCalls": n}, err
 	})
 }
 
 // asOwner does something that the owner may do with a grant, and answers with what came of it.
-func (a *API) asOwner(w http.ResponseWriter, r *http.Request, status int, do func(context.Context, passport.PersonID, passport.GrantID) (any, error)) {
+func (a *API) asOwner(w http.ResponseWriter, r *http.Request, status int, do func(context.Context, passport.Person, passport.GrantID) (any, error)) {
 	who, err := a.Owner.Who(r)
 	if err != nil {
 		fail(w, r, err)

@@ -30,9 +30,9 @@ type Tokens interface {
 	Identify(ctx context.Context, access string) (token.Passport, passport.Standing, error)
 }
 
-// Owner says who the owner is, by session or bearer; Unauthenticated if it is nobody.
+// Owner says which person sends a request, by session or bearer; Unauthenticated if it is nobody.
 type Owner interface {
-	Who(r *http.Request) (passport.PersonID, error)
+	Who(r *http.Request) (passport.Person, error)
 	// Fresh says whether they signed in with this browser a moment ago. A bearer is no sign-in.
 	Fresh(r *http.Request) bool
 }
@@ -88,11 +88,12 @@ func (a *API) CreateRequest(w http.ResponseWriter, r *http.Request) {
 
 // List answers GET /grants: a bare array, newest first. For the owner.
 func (a *API) List(w http.ResponseWriter, r *http.Request) {
-	if _, err := a.Owner.Who(r); err != nil {
+	who, err := a.Owner.Who(r)
+	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	list, err := a.Control.Standings(r.Context(), time.Time{}, listed)
+	list, err := a.Control.Of(who.Payer()).Standings(r.Context(), time.Time{}, listed)
 	if err != nil {
 		fail(w, r, err)
 		return
@@ -108,11 +109,12 @@ func (a *API) List(w http.ResponseWriter, r *http.Request) {
 func (a *API) Read(w http.ResponseWriter, r *http.Request) {
 	id := passport.GrantID(r.PathValue("id"))
 	var s passport.Standing
+	var who passport.Person
 	var err error
 	if secret, ok := strings.CutPrefix(bearer(r), authority.SecretPrefix); ok {
 		s, err = a.Control.BySecret(r.Context(), id, authority.SecretPrefix+secret)
-	} else if _, err = a.Owner.Who(r); err == nil {
-		s, err = a.Control.Standing(r.Context(), id)
+	} else if who, err = a.Owner.Who(r); err == nil {
+		s, err = a.Control.Of(who.Payer()).Standing(r.Context(), id)
 	}
 	if err != nil {
 		fail(w, r, named(err, problem.NotFound, "Grant not found"))
@@ -131,7 +133,7 @@ func bearer(r *http.Request) string {
 
 // Approve answers POST /grants/{id}/approve. For the owner.
 func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
-	a.decide(w, r, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (passport.Grant, error) {
+	a.decide(w, r, func(ctx context.Context, who passport.Person, id passport.GrantID) (passport.Grant, error) {
 		if r.ContentLength != 0 && !isJSON(r) { // elsewhere it is {}; here that would give all that was asked
 			return passport.Grant{}, problem.New(problem.UnsupportedMedia, "An approval with a body must be application/json")
 		}
@@ -143,7 +145,7 @@ func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return passport.Grant{}, err
 		}
-		s, err := a.Control.Standing(ctx, id)
+		s, err := a.Control.Of(who.Payer()).Asked(ctx, id)
 		if err != nil {
 			return passport.Grant{}, err
 		}
@@ -154,16 +156,16 @@ func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return passport.Grant{}, err
 		}
-		approval.Owner, approval.Fresh = who, a.Owner.Fresh(r)
-		g, err := a.Control.Approve(ctx, id, approval)
+		approval.Owner, approval.Fresh = who.ID, a.Owner.Fresh(r)
+		g, err := a.Control.Of(who.Payer()).Approve(ctx, id, approval)
 		return g, asField(err)
 	})
 }
 
 // Deny answers POST /grants/{id}/deny. For the owner.
 func (a *API) Deny(w http.ResponseWriter, r *http.Request) {
-	a.decide(w, r, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (passport.Grant, error) {
-		return a.Control.Deny(ctx, id, owner(who))
+	a.decide(w, r, func(ctx context.Context, who passport.Person, id passport.GrantID) (passport.Grant, error) {
+		return a.Control.Of(who.Payer()).Deny(ctx, id, owner(who))
 	})
 }
 
@@ -174,60 +176,32 @@ func (a *API) Revoke(w http.ResponseWriter, r *http.Request) {
 		a.giveBack(w, r, secret)
 		return
 	}
-	a.decide(w, r, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (passport.Grant, error) {
-		g, _, err := a.Control.Revoke(ctx, id, owner(who))
+	a.decide(w, r, func(ctx context.Context, who passport.Person, id passport.GrantID) (passport.Grant, error) {
+		g, _, err := a.Control.Of(who.Payer()).Revoke(ctx, id, owner(who))
 		return g, err
 	})
 }
 
 // Pause answers POST /grants/{id}/pause. For the owner.
 func (a *API) Pause(w http.ResponseWriter, r *http.Request) {
-	a.decide(w, r, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (passport.Grant, error) {
-		g, _, err := a.Control.Pause(ctx, id, owner(who))
+	a.decide(w, r, func(ctx context.Context, who passport.Person, id passport.GrantID) (passport.Grant, error) {
+		g, _, err := a.Control.Of(who.Payer()).Pause(ctx, id, owner(who))
 		return g, err
 	})
 }
 
 // Resume answers POST /grants/{id}/resume. For the owner.
 func (a *API) Resume(w http.ResponseWriter, r *http.Request) {
-	a.decide(w, r, func(ctx context.Context, who passport.PersonID, id passport.GrantID) (passport.Grant, error) {
-		return a.Control.Resume(ctx, id, owner(who))
+	a.decide(w, r, func(ctx context.Context, who passport.Person, id passport.GrantID) (passport.Grant, error) {
+		return a.Control.Of(who.Payer()).Resume(ctx, id, owner(who))
 	})
 }
 
-// StopAll answers POST /stop: all apps at once. For the owner.
-func (a *API) StopAll(w http.ResponseWriter, r *http.Request) {
-	who, err := a.Owner.Who(r)
-	if err != nil {
-		fail(w, r, err)
-		return
-	}
-	n, err := a.Control.Stop(r.Context(), owner(who))
-	if err != nil {
-		fail(w, r, err)
-		return
-	}
-	respond.JSON(w, http.StatusOK, map[string]any{"stopped": true, "endedCalls": n})
-}
-
-// ResumeAll answers POST /resume. For the owner.
-func (a *API) ResumeAll(w http.ResponseWriter, r *http.Request) {
-	who, err := a.Owner.Who(r)
-	if err == nil {
-		err = a.Control.ResumeAll(r.Context(), owner(who))
-	}
-	if err != nil {
-		fail(w, r, err)
-		return
-	}
-	respond.JSON(w, http.StatusOK, map[string]any{"stopped": false})
-}
-
-func owner(who passport.PersonID) string { return "owner:" + string(who) }
+func owner(who passport.Person) string { return "owner:" + string(who.ID) }
 
 // decide is what all decisions of the owner have in common: who, which grant, the seed's errors, the grant as the answer.
 func (a *API) decide(w http.ResponseWriter, r *http.Request,
-	do func(context.Context, passport.PersonID, passport.GrantID) (passport.Grant, error)) {
+	do func(context.Context, passport.Person, passport.GrantID) (passport.Grant, error)) {
 	who, err := a.Owner.Who(r)
 	if err != nil {
 		fail(w, r, err)
@@ -236,10 +210,10 @@ func (a *API) decide(w http.ResponseWriter, r *http.Request,
 	id := passport.GrantID(r.PathValue("id"))
 	record.From(r.Context()).Grant = id
 	if _, err := do(r.Context(), who, id); err != nil {
-		fail(w, r, a.seedWords(r, id, err))
+		fail(w, r, a.seedWords(r, who, id, err))
 		return
 	}
-	s, err := a.Control.Standing(r.Context(), id)
+	s, err := a.Control.Of(who.Payer()).Standing(r.Context(), id)
 	if err != nil {
 		fail(w, r, err)
 		return
@@ -248,7 +222,7 @@ func (a *API) decide(w http.ResponseWriter, r *http.Request,
 }
 
 // seedWords says a refused decision in the seed's words and with its statuses.
-func (a *API) seedWords(r *http.Request, id passport.GrantID, err error) error {
+func (a *API) seedWords(r *http.Request, who passport.Person, id passport.GrantID, err error) error {
 	switch problem.KindOf(err) {
 	case problem.NotFound:
 		return problem.New(problem.NotFound, "Grant %s not found", id)
@@ -257,7 +231,7 @@ func (a *API) seedWords(r *http.Request, id passport.GrantID, err error) error {
 		if must == "" {
 			must = "pending"
 		}
-		if s, serr := a.Control.Standing(r.Context(), id); serr == nil {
+		if s, serr := a.Control.Of(who.Payer()).Standing(r.Context(), id); serr == nil {
 			return problem.Wrap(err, problem.Invalid, "Grant is '%s', must be '%s'", s.Grant.State.Wire(), must)
 		}
 	}

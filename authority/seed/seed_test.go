@@ -55,11 +55,11 @@ func (quiet) Quiet(context.Context, passport.GrantID) {}
 
 type owner struct{}
 
-func (owner) Who(r *http.Request) (passport.PersonID, error) {
+func (owner) Who(r *http.Request) (passport.Person, error) {
 	if r.Header.Get("Authorization") != "Bearer "+ownerKey {
-		return "", problem.New(problem.Unauthenticated, "sign in first")
+		return passport.Person{}, problem.New(problem.Unauthenticated, "sign in first")
 	}
-	return "person", nil
+	return passport.Person{ID: "person", Role: passport.RoleOwner}, nil
 }
 
 const tokensPerMinute = 60

@@ -40,9 +40,9 @@ type Control interface {
 	RevokeToken(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error)
 }
 
-// Owner says who the owner is, by bearer; Unauthenticated if it is nobody.
+// Owner says who sends a request, by bearer; Unauthenticated if it is nobody.
 type Owner interface {
-	Who(r *http.Request) (passport.PersonID, error)
+	Who(r *http.Request) (passport.Person, error)
 }
 
 // Config is what the endpoints need. All are required.
@@ -74,7 +74,8 @@ func (s *Status) Routes() map[string]http.HandlerFunc {
 
 // asker is who asks about a token, or wants it ended: one of the three.
 type asker struct {
-	owner  passport.PersonID
+	owner  passport.Payer    // a person, who knows of what they gave
+	person passport.PersonID // who that is
 	client passport.ClientID
 	grant  passport.GrantID // with a token of its own
 	public bool             // a client that has not proved that it is the one
@@ -82,14 +83,14 @@ type asker struct {
 
 // owns says whether a grant's tokens are the asker's to know.
 func (a asker) owns(g passport.Grant) bool {
-	return a.owner != "" && a.owner == g.Owner || a.client != "" && a.client == g.Client || a.grant != "" && a.grant == g.ID
+	return a.owner != "" && g.Payer == a.owner || a.client != "" && a.client == g.Client || a.grant != "" && a.grant == g.ID
 }
 
 // name is the asker in an event and as an audience.
 func (a asker) name() string {
 	switch {
 	case a.owner != "":
-		return "owner:" + string(a.owner)
+		return "owner:" + string(a.person)
 	case a.client != "":
 		return string(a.client)
 	default:
@@ -118,7 +119,7 @@ func (s *Status) asks(w http.ResponseWriter, r *http.Request, f wire.Form) (aske
 		Asked: token.Asked{Proofs: r.Header.Values("DPoP"), Method: r.Method, Path: r.URL.EscapedPath()}})
 	if !dpop && problem.KindOf(err) == problem.Unauthenticated {
 		if who, notOwner := s.cfg.Owner.Who(r); notOwner == nil {
-			return asker{owner: who}, nil
+			return asker{owner: who.Payer(), person: who.ID}, nil
 		}
 	}
 	if problem.From(err) != nil && problem.From(err).Field == token.NonceField { // told with the nonce to use (RFC 9449 §9)

@@ -50,11 +50,11 @@ func (b *bench) Authenticate(r *http.Request, f wire.Form) (passport.Client, err
 	return passport.Client{}, wire.Bad(wire.InvalidClient, "who are you")
 }
 
-func (b *bench) Who(r *http.Request) (passport.PersonID, error) {
+func (b *bench) Who(r *http.Request) (passport.Person, error) {
 	if r.Header.Get("Authorization") == "Bearer the-owner" {
-		return "p", nil
+		return passport.Person{ID: "p", Role: passport.RoleOwner}, nil
 	}
-	return "", problem.New(problem.Unauthenticated, "sign in first")
+	return passport.Person{}, problem.New(problem.Unauthenticated, "sign in first")
 }
 
 func open(t *testing.T, hmac string) *bench {
@@ -90,7 +90,7 @@ func (b *bench) grant(c passport.ClientID, jkt string) passport.Grant {
 	g, _, err := b.control.Ask(b.Context(), authority.Request{AppName: "a", AppURL: "https://a.example", Client: c, JKT: jkt,
 		Details: []passport.Detail{{Provider: passport.OpenAI, Models: []string{"m"}, Capabilities: []passport.Capability{passport.Chat}}}})
 	if err == nil {
-		g, err = b.control.Approve(b.Context(), g.ID, passport.Approval{Owner: "p", Lifetime: 2 * time.Hour})
+		g, err = b.control.Approve(b.Context(), g.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays, Lifetime: 2 * time.Hour})
 	}
 	if err != nil {
 		b.Fatal(err)

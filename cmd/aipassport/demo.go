@@ -97,7 +97,7 @@ func (c *demoCmd) open(ctx context.Context, dir, origin, key string) (*broker, s
 	if err != nil {
 		return nil, "", err
 	}
-	if _, err := b.vault.Add(ctx, passport.Sandbox, "demo", secret.New(key), "operator"); err != nil {
+	if _, err := b.vault.Add(ctx, passport.OwnerPays, passport.Sandbox, "demo", secret.New(key), "operator"); err != nil {
 		b.close()
 		return nil, "", fmt.Errorf("put the sandbox's key in: %w", err)
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// discover asks a provider for its models with the key that is lent for that.
-func (b *broker) discover(ctx context.Context, p passport.Provider) (out []admin.Found, err error) {
+// discover asks a provider for its models with a person's key that is lent for that.
+func (b *broker) discover(ctx context.Context, of passport.Payer, p passport.Provider) (out []admin.Found, err error) {
 	var list []upstream.Listed
-	id, _ := b.vault.Pick(p)
-	err = b.vault.Lend(ctx, p, id, func(key secret.Text) (err error) {
+	id, _ := b.vault.Pick(of, p)
+	err = b.vault.Lend(ctx, of, p, id, func(key secret.Text) (err error) {
 		list, err = b.upstream.Models(ctx, p, key)
 		return err
 	})

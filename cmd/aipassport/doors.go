@@ -37,18 +37,10 @@ func (b *broker) giveDevice(ctx context.Context, g passport.Grant, c wire.Call) 
 	return b.oauth.First(ctx, g, c)
 }
 
-// offered are the providers that a call can go to now, in the order in which all are listed.
-func (b *broker) offered(ctx context.Context) (out []passport.Provider, err error) {
-	list, err := b.vault.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	keyed := map[passport.Provider]bool{}
-	for _, e := range list {
-		keyed[e.Credential.Provider] = keyed[e.Credential.Provider] || e.Used
-	}
+// offered are the providers that somebody's call can go to now, in the order in which all are listed: who will answer is not known yet.
+func (b *broker) offered(context.Context) (out []passport.Provider, err error) {
 	for _, p := range b.providers() {
-		if (keyed[p] || b.keyless(p)) && len(b.prices.Models(p, passport.KindChat)) > 0 {
+		if (b.vault.HasAny(p) || b.keyless(p)) && len(b.prices.Models(p, passport.KindChat)) > 0 {
 			out = append(out, p)
 		}
 	}

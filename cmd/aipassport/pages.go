@@ -34,7 +34,7 @@ func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
 
 func (b *broker) openPages() (err error) {
 	b.consent, err = consent.New(consent.Config{
-		Pages: b.pages, People: b.identity, Grants: b.control, Prices: prices{b.prices}, Limits: ownerDefaults, Now: now, Doors: doors{b.oauth, b.openRouter},
+		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) consent.Grants { return b.control.Of(p) }, Prices: prices{b.prices}, Limits: ownerDefaults, Now: now, Doors: doors{b.oauth, b.openRouter},
 		Known: b.knownDomains, PaidWith: b.paidWith, Place: b.hostOf, Devices: askers{b.device},
 	})
 	if err != nil {
@@ -51,7 +51,7 @@ func (b *broker) openPages() (err error) {
 		return err
 	}
 	b.admin, err = admin.New(admin.Config{
-		Pages: b.pages, People: b.identity, Grants: b.control, StopAll: b.control, History: b.store, Keys: b.vault, SDKKeys: b.control, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity,
+		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) admin.Grants { return b.control.Of(p) }, StopAll: b.control, History: b.store, Keys: b.vault, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity,
 		Ceilings: b.control, Webhook: b.webhook, Clients: b.clients, Providers: b.providers, Titles: b.titleOf, TakesKey: b.takesKey, Roster: b.roster, Discover: b.discover, Live: b.board.Live, Now: now, Tester: b.tryKey,
 		Stopping: b.stopping, Elsewhere: b.liveElsewhere(),
 	})
@@ -74,12 +74,12 @@ func chance(n int64) int64 {
 // does not hide them.
 const mostKnown = 2000
 
-// knownDomains are the registrable domains of apps that have access now, for telling look-alikes of them.
-func (b *broker) knownDomains(ctx context.Context) (out []string) {
+// knownDomains are the registrable domains of a person's apps that have access now, for telling look-alikes of them.
+func (b *broker) knownDomains(ctx context.Context, of passport.Payer) (out []string) {
 	const batch = 200
 	var before time.Time
 	for range mostKnown / batch {
-		list, err := b.control.Standings(ctx, before, batch)
+		list, err := b.control.Standings(ctx, of, before, batch)
 		if err != nil {
 			b.log.Error("read the known apps", "error", err.Error())
 			return out
@@ -101,9 +101,9 @@ func (b *broker) knownDomains(ctx context.Context) (out []string) {
 	return out
 }
 
-// paidWith is the label of the key that would be lent.
-func (b *broker) paidWith(ctx context.Context, p passport.Provider) (string, bool) {
-	list, err := b.vault.List(ctx)
+// paidWith is the label of a person's key that would be lent.
+func (b *broker) paidWith(ctx context.Context, of passport.Payer, p passport.Provider) (string, bool) {
+	list, err := b.vault.List(ctx, of)
 	if err != nil {
 		return "", false
 	}
@@ -122,8 +122,8 @@ func (b *broker) paidWith(ctx context.Context, p passport.Provider) (string, boo
 }
 
 // tryKey shows a stored key to its provider and notes what it said.
-func (b *broker) tryKey(ctx context.Context, id passport.CredentialID) error {
-	list, err := b.vault.List(ctx)
+func (b *broker) tryKey(ctx context.Context, of passport.Payer, id passport.CredentialID) error {
+	list, err := b.vault.List(ctx, of)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (b *broker) tryKey(ctx context.Context, id passport.CredentialID) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	return b.vault.LendByID(ctx, id, func(key secret.Text) error {
+	return b.vault.LendByID(ctx, of, id, func(key secret.Text) error {
 		return b.upstream.Try(ctx, list[i].Credential.Provider, key)
 	})
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// Choose makes a stored key the one that is lent for its provider, from the next call on. Errors: NotFound; Conflict for a key that is in the
+// Choose makes a stored key of somebody's the one that is lent for its provider, from the next call on. Errors: NotFound; Conflict for a key that is in the
 // environment.
-func (v *Vault) Choose(ctx context.Context, id passport.CredentialID, actor string) error {
-	if strings.HasPrefix(string(id), envPrefix) {
+func (v *Vault) Choose(ctx context.Context, payer passport.Payer, id passport.CredentialID, actor string) error {
+	if payer == passport.OwnerPays && strings.HasPrefix(string(id), envPrefix) {
 		return problem.New(problem.Conflict, "a key of the environment is lent where none is put in: remove the others of its provider")
 	}
-	return v.change(ctx, id, actor, func(c *passport.Credential, all []passport.Credential) (what, error) {
+	return v.change(ctx, payer, id, actor, func(c *passport.Credential, all []passport.Credential) (what, error) {
 		at := v.cfg.Now()
 		for _, d := range all {
-			if d.Provider == c.Provider && d.ID != c.ID && !d.ChosenAt.Before(at) {
+			if d.Payer == c.Payer && d.Provider == c.Provider && d.ID != c.ID && !d.ChosenAt.Before(at) {
 				at = d.ChosenAt.Add(time.Microsecond) // another clock is ahead
 			}
 		}
@@ -34,14 +34,14 @@ func (v *Vault) Choose(ctx context.Context, id passport.CredentialID, actor stri
 
 // Rotate replaces the secret of a stored key. Calls that run go on with the old one; those that begin have the new. Label, ceiling and history
 // stay. Errors: Invalid in key; NotFound; Conflict for a key that is in the environment.
-func (v *Vault) Rotate(ctx context.Context, id passport.CredentialID, key secret.Text, actor string) error {
-	if strings.HasPrefix(string(id), envPrefix) {
+func (v *Vault) Rotate(ctx context.Context, payer passport.Payer, id passport.CredentialID, key secret.Text, actor string) error {
+	if payer == passport.OwnerPays && strings.HasPrefix(string(id), envPrefix) {
 		return problem.New(problem.Conflict, "this key is set in the environment of the broker: change it there and restart")
 	}
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	return v.change(ctx, id, actor, func(c *passport.Credential, _ []passport.Credential) (_ what, err error) {
+	return v.change(ctx, payer, id, actor, func(c *passport.Credential, _ []passport.Credential) (_ what, err error) {
 		c.Sealed, err = v.seal(*c, key)
 		c.RotatedAt, c.TestedAt, c.TestError, c.RefusedAt = v.cfg.Now(), time.Time{}, "", time.Time{}
 		return what{kind: passport.CredentialRotated}, err
@@ -49,8 +49,8 @@ func (v *Vault) Rotate(ctx context.Context, id passport.CredentialID, key secret
 }
 
 // CheckRotation says whether a stored key could have a new secret, and whose it is, before that is shown to the provider. Errors: as Rotate.
-func (v *Vault) CheckRotation(id passport.CredentialID, key secret.Text) (passport.Provider, error) {
-	c, ok := v.byID(id)
+func (v *Vault) CheckRotation(payer passport.Payer, id passport.CredentialID, key secret.Text) (passport.Provider, error) {
+	c, ok := v.byID(payer, id)
 	if !ok {
 		return "", problem.New(problem.NotFound, "there is no such provider key that can be replaced here")
 	}
@@ -60,8 +60,8 @@ func (v *Vault) CheckRotation(id passport.CredentialID, key secret.Text) (passpo
 // Tested notes how a test went that began at a time; testErr is empty if it was good, passport.KeyRefused if the provider does not take the
 // key. That of a key in the environment is kept in memory only. What is known of the secret is cut out of testErr. A test of a secret that
 // was replaced meanwhile says nothing. Error: NotFound.
-func (v *Vault) Tested(ctx context.Context, id passport.CredentialID, began time.Time, testErr string, actor string) error {
-	if err := v.LendByID(ctx, id, func(key secret.Text) error {
+func (v *Vault) Tested(ctx context.Context, payer passport.Payer, id passport.CredentialID, began time.Time, testErr string, actor string) error {
+	if err := v.LendByID(ctx, payer, id, func(key secret.Text) error {
 		testErr = strings.ReplaceAll(testErr, key.Reveal(), key.String())
 		return nil
 	}); err != nil {
@@ -74,7 +74,7 @@ func (v *Vault) Tested(ctx context.Context, id passport.CredentialID, began time
 		v.tests[id] = envTest{at: v.cfg.Now(), err: testErr, refused: refusedSince(v.tests[id].refused, testErr, v.cfg.Now())}
 		return nil
 	}
-	return v.change(ctx, id, actor, func(c *passport.Credential, _ []passport.Credential) (what, error) {
+	return v.change(ctx, payer, id, actor, func(c *passport.Credential, _ []passport.Credential) (what, error) {
 		if c.RotatedAt.After(began) {
 			return what{}, nil
 		}
@@ -101,8 +101,8 @@ func refusedSince(was time.Time, testErr string, now time.Time) time.Time {
 
 // Mark notes that the provider refused a key, or took it, in a call that began at a time. It writes only where that is news, so it can be told
 // of every call. A key that has gone, or a secret that was replaced meanwhile, is not marked.
-func (v *Vault) Mark(ctx context.Context, id passport.CredentialID, began time.Time, refused bool) error {
-	if strings.HasPrefix(string(id), envPrefix) {
+func (v *Vault) Mark(ctx context.Context, payer passport.Payer, id passport.CredentialID, began time.Time, refused bool) error {
+	if payer == passport.OwnerPays && strings.HasPrefix(string(id), envPrefix) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		t := v.tests[id]
@@ -114,11 +114,11 @@ func (v *Vault) Mark(ctx context.Context, id passport.CredentialID, began time.T
 		}
 		return nil
 	}
-	c, ok := v.byID(id)
+	c, ok := v.byID(payer, id)
 	if !ok || c.RefusedAt.IsZero() != refused || c.RotatedAt.After(began) {
 		return nil
 	}
-	err := v.change(ctx, id, "broker", func(c *passport.Credential, _ []passport.Credential) (what, error) {
+	err := v.change(ctx, payer, id, "broker", func(c *passport.Credential, _ []passport.Credential) (what, error) {
 		if c.RefusedAt.IsZero() != refused || c.RotatedAt.After(began) {
 			return what{}, nil // another instance was quicker
 		}
@@ -140,16 +140,16 @@ type what struct {
 	note string
 }
 
-// change reads a stored key anew, lets f change it and writes it, again if somebody else did meanwhile. Errors: NotFound, Busy.
-func (v *Vault) change(ctx context.Context, id passport.CredentialID, actor string, f func(c *passport.Credential, all []passport.Credential) (what, error)) error {
+// change reads a stored key of somebody's anew, lets f change it and writes it, again if somebody else did meanwhile. Errors: NotFound, Busy.
+func (v *Vault) change(ctx context.Context, payer passport.Payer, id passport.CredentialID, actor string, f func(c *passport.Credential, all []passport.Credential) (what, error)) error {
 	for range changeTries {
 		all, err := v.cfg.Sealed.Credentials(ctx)
 		if err != nil {
 			return fmt.Errorf("read the stored provider keys: %w", err)
 		}
-		i := slices.IndexFunc(all, func(c passport.Credential) bool { return c.ID == id })
+		i := slices.IndexFunc(all, func(c passport.Credential) bool { return payer != "" && c.Payer == payer && c.ID == id })
 		if i < 0 {
-			return problem.New(problem.NotFound, "there is no such provider key")
+			return gone()
 		}
 		c := all[i]
 		did, err := f(&c, all)

@@ -20,7 +20,7 @@ import (
 // entry is a stored key as it is on disk.
 func (b *bench) entry(id passport.CredentialID) vault.Entry {
 	b.t.Helper()
-	list, err := b.List(b.t.Context())
+	list, err := b.List(b.t.Context(), passport.OwnerPays)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -39,11 +39,11 @@ func TestRotation(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.add(passport.OpenAI, "mine", "key-of-old-1")
 	there := b.again()
-	if err := b.Tested(t.Context(), c.ID, b.cfg.Now(), passport.KeyRefused, "owner:ann"); err != nil {
+	if err := b.Tested(t.Context(), passport.OwnerPays, c.ID, b.cfg.Now(), passport.KeyRefused, "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
-	err := b.Lend(t.Context(), passport.OpenAI, c.ID, func(running secret.Text) error {
-		if err := b.Rotate(t.Context(), c.ID, secret.New(" "+canary+"\n"), "owner:ann"); err != nil {
+	err := b.Lend(t.Context(), passport.OwnerPays, passport.OpenAI, c.ID, func(running secret.Text) error {
+		if err := b.Rotate(t.Context(), passport.OwnerPays, c.ID, secret.New(" "+canary+"\n"), "owner:ann"); err != nil {
 			t.Error(err)
 		}
 		if got := lent(t, b.Vault, passport.OpenAI); got != canary {
@@ -92,14 +92,14 @@ func TestRotationIsRefused(t *testing.T) {
 		{"nobody", "key-of-new", problem.NotFound},
 		{"env:GEMINI_KEY", "key-of-new", problem.Conflict},
 	} {
-		err := b.Rotate(t.Context(), r.id, secret.New(r.key), "owner:ann")
+		err := b.Rotate(t.Context(), passport.OwnerPays, r.id, secret.New(r.key), "owner:ann")
 		if problem.KindOf(err) != r.want || strings.Contains(err.Error(), r.key) {
 			t.Errorf("%s, %q: got %v", r.id, r.key, err)
 		}
 	}
 	broken := errors.New("disk")
 	b.store.Fail("ChangeCredential", storetest.Before, broken)
-	if err := b.Rotate(t.Context(), c.ID, secret.New("key-of-new"), "owner:ann"); !errors.Is(err, broken) {
+	if err := b.Rotate(t.Context(), passport.OwnerPays, c.ID, secret.New("key-of-new"), "owner:ann"); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 	if got := lent(t, b.Vault, passport.OpenAI); got != canary {
@@ -113,7 +113,7 @@ func TestChangesOfTwoInstances(t *testing.T) {
 	store := &old{Memory: b.store}
 	b.cfg.Sealed = store
 	here, there := b.again(), b.again()
-	c, err := here.Add(t.Context(), passport.OpenAI, "mine", secret.New("key-of-old-1"), "owner:ann")
+	c, err := here.Add(t.Context(), passport.OwnerPays, passport.OpenAI, "mine", secret.New("key-of-old-1"), "owner:ann")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,11 +122,11 @@ func TestChangesOfTwoInstances(t *testing.T) {
 	}
 	began := b.cfg.Now()
 	store.meanwhile = func() { // between what the test reads and what it writes
-		if err := there.Rotate(t.Context(), c.ID, secret.New(canary), "owner:ann"); err != nil {
+		if err := there.Rotate(t.Context(), passport.OwnerPays, c.ID, secret.New(canary), "owner:ann"); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := here.Tested(t.Context(), c.ID, began, passport.KeyRefused, "owner:ann"); err != nil {
+	if err := here.Tested(t.Context(), passport.OwnerPays, c.ID, began, passport.KeyRefused, "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.entry(c.ID).Credential; !got.TestedAt.IsZero() || !got.RefusedAt.IsZero() {
@@ -136,11 +136,11 @@ func TestChangesOfTwoInstances(t *testing.T) {
 		t.Errorf("got %q, want the new secret", got)
 	}
 	store.meanwhile = func() {
-		if err := there.Remove(t.Context(), c.ID, "owner:ann"); err != nil {
+		if err := there.Remove(t.Context(), passport.OwnerPays, c.ID, "owner:ann"); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := here.Rotate(t.Context(), c.ID, secret.New("key-of-other"), "owner:ann"); problem.KindOf(err) != problem.NotFound {
+	if err := here.Rotate(t.Context(), passport.OwnerPays, c.ID, secret.New("key-of-other"), "owner:ann"); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("got %v, want NotFound", err)
 	}
 	for range 2 {
@@ -160,7 +160,7 @@ func TestRefusedKeyIsMarked(t *testing.T) {
 	c := b.add(passport.OpenAI, "mine", canary)
 	mark := func(id passport.CredentialID, began time.Time, refused, want bool) time.Time {
 		t.Helper()
-		if err := b.Mark(t.Context(), id, began, refused); err != nil {
+		if err := b.Mark(t.Context(), passport.OwnerPays, id, began, refused); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.entry(id).Credential.RefusedAt; got.IsZero() == want {
@@ -176,19 +176,19 @@ func TestRefusedKeyIsMarked(t *testing.T) {
 		}
 		mark(id, b.cfg.Now(), false, false)
 		mark(id, b.cfg.Now(), true, true)
-		if err := b.Tested(t.Context(), id, b.cfg.Now(), "not reached", "owner:ann"); err != nil || b.entry(id).Credential.RefusedAt.IsZero() {
+		if err := b.Tested(t.Context(), passport.OwnerPays, id, b.cfg.Now(), "not reached", "owner:ann"); err != nil || b.entry(id).Credential.RefusedAt.IsZero() {
 			t.Errorf("after a test that reached nobody: %v, %+v", err, b.entry(id).Credential)
 		}
-		if err := b.Tested(t.Context(), id, b.cfg.Now(), "", "owner:ann"); err != nil || !b.entry(id).Credential.RefusedAt.IsZero() {
+		if err := b.Tested(t.Context(), passport.OwnerPays, id, b.cfg.Now(), "", "owner:ann"); err != nil || !b.entry(id).Credential.RefusedAt.IsZero() {
 			t.Errorf("after a good test: %v, %+v", err, b.entry(id).Credential)
 		}
 	}
 	before := b.cfg.Now()
-	if err := b.Rotate(t.Context(), c.ID, secret.New("key-of-new"), "owner:ann"); err != nil {
+	if err := b.Rotate(t.Context(), passport.OwnerPays, c.ID, secret.New("key-of-new"), "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
 	mark(c.ID, before, true, false)
-	if err := b.Mark(t.Context(), "nobody", before, true); err != nil {
+	if err := b.Mark(t.Context(), passport.OwnerPays, "nobody", before, true); err != nil {
 		t.Errorf("got %v", err)
 	}
 	var got []string
@@ -208,12 +208,12 @@ func TestPickedIsLent(t *testing.T) {
 	b := newBench(t, nil)
 	first := b.add(passport.OpenAI, "first", "key-first")
 	second := b.add(passport.OpenAI, "second", "key-second")
-	id, _ := b.Pick(passport.OpenAI)
-	if err := b.Choose(t.Context(), second.ID, "owner:ann"); err != nil {
+	id, _ := b.Pick(passport.OwnerPays, passport.OpenAI)
+	if err := b.Choose(t.Context(), passport.OwnerPays, second.ID, "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
 	lend := func(p passport.Provider) (got string, err error) {
-		err = b.Lend(context.Background(), p, id, func(k secret.Text) error { got = k.Reveal(); return nil })
+		err = b.Lend(context.Background(), passport.OwnerPays, p, id, func(k secret.Text) error { got = k.Reveal(); return nil })
 		return got, err
 	}
 	if got, err := lend(passport.OpenAI); err != nil || got != "key-first" {
@@ -222,7 +222,7 @@ func TestPickedIsLent(t *testing.T) {
 	if got, err := lend(passport.Google); problem.KindOf(err) != problem.CredentialMissing {
 		t.Errorf("lent %q, %v to another provider", got, err)
 	}
-	if err := b.Remove(t.Context(), first.ID, "owner:ann"); err != nil {
+	if err := b.Remove(t.Context(), passport.OwnerPays, first.ID, "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := lend(passport.OpenAI); problem.KindOf(err) != problem.CredentialMissing {
@@ -235,7 +235,7 @@ func TestKeysAreBounded(t *testing.T) {
 	for i := range 100 {
 		b.add(passport.OpenAI, fmt.Sprint("key ", i), canary)
 	}
-	if _, err := b.Add(t.Context(), passport.OpenAI, "one more", secret.New(canary), "owner:ann"); problem.KindOf(err) != problem.Conflict {
+	if _, err := b.Add(t.Context(), passport.OwnerPays, passport.OpenAI, "one more", secret.New(canary), "owner:ann"); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("got %v, want Conflict", err)
 	}
 }

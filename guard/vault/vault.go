@@ -5,7 +5,6 @@ package vault
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -94,38 +93,58 @@ func New(ctx context.Context, cfg Config) (*Vault, error) {
 	return v, nil
 }
 
-// Has says whether there is a key for a provider, or it needs none.
-func (v *Vault) Has(p passport.Provider) bool {
-	_, ok := v.Pick(p)
+// Has says whether somebody has a key for a provider, or it needs none.
+func (v *Vault) Has(payer passport.Payer, p passport.Provider) bool {
+	_, ok := v.Pick(payer, p)
 	return ok
 }
 
-// Pick says which key of a provider is lent now: of those that the owner put in the one chosen last, else the one in the environment. It is
-// empty where the provider needs none; ok is false if there is nothing to lend. A call asks once, so that one that runs keeps its key
-// whatever is chosen meanwhile.
-func (v *Vault) Pick(p passport.Provider) (id passport.CredentialID, ok bool) {
-	if c, ok := v.chosen(p); ok {
+// HasAny says whether anybody has a key for a provider.
+func (v *Vault) HasAny(p passport.Provider) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	_, inEnv := v.env[p]
+	return inEnv || slices.ContainsFunc(v.stored, func(c passport.Credential) bool { return c.Provider == p })
+}
+
+// Pick says which key of somebody's for a provider is lent now: of those that they put in the one chosen last, else, for the owner, the one in
+// the environment. It is empty where the provider needs none; ok is false if there is nothing to lend. A call asks once, so that one that runs
+// keeps its key whatever is chosen meanwhile.
+func (v *Vault) Pick(payer passport.Payer, p passport.Provider) (id passport.CredentialID, ok bool) {
+	if payer == "" {
+		return "", false
+	}
+	if c, ok := v.chosen(payer, p); ok {
 		return c.ID, true
 	}
-	if e, ok := v.env[p]; ok {
+	if e, ok := v.fromEnv(payer, p); ok {
 		return passport.CredentialID(envPrefix + e.name), true
 	}
 	return "", v.cfg.Keyless(p)
 }
 
-// Lend lets fn use a key of a provider until it returns: the one of this id, as Pick said, with the secret that it has now. Errors:
-// CredentialMissing if it has gone, Unavailable if it cannot be opened, and fn's own, as they are.
-func (v *Vault) Lend(ctx context.Context, p passport.Provider, id passport.CredentialID, fn func(key secret.Text) error) error {
+// fromEnv is the key of the environment, which is the owner's alone.
+func (v *Vault) fromEnv(payer passport.Payer, p passport.Provider) (fromEnv, bool) {
+	if payer != passport.OwnerPays {
+		return fromEnv{}, false
+	}
+	e, ok := v.env[p]
+	return e, ok
+}
+
+// Lend lets fn use a key of somebody's for a provider until it returns: the one of this id, as Pick said, with the secret that it has now.
+// Errors: CredentialMissing if it has gone or is another's, Unavailable if it cannot be opened, and fn's own, as they are.
+func (v *Vault) Lend(ctx context.Context, payer passport.Payer, p passport.Provider, id passport.CredentialID, fn func(key secret.Text) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if c, ok := v.byID(id); ok && c.Provider == p {
+	if c, ok := v.byID(payer, id); ok && c.Provider == p {
 		return v.lend(c, fn)
 	}
-	if e, ok := v.env[p]; ok && id == passport.CredentialID(envPrefix+e.name) {
+	if e, ok := v.fromEnv(payer, p); ok && id == passport.CredentialID(envPrefix+e.name) {
 		return loan([]byte(e.key.Reveal()), fn)
 	}
-	if id == "" && v.cfg.Keyless(p) {
+	if id == "" && payer != "" && v.cfg.Keyless(p) {
 		return fn(secret.Text{})
 	}
 	return Missing(p)
@@ -136,21 +155,24 @@ func Missing(p passport.Provider) error {
 	return problem.New(problem.CredentialMissing, "No API key configured for provider '%s'. Set the corresponding environment variable.", p)
 }
 
-// LendByID lends one key of whichever provider, to test it. Errors: NotFound, and as Lend.
-func (v *Vault) LendByID(ctx context.Context, id passport.CredentialID, fn func(key secret.Text) error) error {
+// LendByID lends one key of somebody's of whichever provider, to test it. Errors: NotFound, and as Lend.
+func (v *Vault) LendByID(ctx context.Context, payer passport.Payer, id passport.CredentialID, fn func(key secret.Text) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if c, ok := v.byID(id); ok {
+	if c, ok := v.byID(payer, id); ok {
 		return v.lend(c, fn)
 	}
 	for _, e := range v.env {
-		if id == passport.CredentialID(envPrefix+e.name) {
+		if payer == passport.OwnerPays && id == passport.CredentialID(envPrefix+e.name) {
 			return loan([]byte(e.key.Reveal()), fn)
 		}
 	}
-	return problem.New(problem.NotFound, "there is no such provider key")
+	return gone()
 }
+
+// gone says that somebody has no such key, whether another has or not.
+func gone() error { return problem.New(problem.NotFound, "there is no such provider key") }
 
 // lend opens a stored key and lends it.
 func (v *Vault) lend(c passport.Credential, fn func(key secret.Text) error) error {
@@ -167,20 +189,26 @@ func loan(key []byte, fn func(key secret.Text) error) error {
 	return fn(secret.FromBytes(key))
 }
 
-// boundTo is what a sealed key belongs to: its row and its provider. A key moved to another row, or a row given to another
-// provider (whose hosts would then see the key), does not open.
-func boundTo(c passport.Credential) string { return string(c.ID) + "/" + string(c.Provider) }
+// boundTo is what a sealed key belongs to: its row, its provider and, of a member's, whose it is. A key moved to another row, or a row given
+// to another provider (whose hosts would then see the key) or to another person, does not open.
+func boundTo(c passport.Credential) string {
+	to := string(c.ID) + "/" + string(c.Provider)
+	if m := c.Payer.Member(); m != "" {
+		to += "/" + m
+	}
+	return to
+}
 
-// Add seals a key that the owner pasted and stores it. Spaces around the key and the label are dropped. The first key of a provider is
+// Add seals a key that a person pasted and stores it as theirs. Spaces around the key and the label are dropped. The first key of a provider is
 // lent from now on; another waits until it is chosen. Errors: Invalid with the field provider, label or key; Conflict if there are as many
 // as there may be.
-func (v *Vault) Add(ctx context.Context, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error) {
-	if err := v.Check(p, label, key); err != nil {
+func (v *Vault) Add(ctx context.Context, payer passport.Payer, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error) {
+	if err := v.Check(payer, p, label, key); err != nil {
 		return passport.Credential{}, err
 	}
 	now := v.cfg.Now()
-	c := passport.Credential{ID: passport.CredentialID(v.cfg.NewID()), Provider: p, Label: strings.TrimSpace(label), CreatedAt: now, Version: 1}
-	if _, ok := v.chosen(p); !ok {
+	c := passport.Credential{ID: passport.CredentialID(v.cfg.NewID()), Payer: payer, Provider: p, Label: strings.TrimSpace(label), CreatedAt: now, Version: 1}
+	if _, ok := v.chosen(payer, p); !ok {
 		c.ChosenAt = now
 	}
 	var err error
@@ -209,7 +237,7 @@ func (v *Vault) seal(c passport.Credential, key secret.Text) ([]byte, error) {
 }
 
 // Check says whether a key could be added, without keeping it: before it is shown to its provider. Errors: as Add.
-func (v *Vault) Check(p passport.Provider, label string, key secret.Text) error {
+func (v *Vault) Check(payer passport.Payer, p passport.Provider, label string, key secret.Text) error {
 	if p != passport.Sandbox && !slices.Contains(passport.Providers, p) && !v.cfg.Known(p) {
 		return problem.New(problem.Invalid, "%q is not a provider this broker knows", p).In("provider")
 	}
@@ -219,9 +247,18 @@ func (v *Vault) Check(p passport.Provider, label string, key secret.Text) error 
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	if payer == "" {
+		return problem.New(problem.Internal, "a key without a person")
+	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	if len(v.stored) >= maxStored {
+	own := 0
+	for _, c := range v.stored {
+		if c.Payer == payer {
+			own++
+		}
+	}
+	if own >= maxStored {
 		return problem.New(problem.Conflict, "there are %d provider keys, which is as many as there may be: remove one first", maxStored)
 	}
 	return nil
@@ -246,15 +283,20 @@ func checkKey(key secret.Text) error {
 	return nil
 }
 
-// Remove deletes a stored key. Once it returns nil, nothing is lent of it any more; a loan that runs is not called back.
+// Remove deletes a stored key of somebody's. Once it returns nil, nothing is lent of it any more; a loan that runs is not called back.
 // Errors: NotFound; Conflict for a key that is in the environment.
-func (v *Vault) Remove(ctx context.Context, id passport.CredentialID, actor string) error {
-	if strings.HasPrefix(string(id), envPrefix) {
+func (v *Vault) Remove(ctx context.Context, payer passport.Payer, id passport.CredentialID, actor string) error {
+	if payer == passport.OwnerPays && strings.HasPrefix(string(id), envPrefix) {
 		return problem.New(problem.Conflict, "this key is set in the environment of the broker: take it out there and restart")
 	}
-	c, ok := v.byID(id)
-	if !ok {
-		c.ID = id
+	c, ok := v.byID(payer, id)
+	if !ok { // another instance may have put it in
+		if err := v.Reload(ctx); err != nil {
+			return err
+		}
+		if c, ok = v.byID(payer, id); !ok {
+			return gone()
+		}
 	}
 	err := v.cfg.Sealed.RemoveCredential(ctx, id, v.event(passport.CredentialGone, c, actor, ""))
 	if err != nil && problem.KindOf(err) != problem.NotFound {
@@ -327,60 +369,23 @@ func (v *Vault) event(kind passport.EventKind, c passport.Credential, actor, not
 	return passport.Event{ID: passport.EventID(v.cfg.NewID()), Kind: kind, At: v.cfg.Now(), Actor: actor, Note: name}
 }
 
-// Entry is a key as a page shows it.
-type Entry struct {
-	Credential passport.Credential // Sealed is emptied
-	FromEnv    bool
-	EnvName    string // the variable, if FromEnv; the credential's ID is then made of it
-	Used       bool   // this is the one that Lend lends for its provider
-}
-
-// List returns the stored keys as they are on disk, newest first, and then those in the environment.
-func (v *Vault) List(ctx context.Context) ([]Entry, error) {
-	stored, err := v.cfg.Sealed.Credentials(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list the provider keys: %w", err)
-	}
-	list := make([]Entry, 0, len(stored)+len(v.env))
-	for _, c := range slices.Backward(stored) {
-		used, _ := v.Pick(c.Provider)
-		c.Sealed = nil
-		list = append(list, Entry{Credential: c, Used: used == c.ID})
-	}
-	for _, p := range slices.Concat(passport.Providers, slices.Sorted(maps.Keys(v.cfg.Named))) {
-		e, ok := v.env[p]
-		if !ok {
-			continue
-		}
-		id := passport.CredentialID(envPrefix + e.name)
-		used, _ := v.Pick(p)
-		v.mu.RLock()
-		test := v.tests[id]
-		v.mu.RUnlock()
-		list = append(list, Entry{
-			Credential: passport.Credential{ID: id, Provider: p, Label: e.name, TestedAt: test.at, TestError: test.err, RefusedAt: test.refused},
-			FromEnv:    true, EnvName: e.name, Used: used == id,
-		})
-	}
-	return list, nil
-}
-
-// chosen is the stored key of a provider that is lent.
-func (v *Vault) chosen(p passport.Provider) (best passport.Credential, ok bool) {
+// chosen is the stored key of somebody's for a provider that is lent.
+func (v *Vault) chosen(payer passport.Payer, p passport.Provider) (best passport.Credential, ok bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	for _, c := range v.stored {
-		if c.Provider == p && (!ok || best.Before(c)) {
+		if c.Payer == payer && c.Provider == p && (!ok || best.Before(c)) {
 			best, ok = c, true
 		}
 	}
 	return best, ok
 }
 
-func (v *Vault) byID(id passport.CredentialID) (passport.Credential, bool) {
+// byID is a stored key of somebody's.
+func (v *Vault) byID(payer passport.Payer, id passport.CredentialID) (passport.Credential, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	i := slices.IndexFunc(v.stored, func(c passport.Credential) bool { return c.ID == id })
+	i := slices.IndexFunc(v.stored, func(c passport.Credential) bool { return payer != "" && c.Payer == payer && c.ID == id })
 	if i < 0 {
 		return passport.Credential{}, false
 	}

@@ -61,7 +61,7 @@ func (b *bench) again() *vault.Vault {
 
 func (b *bench) add(p passport.Provider, label, key string) passport.Credential {
 	b.t.Helper()
-	c, err := b.Add(b.t.Context(), p, label, secret.New(key), "owner:ann")
+	c, err := b.Add(b.t.Context(), passport.OwnerPays, p, label, secret.New(key), "owner:ann")
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -71,13 +71,13 @@ func (b *bench) add(p passport.Provider, label, key string) passport.Credential 
 // lent is what a vault lends for a provider; empty for nothing.
 func lent(t *testing.T, v *vault.Vault, p passport.Provider) (key string) {
 	t.Helper()
-	id, _ := v.Pick(p)
-	err := v.Lend(t.Context(), p, id, func(k secret.Text) error { key = k.Reveal(); return nil })
+	id, _ := v.Pick(passport.OwnerPays, p)
+	err := v.Lend(t.Context(), passport.OwnerPays, p, id, func(k secret.Text) error { key = k.Reveal(); return nil })
 	if err != nil && problem.KindOf(err) != problem.CredentialMissing {
 		t.Fatal(err)
 	}
-	if v.Has(p) != (err == nil) {
-		t.Errorf("Has(%s) is %v, but Lend says %v", p, v.Has(p), err)
+	if v.Has(passport.OwnerPays, p) != (err == nil) {
+		t.Errorf("Has(%s) is %v, but Lend says %v", p, v.Has(passport.OwnerPays, p), err)
 	}
 	return key
 }
@@ -96,7 +96,7 @@ func TestEnvironmentNamesInTheSeedsOrder(t *testing.T) {
 				t.Errorf("%v: got %q, want %q", env, got, want)
 			}
 			for _, other := range passport.Providers {
-				if other != p && b.Has(other) {
+				if other != p && b.Has(passport.OwnerPays, other) {
 					t.Errorf("%s gives a key of %s", name, other)
 				}
 			}
@@ -111,7 +111,7 @@ func TestEnvironmentNamesInTheSeedsOrder(t *testing.T) {
 func TestMissingKeyIsSaidInTheSeedsWords(t *testing.T) {
 	b := newBench(t, nil)
 	for _, p := range passport.Providers {
-		err := b.Lend(t.Context(), p, "", func(secret.Text) error { t.Error("fn was called"); return nil })
+		err := b.Lend(t.Context(), passport.OwnerPays, p, "", func(secret.Text) error { t.Error("fn was called"); return nil })
 		want := "No API key configured for provider '" + string(p) + "'. Set the corresponding environment variable."
 		if got := problem.From(err); got.Kind != problem.CredentialMissing || got.Detail != want {
 			t.Errorf("got %d %q, want %q", got.Kind, got.Detail, want)
@@ -143,7 +143,7 @@ func TestWhichKeyIsLent(t *testing.T) {
 	}
 	choose := func(c passport.Credential) {
 		t.Helper()
-		if err := b.Choose(t.Context(), c.ID, "owner:ann"); err != nil {
+		if err := b.Choose(t.Context(), passport.OwnerPays, c.ID, "owner:ann"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,15 +162,15 @@ func TestWhichKeyIsLent(t *testing.T) {
 	choose(second)
 	step("key-second")
 	for _, c := range []passport.Credential{second, first} { // then the one that was chosen before
-		if err := b.Remove(t.Context(), c.ID, "owner:ann"); err != nil {
+		if err := b.Remove(t.Context(), passport.OwnerPays, c.ID, "owner:ann"); err != nil {
 			t.Fatal(err)
 		}
 		step(map[string]string{"second": "key-first", "first": "key-of-env"}[c.Label])
 	}
-	if err := b.Choose(t.Context(), first.ID, "owner:ann"); problem.KindOf(err) != problem.NotFound {
+	if err := b.Choose(t.Context(), passport.OwnerPays, first.ID, "owner:ann"); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("got %v, want NotFound", err)
 	}
-	if err := b.Choose(t.Context(), "env:OPENAI_API_KEY", "owner:ann"); problem.KindOf(err) != problem.Conflict {
+	if err := b.Choose(t.Context(), passport.OwnerPays, "env:OPENAI_API_KEY", "owner:ann"); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("got %v, want Conflict", err)
 	}
 }
@@ -182,8 +182,8 @@ func TestLoanIsTakenBack(t *testing.T) {
 	for _, p := range []passport.Provider{passport.OpenAI, passport.Google} {
 		for _, broken := range []error{nil, errors.New("upstream")} {
 			var kept secret.Text
-			id, _ := b.Pick(p)
-			err := b.Lend(t.Context(), p, id, func(k secret.Text) error {
+			id, _ := b.Pick(passport.OwnerPays, p)
+			err := b.Lend(t.Context(), passport.OwnerPays, p, id, func(k secret.Text) error {
 				if kept = k; k.Reveal() != canary {
 					t.Errorf("%s: got %q", p, k.Reveal())
 				}
@@ -206,10 +206,10 @@ func TestNothingIsLentToACallThatHasEnded(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(revoked)
 	fn := func(secret.Text) error { t.Error("lent"); return nil }
-	if err := b.Lend(ctx, passport.OpenAI, c.ID, fn); err != revoked {
+	if err := b.Lend(ctx, passport.OwnerPays, passport.OpenAI, c.ID, fn); err != revoked {
 		t.Errorf("got %v, want %v", err, revoked)
 	}
-	if err := b.LendByID(ctx, c.ID, fn); err != revoked {
+	if err := b.LendByID(ctx, passport.OwnerPays, c.ID, fn); err != revoked {
 		t.Errorf("got %v, want %v", err, revoked)
 	}
 }
@@ -240,24 +240,24 @@ func TestWhatTheOwnerPastesIsChecked(t *testing.T) {
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			b := newBench(t, nil)
-			_, err := b.Add(t.Context(), r.p, r.label, secret.New(r.key), "owner:ann")
+			_, err := b.Add(t.Context(), passport.OwnerPays, r.p, r.label, secret.New(r.key), "owner:ann")
 			if p := problem.From(err); err == nil || p.Kind != problem.Invalid || p.Field != r.field {
 				t.Errorf("got %v, want Invalid in %s", err, r.field)
 			}
 			if r.key != "" && err != nil && strings.Contains(err.Error(), r.key) {
 				t.Errorf("the error shows the key: %v", err)
 			}
-			if list, _ := b.List(t.Context()); len(list) != 0 {
+			if list, _ := b.List(t.Context(), passport.OwnerPays); len(list) != 0 {
 				t.Errorf("stored %v", list)
 			}
 		})
 	}
 	b := newBench(t, nil)
-	if _, err := b.Add(t.Context(), passport.OpenAI, "none", secret.Text{}, "owner:ann"); problem.From(err).Field != "key" {
+	if _, err := b.Add(t.Context(), passport.OwnerPays, passport.OpenAI, "none", secret.Text{}, "owner:ann"); problem.From(err).Field != "key" {
 		t.Errorf("zero Text: got %v, want Invalid in key", err)
 	}
 	for _, key := range []string{"12345678", long, "\n " + canary + " \r\n"} {
-		if err := b.Choose(t.Context(), b.add(passport.OpenAI, strings.Repeat("ü", 60), key).ID, "owner:ann"); err != nil {
+		if err := b.Choose(t.Context(), passport.OwnerPays, b.add(passport.OpenAI, strings.Repeat("ü", 60), key).ID, "owner:ann"); err != nil {
 			t.Fatal(err)
 		}
 		if got := lent(t, b.Vault, passport.OpenAI); got != strings.TrimSpace(key) {
@@ -328,17 +328,17 @@ func TestRemovedIsNotLent(t *testing.T) {
 	c := b.add(passport.OpenAI, "mine", canary)
 	broken := errors.New("disk")
 	b.store.Fail("RemoveCredential", storetest.After, broken)
-	if err := b.Remove(t.Context(), c.ID, "owner:ann"); !errors.Is(err, broken) {
+	if err := b.Remove(t.Context(), passport.OwnerPays, c.ID, "owner:ann"); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 	b.store.Fail("RemoveCredential", storetest.After, nil)
-	if err := b.Remove(t.Context(), c.ID, "owner:ann"); problem.KindOf(err) != problem.NotFound {
+	if err := b.Remove(t.Context(), passport.OwnerPays, c.ID, "owner:ann"); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("got %v, want NotFound", err)
 	}
 	if got := lent(t, b.Vault, passport.OpenAI); got != "" {
 		t.Errorf("lent %q", got)
 	}
-	err := b.LendByID(t.Context(), c.ID, func(secret.Text) error { t.Error("lent"); return nil })
+	err := b.LendByID(t.Context(), passport.OwnerPays, c.ID, func(secret.Text) error { t.Error("lent"); return nil })
 	if problem.KindOf(err) != problem.NotFound {
 		t.Errorf("got %v, want NotFound", err)
 	}
@@ -366,7 +366,7 @@ func TestReload(t *testing.T) {
 	store := &old{Memory: b.store}
 	b.cfg.Sealed = store
 	here, there := b.again(), b.again()
-	c, err := there.Add(t.Context(), passport.OpenAI, "theirs", secret.New(canary), "owner:ann")
+	c, err := there.Add(t.Context(), passport.OwnerPays, passport.OpenAI, "theirs", secret.New(canary), "owner:ann")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,14 +381,14 @@ func TestReload(t *testing.T) {
 	}
 	reload(here, canary)
 	store.meanwhile = func() {
-		if err := here.Remove(t.Context(), c.ID, "owner:ann"); err != nil {
+		if err := here.Remove(t.Context(), passport.OwnerPays, c.ID, "owner:ann"); err != nil {
 			t.Error(err)
 		}
 	}
 	reload(here, "")
 	reload(there, "")
 	store.meanwhile = func() {
-		if _, err := here.Add(t.Context(), passport.OpenAI, "ours", secret.New(canary), "owner:ann"); err != nil {
+		if _, err := here.Add(t.Context(), passport.OwnerPays, passport.OpenAI, "ours", secret.New(canary), "owner:ann"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -407,7 +407,7 @@ func TestKeyThatIsNotStoredIsNotLent(t *testing.T) {
 	b := newBench(t, nil)
 	broken := errors.New("disk")
 	b.store.Fail("AddCredential", storetest.Before, broken)
-	if _, err := b.Add(t.Context(), passport.OpenAI, "mine", secret.New(canary), "owner:ann"); !errors.Is(err, broken) {
+	if _, err := b.Add(t.Context(), passport.OwnerPays, passport.OpenAI, "mine", secret.New(canary), "owner:ann"); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 	if got := lent(t, b.Vault, passport.OpenAI); got != "" {
@@ -419,7 +419,7 @@ func TestListShowsNoKey(t *testing.T) {
 	b := newBench(t, map[string]string{"OPENAI_API_KEY": canary, "GEMINI_KEY": canary})
 	one := b.add(passport.OpenAI, "one", canary+"1")
 	two := b.add(passport.OpenAI, "two", canary+"2")
-	got, err := b.List(t.Context())
+	got, err := b.List(t.Context(), passport.OwnerPays)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,16 +437,16 @@ func TestListShowsNoKey(t *testing.T) {
 func TestEnvironmentKeysCanBeTestedAndNotRemoved(t *testing.T) {
 	b := newBench(t, map[string]string{"OPENAI_API_KEY": canary})
 	var key string
-	if err := b.LendByID(t.Context(), "env:OPENAI_API_KEY", func(k secret.Text) error { key = k.Reveal(); return nil }); err != nil || key != canary {
+	if err := b.LendByID(t.Context(), passport.OwnerPays, "env:OPENAI_API_KEY", func(k secret.Text) error { key = k.Reveal(); return nil }); err != nil || key != canary {
 		t.Errorf("got %q, %v", key, err)
 	}
-	if err := b.Tested(t.Context(), "env:OPENAI_API_KEY", start, "", "owner:ann"); err != nil {
+	if err := b.Tested(t.Context(), passport.OwnerPays, "env:OPENAI_API_KEY", start, "", "owner:ann"); err != nil {
 		t.Error(err)
 	}
-	if err := b.Remove(t.Context(), "env:OPENAI_API_KEY", "owner:ann"); problem.KindOf(err) != problem.Conflict {
+	if err := b.Remove(t.Context(), passport.OwnerPays, "env:OPENAI_API_KEY", "owner:ann"); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("got %v, want Conflict", err)
 	}
-	if err := b.LendByID(t.Context(), "env:GEMINI_KEY", func(secret.Text) error { return nil }); problem.KindOf(err) != problem.NotFound {
+	if err := b.LendByID(t.Context(), passport.OwnerPays, "env:GEMINI_KEY", func(secret.Text) error { return nil }); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("got %v, want NotFound", err)
 	}
 }
@@ -456,10 +456,10 @@ func TestTestedKeepsNoKey(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.add(passport.OpenAI, "mine", canary)
 	for _, said := range []string{"", "Incorrect API key provided: " + canary + ".", strings.Repeat("ü", 1000), "\xff\xfe" + strings.Repeat(canary, 100)} {
-		if err := b.Tested(t.Context(), c.ID, b.cfg.Now(), said, "owner:ann"); err != nil {
+		if err := b.Tested(t.Context(), passport.OwnerPays, c.ID, b.cfg.Now(), said, "owner:ann"); err != nil {
 			t.Fatal(err)
 		}
-		list, _ := b.List(t.Context())
+		list, _ := b.List(t.Context(), passport.OwnerPays)
 		got := list[0].Credential
 		if got.TestedAt.IsZero() || (got.TestError == "") != (said == "") || len(got.TestError) > 300 || strings.ToValidUTF8(got.TestError, "") != got.TestError {
 			t.Errorf("got %d bytes %q at %v", len(got.TestError), got.TestError, got.TestedAt)
@@ -474,7 +474,7 @@ func TestTestedKeepsNoKey(t *testing.T) {
 			}
 		}
 	}
-	if err := b.Tested(t.Context(), "nobody", start, "", "owner:ann"); problem.KindOf(err) != problem.NotFound {
+	if err := b.Tested(t.Context(), passport.OwnerPays, "nobody", start, "", "owner:ann"); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("got %v, want NotFound", err)
 	}
 }
@@ -482,10 +482,10 @@ func TestTestedKeepsNoKey(t *testing.T) {
 func TestChangesAreRemembered(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.add(passport.OpenAI, "mine", canary)
-	if err := b.Tested(t.Context(), c.ID, b.cfg.Now(), "", "owner:ann"); err != nil {
+	if err := b.Tested(t.Context(), passport.OwnerPays, c.ID, b.cfg.Now(), "", "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Remove(t.Context(), c.ID, "owner:ann"); err != nil {
+	if err := b.Remove(t.Context(), passport.OwnerPays, c.ID, "owner:ann"); err != nil {
 		t.Fatal(err)
 	}
 	events, _, _ := b.store.Events(t.Context(), 0, 100)

@@ -66,7 +66,7 @@ func TestACeilingIsOverAllInstances(t *testing.T) {
 		total(t, s, "g0")
 	}
 	spent := func() (out [2]passport.Ceiling) {
-		rows, err := stores[0].Ceilings(t.Context(), passport.MonthOf(storetest.Epoch()))
+		rows, err := stores[0].Ceilings(t.Context(), passport.OwnerPays, passport.MonthOf(storetest.Epoch()))
 		if err != nil || len(rows) != 2 {
 			t.Fatalf("got %+v, %v, want two ceilings", rows, err)
 		}

@@ -145,8 +145,8 @@ func (s *Store) EndSession(ctx context.Context, hash [32]byte, ev passport.Event
 }
 
 // EndOwnerToken implements identity.Store.
-func (s *Store) EndOwnerToken(ctx context.Context, hash [32]byte, ev passport.Event) error {
-	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.EndOwnerToken(ctx, q, hash, ev) })
+func (s *Store) EndOwnerToken(ctx context.Context, who passport.PersonID, hash [32]byte, ev passport.Event) error {
+	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.EndOwnerToken(ctx, q, who, hash, ev) })
 }
 
 // AddOwnerToken implements identity.Store.

@@ -16,7 +16,7 @@ const sqlLive = `SELECT t.grant_id, t.issued_at, t.expires_at, t.revoked_at,
 	b.seq, b.cap, b.settled, b.held, b.calls_cap, b.calls,
 	g.id, g.request_id, g.version, g.state, g.app_name, g.app_url, g.reason, g.asked, g.details, g.secret_hash, g.owner_id,
 	g.created_at, g.expires_at, g.approved_at, g.revoked_at, g.notes, g.keep_answers,
-	g.client_id, g.site, g.checked, g.jkt, g.parent_id, g.actor, g.extends_id, g.above
+	g.client_id, g.site, g.checked, g.jkt, g.parent_id, g.actor, g.extends_id, g.above, g.payer
 	FROM token t JOIN grants g ON g.id = t.grant_id LEFT JOIN budget b ON b.grant_id = t.grant_id
 	WHERE t.id = $1 ORDER BY b.seq`
 
@@ -46,7 +46,7 @@ func live(rows pgx.Rows, id passport.TokenID) (l passport.Liveness, err error) {
 		if err := rows.Scan(&t.GrantID, &t.IssuedAt, &t.ExpiresAt, &t.RevokedAt, &l.Stopped, &seq, &limit, &settled, &held, &callsCap, &calls,
 			&g.ID, &g.RequestID, &g.Version, &g.State, &g.AppName, &g.AppUrl, &g.Reason, &g.Asked, &g.Details, &g.SecretHash, &g.OwnerID,
 			&g.CreatedAt, &g.ExpiresAt, &g.ApprovedAt, &g.RevokedAt, &g.Notes, &g.KeepAnswers,
-			&g.ClientID, &g.Site, &g.Checked, &g.Jkt, &g.ParentID, &g.Actor, &g.ExtendsID, &g.Above); err != nil {
+			&g.ClientID, &g.Site, &g.Checked, &g.Jkt, &g.ParentID, &g.Actor, &g.ExtendsID, &g.Above, &g.Payer); err != nil {
 			return l, err
 		}
 		l.Token = passport.Token{ID: id, Grant: passport.GrantID(t.GrantID), IssuedAt: store.TimeOf(t.IssuedAt),

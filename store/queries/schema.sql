@@ -8,7 +8,17 @@ CREATE TABLE person (
   name          TEXT NOT NULL,
   username      TEXT NOT NULL UNIQUE,
   password_hash TEXT NOT NULL,
-  created_at    BIGINT NOT NULL
+  created_at    BIGINT NOT NULL,
+  role          TEXT NOT NULL DEFAULT 'owner',
+  suspended_at  BIGINT NOT NULL DEFAULT 0
+);
+
+-- Links by which one person joins as a member, once. hash is the SHA-256 of the link's token.
+CREATE TABLE invitation (
+  hash       BYTEA PRIMARY KEY,
+  label      TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
 );
 
 CREATE TABLE session (
@@ -35,14 +45,17 @@ CREATE TABLE passkey (
 );
 CREATE INDEX passkey_person ON passkey (person_id);
 
+-- person_id: whom it stands for; '' for the owner.
 CREATE TABLE owner_token (
   hash       BYTEA PRIMARY KEY,
   label      TEXT NOT NULL,
   created_at BIGINT NOT NULL,
-  expires_at BIGINT NOT NULL
+  expires_at BIGINT NOT NULL,
+  person_id  TEXT NOT NULL DEFAULT ''
 );
 
 -- Of a provider's keys the one chosen last is lent. refused_at: since when its provider refuses it; 0: it does not.
+-- payer: whose it is, 'owner' or a member's id.
 CREATE TABLE credential (
   id         TEXT PRIMARY KEY,
   provider   TEXT NOT NULL,
@@ -51,6 +64,7 @@ CREATE TABLE credential (
   created_at BIGINT NOT NULL,
   tested_at  BIGINT NOT NULL,
   test_error TEXT NOT NULL,
+  payer      TEXT NOT NULL DEFAULT 'owner',
   version    BIGINT NOT NULL DEFAULT 1,
   chosen_at  BIGINT NOT NULL DEFAULT 0,
   rotated_at BIGINT NOT NULL DEFAULT 0,
@@ -84,6 +98,7 @@ CREATE TABLE setting (
   value TEXT NOT NULL
 );
 
+-- payer: whose keys are lent, 'owner' or a member's id; '' while nobody has answered.
 CREATE TABLE grants (
   id          TEXT PRIMARY KEY,
   request_id  TEXT NOT NULL,
@@ -109,8 +124,10 @@ CREATE TABLE grants (
   parent_id   TEXT NOT NULL DEFAULT '',
   actor       TEXT NOT NULL DEFAULT '',
   extends_id  TEXT NOT NULL DEFAULT '',
-  above       TEXT NOT NULL DEFAULT ''
+  above       TEXT NOT NULL DEFAULT '',
+  payer       TEXT NOT NULL DEFAULT 'owner'
 );
+CREATE INDEX grants_payer ON grants ((CASE payer WHEN '' THEN 'owner' ELSE payer END), created_at, id) WHERE parent_id = '';
 CREATE INDEX grants_asked ON grants (created_at, id) WHERE parent_id = '';
 CREATE INDEX grants_pending ON grants (created_at, id) WHERE state = 'pending';
 CREATE INDEX grants_parent ON grants (parent_id) WHERE parent_id <> '';
@@ -132,14 +149,19 @@ CREATE TABLE budget (
   -- its total; 0: on no other
   parent_id  TEXT NOT NULL DEFAULT '',
   parent_seq BIGINT NOT NULL DEFAULT 0,
+  -- whose monthly limits its calls count on: a member's id, '' for the owner
+  member     TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (grant_id, seq)
 );
 
 -- What the owner has set: the most that all grants together may spend in a UTC month. 'person' is over everything, 'key:openai' over
 -- what goes to that provider, 'credential:<id>' over what goes there with that key. No row: no such ceiling.
+-- cap is the lower of what the person has set and what the owner lets them have; -1: not set.
 CREATE TABLE ceiling (
-  id  TEXT PRIMARY KEY,
-  cap BIGINT NOT NULL CHECK (cap >= 0)
+  id   TEXT PRIMARY KEY,
+  cap  BIGINT NOT NULL CHECK (cap >= 0),
+  own  BIGINT NOT NULL DEFAULT -1,
+  most BIGINT NOT NULL DEFAULT -1
 );
 
 -- What a month has on a ceiling; opened by the first hold of the month, or when the ceiling is set. settled and held are the sums of the

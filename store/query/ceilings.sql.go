@@ -21,14 +21,15 @@ func (q *Queries) Ceiling(ctx context.Context, id string) (int64, error) {
 }
 
 const ceilings = `-- name: Ceilings :many
-SELECT c.id, c.cap, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
+SELECT c.id, c.cap, CAST(COALESCE(k.payer, '') AS TEXT) AS payer, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
   CAST(COALESCE(m.held, 0) AS BIGINT) AS held
-FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = $1 ORDER BY c.id
+FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = $1 LEFT JOIN credential k ON c.id = 'credential:' || k.id ORDER BY c.id
 `
 
 type CeilingsRow struct {
 	ID      string
 	Cap     int64
+	Payer   string
 	Earlier int64
 	Settled int64
 	Held    int64
@@ -46,6 +47,7 @@ func (q *Queries) Ceilings(ctx context.Context, month int64) ([]CeilingsRow, err
 		if err := rows.Scan(
 			&i.ID,
 			&i.Cap,
+			&i.Payer,
 			&i.Earlier,
 			&i.Settled,
 			&i.Held,

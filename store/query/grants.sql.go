@@ -36,8 +36,8 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 
 const addGrant = `-- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above, payer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -67,6 +67,7 @@ type AddGrantParams struct {
 	Actor       string
 	ExtendsID   string
 	Above       string
+	Payer       string
 }
 
 func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, error) {
@@ -96,6 +97,7 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 		arg.Actor,
 		arg.ExtendsID,
 		arg.Above,
+		arg.Payer,
 	)
 	if err != nil {
 		return 0, err
@@ -161,7 +163,7 @@ func (q *Queries) Below(ctx context.Context, arg BelowParams) ([]string, error) 
 }
 
 const budgets = `-- name: Budgets :many
-SELECT grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq FROM budget WHERE grant_id = $1 ORDER BY seq
+SELECT grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq, member FROM budget WHERE grant_id = $1 ORDER BY seq
 `
 
 func (q *Queries) Budgets(ctx context.Context, grantID string) ([]Budget, error) {
@@ -185,6 +187,7 @@ func (q *Queries) Budgets(ctx context.Context, grantID string) ([]Budget, error)
 			&i.Calls,
 			&i.ParentID,
 			&i.ParentSeq,
+			&i.Member,
 		); err != nil {
 			return nil, err
 		}
@@ -200,18 +203,19 @@ func (q *Queries) Budgets(ctx context.Context, grantID string) ([]Budget, error)
 }
 
 const budgetsOfMany = `-- name: BudgetsOfMany :many
-SELECT b.grant_id, b.seq, b.status, b.expires_at, b.cap, b.settled, b.held, b.calls_cap, b.calls, b.parent_id, b.parent_seq FROM budget b
-JOIN (SELECT id FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
+SELECT b.grant_id, b.seq, b.status, b.expires_at, b.cap, b.settled, b.held, b.calls_cap, b.calls, b.parent_id, b.parent_seq, b.member FROM budget b
+JOIN (SELECT id FROM grants WHERE CASE payer WHEN '' THEN 'owner' ELSE payer END = $1 AND created_at < $2 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $3) g ON g.id = b.grant_id
 ORDER BY b.grant_id, b.seq
 `
 
 type BudgetsOfManyParams struct {
+	Payer     string
 	CreatedAt int64
 	Limit     int32
 }
 
 func (q *Queries) BudgetsOfMany(ctx context.Context, arg BudgetsOfManyParams) ([]Budget, error) {
-	rows, err := q.db.QueryContext(ctx, budgetsOfMany, arg.CreatedAt, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, budgetsOfMany, arg.Payer, arg.CreatedAt, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -231,6 +235,7 @@ func (q *Queries) BudgetsOfMany(ctx context.Context, arg BudgetsOfManyParams) ([
 			&i.Calls,
 			&i.ParentID,
 			&i.ParentSeq,
+			&i.Member,
 		); err != nil {
 			return nil, err
 		}
@@ -276,8 +281,8 @@ func (q *Queries) ChangeBudget(ctx context.Context, arg ChangeBudgetParams) (int
 const changeGrant = `-- name: ChangeGrant :execrows
 UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
   secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15,
-  keep_answers = $16, client_id = $17, site = $18, checked = $19, jkt = $20, parent_id = $21, actor = $22, extends_id = $23
-WHERE id = $24 AND version = $25
+  keep_answers = $16, client_id = $17, site = $18, checked = $19, jkt = $20, parent_id = $21, actor = $22, extends_id = $23, payer = $24
+WHERE id = $25 AND version = $26
 `
 
 type ChangeGrantParams struct {
@@ -304,6 +309,7 @@ type ChangeGrantParams struct {
 	ParentID    string
 	Actor       string
 	ExtendsID   string
+	Payer       string
 	ID          string
 	Version_2   int64
 }
@@ -333,6 +339,7 @@ func (q *Queries) ChangeGrant(ctx context.Context, arg ChangeGrantParams) (int64
 		arg.ParentID,
 		arg.Actor,
 		arg.ExtendsID,
+		arg.Payer,
 		arg.ID,
 		arg.Version_2,
 	)
@@ -343,7 +350,7 @@ func (q *Queries) ChangeGrant(ctx context.Context, arg ChangeGrantParams) (int64
 }
 
 const children = `-- name: Children :many
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE parent_id = $1 AND parent_id <> '' ORDER BY created_at DESC, id DESC LIMIT $2
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above, payer FROM grants WHERE parent_id = $1 AND parent_id <> '' ORDER BY created_at DESC, id DESC LIMIT $2
 `
 
 type ChildrenParams struct {
@@ -386,6 +393,7 @@ func (q *Queries) Children(ctx context.Context, arg ChildrenParams) ([]Grant, er
 			&i.Actor,
 			&i.ExtendsID,
 			&i.Above,
+			&i.Payer,
 		); err != nil {
 			return nil, err
 		}
@@ -482,7 +490,7 @@ func (q *Queries) FreezeGrant(ctx context.Context, id string) (int64, error) {
 }
 
 const grant = `-- name: Grant :one
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE id = $1
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above, payer FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -514,21 +522,23 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.Actor,
 		&i.ExtendsID,
 		&i.Above,
+		&i.Payer,
 	)
 	return i, err
 }
 
 const grantsBefore = `-- name: GrantsBefore :many
-SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2
+SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above, payer FROM grants WHERE CASE payer WHEN '' THEN 'owner' ELSE payer END = $1 AND created_at < $2 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $3
 `
 
 type GrantsBeforeParams struct {
+	Payer     string
 	CreatedAt int64
 	Limit     int32
 }
 
 func (q *Queries) GrantsBefore(ctx context.Context, arg GrantsBeforeParams) ([]Grant, error) {
-	rows, err := q.db.QueryContext(ctx, grantsBefore, arg.CreatedAt, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, grantsBefore, arg.Payer, arg.CreatedAt, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -562,6 +572,7 @@ func (q *Queries) GrantsBefore(ctx context.Context, arg GrantsBeforeParams) ([]G
 			&i.Actor,
 			&i.ExtendsID,
 			&i.Above,
+			&i.Payer,
 		); err != nil {
 			return nil, err
 		}
@@ -577,8 +588,8 @@ func (q *Queries) GrantsBefore(ctx context.Context, arg GrantsBeforeParams) ([]G
 }
 
 const openBudget = `-- name: OpenBudget :exec
-INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls)
-VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0)
+INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, member)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7)
 `
 
 type OpenBudgetParams struct {
@@ -588,6 +599,7 @@ type OpenBudgetParams struct {
 	ExpiresAt int64
 	Cap       int64
 	CallsCap  int64
+	Member    string
 }
 
 func (q *Queries) OpenBudget(ctx context.Context, arg OpenBudgetParams) error {
@@ -598,13 +610,14 @@ func (q *Queries) OpenBudget(ctx context.Context, arg OpenBudgetParams) error {
 		arg.ExpiresAt,
 		arg.Cap,
 		arg.CallsCap,
+		arg.Member,
 	)
 	return err
 }
 
 const openChildBudget = `-- name: OpenChildBudget :exec
-INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq)
-VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7, $8)
+INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq, member)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7, $8, $9)
 `
 
 type OpenChildBudgetParams struct {
@@ -616,6 +629,7 @@ type OpenChildBudgetParams struct {
 	CallsCap  int64
 	ParentID  string
 	ParentSeq int64
+	Member    string
 }
 
 func (q *Queries) OpenChildBudget(ctx context.Context, arg OpenChildBudgetParams) error {
@@ -628,6 +642,7 @@ func (q *Queries) OpenChildBudget(ctx context.Context, arg OpenChildBudgetParams
 		arg.CallsCap,
 		arg.ParentID,
 		arg.ParentSeq,
+		arg.Member,
 	)
 	return err
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const addCredential = `-- name: AddCredential :execrows
-INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10) ON CONFLICT (id) DO NOTHING
+INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at, payer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING
 `
 
 type AddCredentialParams struct {
@@ -25,6 +25,7 @@ type AddCredentialParams struct {
 	ChosenAt  int64
 	RotatedAt int64
 	RefusedAt int64
+	Payer     string
 }
 
 func (q *Queries) AddCredential(ctx context.Context, arg AddCredentialParams) (int64, error) {
@@ -39,6 +40,7 @@ func (q *Queries) AddCredential(ctx context.Context, arg AddCredentialParams) (i
 		arg.ChosenAt,
 		arg.RotatedAt,
 		arg.RefusedAt,
+		arg.Payer,
 	)
 	if err != nil {
 		return 0, err
@@ -134,7 +136,7 @@ func (q *Queries) ChangeCredential(ctx context.Context, arg ChangeCredentialPara
 }
 
 const credentials = `-- name: Credentials :many
-SELECT id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at FROM credential ORDER BY created_at, id
+SELECT id, provider, label, sealed, created_at, tested_at, test_error, payer, version, chosen_at, rotated_at, refused_at FROM credential ORDER BY created_at, id
 `
 
 func (q *Queries) Credentials(ctx context.Context) ([]Credential, error) {
@@ -154,6 +156,7 @@ func (q *Queries) Credentials(ctx context.Context) ([]Credential, error) {
 			&i.CreatedAt,
 			&i.TestedAt,
 			&i.TestError,
+			&i.Payer,
 			&i.Version,
 			&i.ChosenAt,
 			&i.RotatedAt,

@@ -71,14 +71,15 @@ func (q *Queries) AdjustReservation(ctx context.Context, arg AdjustReservationPa
 }
 
 const endedTotals = `-- name: EndedTotals :one
-SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled,
-  CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
-FROM reservation WHERE state <> 'held' AND id >= $2 AND created_at >= $1
+SELECT CAST(COALESCE(SUM(r.actual), 0) AS BIGINT) AS settled,
+  CAST(COALESCE(SUM(CASE WHEN r.created_at >= $1 THEN r.reached ELSE 0 END), 0) AS BIGINT) AS calls
+FROM reservation r WHERE r.state <> 'held' AND r.id >= $2 AND r.created_at >= $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.id = r.grant_id AND CASE g.payer WHEN '' THEN 'owner' ELSE g.payer END = $3)
 `
 
 type EndedTotalsParams struct {
 	CreatedAt int64
 	ID        string
+	Payer     string
 }
 
 type EndedTotalsRow struct {
@@ -87,7 +88,7 @@ type EndedTotalsRow struct {
 }
 
 func (q *Queries) EndedTotals(ctx context.Context, arg EndedTotalsParams) (EndedTotalsRow, error) {
-	row := q.db.QueryRowContext(ctx, endedTotals, arg.CreatedAt, arg.ID)
+	row := q.db.QueryRowContext(ctx, endedTotals, arg.CreatedAt, arg.ID, arg.Payer)
 	var i EndedTotalsRow
 	err := row.Scan(&i.Settled, &i.Calls)
 	return i, err
@@ -254,18 +255,23 @@ func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservat
 }
 
 const openTotals = `-- name: OpenTotals :one
-SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held,
-  CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
-FROM reservation WHERE state = 'held'
+SELECT CAST(COALESCE(SUM(r.amount), 0) AS BIGINT) AS held,
+  CAST(COALESCE(SUM(CASE WHEN r.created_at >= $1 THEN r.reached ELSE 0 END), 0) AS BIGINT) AS calls
+FROM reservation r WHERE r.state = 'held' AND EXISTS (SELECT 1 FROM grants g WHERE g.id = r.grant_id AND CASE g.payer WHEN '' THEN 'owner' ELSE g.payer END = $2)
 `
+
+type OpenTotalsParams struct {
+	CreatedAt int64
+	Payer     string
+}
 
 type OpenTotalsRow struct {
 	Held  int64
 	Calls int64
 }
 
-func (q *Queries) OpenTotals(ctx context.Context, createdAt int64) (OpenTotalsRow, error) {
-	row := q.db.QueryRowContext(ctx, openTotals, createdAt)
+func (q *Queries) OpenTotals(ctx context.Context, arg OpenTotalsParams) (OpenTotalsRow, error) {
+	row := q.db.QueryRowContext(ctx, openTotals, arg.CreatedAt, arg.Payer)
 	var i OpenTotalsRow
 	err := row.Scan(&i.Held, &i.Calls)
 	return i, err

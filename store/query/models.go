@@ -40,11 +40,14 @@ type Budget struct {
 	Calls     int64
 	ParentID  string
 	ParentSeq int64
+	Member    string
 }
 
 type Ceiling struct {
-	ID  string
-	Cap int64
+	ID   string
+	Cap  int64
+	Own  int64
+	Most int64
 }
 
 type CeilingMonth struct {
@@ -100,6 +103,7 @@ type Credential struct {
 	CreatedAt int64
 	TestedAt  int64
 	TestError string
+	Payer     string
 	Version   int64
 	ChosenAt  int64
 	RotatedAt int64
@@ -165,6 +169,14 @@ type Grant struct {
 	Actor       string
 	ExtendsID   string
 	Above       string
+	Payer       string
+}
+
+type Invitation struct {
+	Hash      []byte
+	Label     string
+	CreatedAt int64
+	ExpiresAt int64
 }
 
 type KeyRequest struct {
@@ -183,6 +195,7 @@ type OwnerToken struct {
 	Label     string
 	CreatedAt int64
 	ExpiresAt int64
+	PersonID  string
 }
 
 type Passkey struct {
@@ -204,6 +217,8 @@ type Person struct {
 	Username     string
 	PasswordHash string
 	CreatedAt    int64
+	Role         string
+	SuspendedAt  int64
 }
 
 type PushedRequest struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const addOwnerToken = `-- name: AddOwnerToken :execrows
-INSERT INTO owner_token (hash, label, created_at, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING
+INSERT INTO owner_token (hash, label, created_at, expires_at, person_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hash) DO NOTHING
 `
 
 type AddOwnerTokenParams struct {
@@ -18,6 +18,7 @@ type AddOwnerTokenParams struct {
 	Label     string
 	CreatedAt int64
 	ExpiresAt int64
+	PersonID  string
 }
 
 func (q *Queries) AddOwnerToken(ctx context.Context, arg AddOwnerTokenParams) (int64, error) {
@@ -26,6 +27,7 @@ func (q *Queries) AddOwnerToken(ctx context.Context, arg AddOwnerTokenParams) (i
 		arg.Label,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.PersonID,
 	)
 	if err != nil {
 		return 0, err
@@ -34,7 +36,7 @@ func (q *Queries) AddOwnerToken(ctx context.Context, arg AddOwnerTokenParams) (i
 }
 
 const addPerson = `-- name: AddPerson :exec
-INSERT INTO person (id, name, username, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO person (id, name, username, password_hash, created_at, role) VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type AddPersonParams struct {
@@ -43,6 +45,7 @@ type AddPersonParams struct {
 	Username     string
 	PasswordHash string
 	CreatedAt    int64
+	Role         string
 }
 
 func (q *Queries) AddPerson(ctx context.Context, arg AddPersonParams) error {
@@ -52,6 +55,7 @@ func (q *Queries) AddPerson(ctx context.Context, arg AddPersonParams) error {
 		arg.Username,
 		arg.PasswordHash,
 		arg.CreatedAt,
+		arg.Role,
 	)
 	return err
 }
@@ -98,7 +102,7 @@ func (q *Queries) CountPeople(ctx context.Context) (int64, error) {
 }
 
 const firstPerson = `-- name: FirstPerson :one
-SELECT id, name, username, password_hash, created_at FROM person ORDER BY created_at, id LIMIT 1
+SELECT id, name, username, password_hash, created_at, role, suspended_at FROM person WHERE role = 'owner' ORDER BY created_at, id LIMIT 1
 `
 
 func (q *Queries) FirstPerson(ctx context.Context) (Person, error) {
@@ -110,12 +114,14 @@ func (q *Queries) FirstPerson(ctx context.Context) (Person, error) {
 		&i.Username,
 		&i.PasswordHash,
 		&i.CreatedAt,
+		&i.Role,
+		&i.SuspendedAt,
 	)
 	return i, err
 }
 
 const ownerToken = `-- name: OwnerToken :one
-SELECT hash, label, created_at, expires_at FROM owner_token WHERE hash = $1
+SELECT hash, label, created_at, expires_at, person_id FROM owner_token WHERE hash = $1
 `
 
 func (q *Queries) OwnerToken(ctx context.Context, hash []byte) (OwnerToken, error) {
@@ -126,16 +132,22 @@ func (q *Queries) OwnerToken(ctx context.Context, hash []byte) (OwnerToken, erro
 		&i.Label,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.PersonID,
 	)
 	return i, err
 }
 
 const ownerTokens = `-- name: OwnerTokens :many
-SELECT hash, label, created_at, expires_at FROM owner_token ORDER BY created_at DESC, hash LIMIT $1
+SELECT hash, label, created_at, expires_at, person_id FROM owner_token WHERE person_id = $1 ORDER BY created_at DESC, hash LIMIT $2
 `
 
-func (q *Queries) OwnerTokens(ctx context.Context, limit int32) ([]OwnerToken, error) {
-	rows, err := q.db.QueryContext(ctx, ownerTokens, limit)
+type OwnerTokensParams struct {
+	PersonID string
+	Limit    int32
+}
+
+func (q *Queries) OwnerTokens(ctx context.Context, arg OwnerTokensParams) ([]OwnerToken, error) {
+	rows, err := q.db.QueryContext(ctx, ownerTokens, arg.PersonID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +160,7 @@ func (q *Queries) OwnerTokens(ctx context.Context, limit int32) ([]OwnerToken, e
 			&i.Label,
 			&i.CreatedAt,
 			&i.ExpiresAt,
+			&i.PersonID,
 		); err != nil {
 			return nil, err
 		}
@@ -163,7 +176,7 @@ func (q *Queries) OwnerTokens(ctx context.Context, limit int32) ([]OwnerToken, e
 }
 
 const person = `-- name: Person :one
-SELECT id, name, username, password_hash, created_at FROM person WHERE id = $1
+SELECT id, name, username, password_hash, created_at, role, suspended_at FROM person WHERE id = $1
 `
 
 func (q *Queries) Person(ctx context.Context, id string) (Person, error) {
@@ -175,6 +188,27 @@ func (q *Queries) Person(ctx context.Context, id string) (Person, error) {
 		&i.Username,
 		&i.PasswordHash,
 		&i.CreatedAt,
+		&i.Role,
+		&i.SuspendedAt,
+	)
+	return i, err
+}
+
+const personNamed = `-- name: PersonNamed :one
+SELECT id, name, username, password_hash, created_at, role, suspended_at FROM person WHERE username = $1
+`
+
+func (q *Queries) PersonNamed(ctx context.Context, username string) (Person, error) {
+	row := q.db.QueryRowContext(ctx, personNamed, username)
+	var i Person
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Username,
+		&i.PasswordHash,
+		&i.CreatedAt,
+		&i.Role,
+		&i.SuspendedAt,
 	)
 	return i, err
 }
@@ -204,11 +238,16 @@ func (q *Queries) RemoveEndedSessions(ctx context.Context, expiresAt int64) (int
 }
 
 const removeOwnerToken = `-- name: RemoveOwnerToken :execrows
-DELETE FROM owner_token WHERE hash = $1
+DELETE FROM owner_token WHERE hash = $1 AND person_id = $2
 `
 
-func (q *Queries) RemoveOwnerToken(ctx context.Context, hash []byte) (int64, error) {
-	result, err := q.db.ExecContext(ctx, removeOwnerToken, hash)
+type RemoveOwnerTokenParams struct {
+	Hash     []byte
+	PersonID string
+}
+
+func (q *Queries) RemoveOwnerToken(ctx context.Context, arg RemoveOwnerTokenParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeOwnerToken, arg.Hash, arg.PersonID)
 	if err != nil {
 		return 0, err
 	}

@@ -102,7 +102,7 @@ func (q *Queries) Tell(ctx context.Context, arg TellParams) (int64, error) {
 }
 
 const totalBudget = `-- name: TotalBudget :one
-SELECT grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq FROM budget WHERE grant_id = $1 AND seq = 0
+SELECT grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq, member FROM budget WHERE grant_id = $1 AND seq = 0
 `
 
 func (q *Queries) TotalBudget(ctx context.Context, grantID string) (Budget, error) {
@@ -120,6 +120,7 @@ func (q *Queries) TotalBudget(ctx context.Context, grantID string) (Budget, erro
 		&i.Calls,
 		&i.ParentID,
 		&i.ParentSeq,
+		&i.Member,
 	)
 	return i, err
 }

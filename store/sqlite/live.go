@@ -17,7 +17,7 @@ const sqlLive = `SELECT t.grant_id, t.issued_at, t.expires_at, t.revoked_at,
 	b.seq, b.cap, b.settled, b.held, b.calls_cap, b.calls,
 	g.id, g.request_id, g.version, g.state, g.app_name, g.app_url, g.reason, g.asked, g.details, g.secret_hash, g.owner_id,
 	g.created_at, g.expires_at, g.approved_at, g.revoked_at, g.notes, g.keep_answers,
-	g.client_id, g.site, g.checked, g.jkt, g.parent_id, g.actor, g.extends_id, g.above
+	g.client_id, g.site, g.checked, g.jkt, g.parent_id, g.actor, g.extends_id, g.above, g.payer
 	FROM token t LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN budget b ON b.grant_id = t.grant_id
 	WHERE t.id = ?1 ORDER BY b.seq`
 
@@ -115,5 +115,5 @@ func (r *liveReader) grant() (passport.Grant, error) {
 		CreatedAt: st.ColumnInt64(22), ExpiresAt: st.ColumnInt64(23), ApprovedAt: st.ColumnInt64(24),
 		RevokedAt: st.ColumnInt64(25), Notes: st.ColumnText(26),
 		KeepAnswers: st.ColumnInt64(27), ClientID: st.ColumnText(28), Site: st.ColumnText(29), Checked: st.ColumnInt64(30),
-		Jkt: st.ColumnText(31), ParentID: st.ColumnText(32), Actor: st.ColumnText(33), ExtendsID: st.ColumnText(34), Above: st.ColumnText(35)})
+		Jkt: st.ColumnText(31), ParentID: st.ColumnText(32), Actor: st.ColumnText(33), ExtendsID: st.ColumnText(34), Above: st.ColumnText(35), Payer: st.ColumnText(36)})
 }

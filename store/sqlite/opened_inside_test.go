@@ -50,7 +50,7 @@ func TestASettlementSeesTheChangeBeforeItInItsCommit(t *testing.T) {
 		}
 	}
 	close(free)
-	rows, err := s.Ceilings(t.Context(), passport.MonthOf(storetest.Epoch()))
+	rows, err := s.Ceilings(t.Context(), passport.OwnerPays, passport.MonthOf(storetest.Epoch()))
 	if err != nil || len(rows) != 1 || rows[0].Held != 0 {
 		t.Errorf("got %+v, %v, want one ceiling that holds nothing", rows, err)
 	}

@@ -27,10 +27,10 @@ func (s *Store) Standing(ctx context.Context, id passport.GrantID) (out passport
 }
 
 // Standings implements authority.Store.
-func (s *Store) Standings(ctx context.Context, before time.Time, limit int) (out []passport.Standing, err error) {
+func (s *Store) Standings(ctx context.Context, payer passport.Payer, before time.Time, limit int) (out []passport.Standing, err error) {
 	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
-		out, err = store.Standings(ctx, q, before, limit)
+		out, err = store.Standings(ctx, q, payer, before, limit)
 		return err
 	})
 	return out, err
@@ -70,10 +70,10 @@ func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before pas
 }
 
 // Ceilings implements authority.Ceilings.
-func (s *Store) Ceilings(ctx context.Context, m passport.Month) (out []passport.Ceiling, err error) {
+func (s *Store) Ceilings(ctx context.Context, of passport.Payer, m passport.Month) (out []passport.Ceiling, err error) {
 	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
-		out, err = store.Ceilings(ctx, q, m)
+		out, err = store.Ceilings(ctx, q, of, m)
 		return err
 	})
 	return out, err
@@ -135,9 +135,9 @@ func (s *Store) Session(ctx context.Context, hash [32]byte) (out passport.Sessio
 }
 
 // OwnerTokens implements identity.Store.
-func (s *Store) OwnerTokens(ctx context.Context, limit int) (out []passport.OwnerToken, err error) {
+func (s *Store) OwnerTokens(ctx context.Context, who passport.PersonID, limit int) (out []passport.OwnerToken, err error) {
 	err = s.read(ctx, func(q *query.Queries) error {
-		out, err = store.OwnerTokens(ctx, q, limit)
+		out, err = store.OwnerTokens(ctx, q, who, limit)
 		return err
 	})
 	return out, err
@@ -162,20 +162,20 @@ func (s *Store) Stopped(ctx context.Context) (at time.Time, err error) {
 }
 
 // Totals implements authority.History.
-func (s *Store) Totals(ctx context.Context, since time.Time) (settled, held passport.Money, calls int64, err error) {
+func (s *Store) Totals(ctx context.Context, payer passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error) {
 	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
-		settled, held, calls, err = store.Totals(ctx, q, since)
+		settled, held, calls, err = store.Totals(ctx, q, payer, since)
 		return err
 	})
 	return settled, held, calls, err
 }
 
 // SpentSince implements authority.History.
-func (s *Store) SpentSince(ctx context.Context, since time.Time, every time.Duration, limit int) (out []passport.Spent, err error) {
+func (s *Store) SpentSince(ctx context.Context, payer passport.Payer, since time.Time, every time.Duration, limit int) (out []passport.Spent, err error) {
 	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
-		out, err = store.SpentSince(ctx, q, since, every, limit)
+		out, err = store.SpentSince(ctx, q, payer, since, every, limit)
 		return err
 	})
 	return out, err

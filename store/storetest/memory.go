@@ -169,10 +169,10 @@ func (a *account) standing() passport.Standing {
 }
 
 // Standings implements authority.Store.
-func (m *Memory) Standings(_ context.Context, before time.Time, limit int) (out []passport.Standing, err error) {
+func (m *Memory) Standings(_ context.Context, payer passport.Payer, before time.Time, limit int) (out []passport.Standing, err error) {
 	err = m.do("Standings", func() error {
 		for _, a := range m.accounts {
-			if a.grant.Parent == "" && (before.IsZero() || store.Micros(a.grant.CreatedAt) < store.Micros(before)) {
+			if a.grant.Parent == "" && payer.Sees(a.grant) && (before.IsZero() || store.Micros(a.grant.CreatedAt) < store.Micros(before)) {
 				out = append(out, a.standing())
 			}
 		}
@@ -239,9 +239,12 @@ func (m *Memory) LastCalls(_ context.Context, of []passport.GrantID) (map[passpo
 }
 
 // Totals implements authority.History.
-func (m *Memory) Totals(_ context.Context, since time.Time) (settled, held passport.Money, calls int64, err error) {
+func (m *Memory) Totals(_ context.Context, payer passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error) {
 	err = m.do("Totals", func() error {
 		for _, c := range m.calls {
+			if !payer.Sees(m.accounts[c.Grant].grant) {
+				continue
+			}
 			if c.State == passport.ReservationHeld {
 				held += c.Amount
 			} else if store.Micros(c.CreatedAt) >= store.Micros(since) {

@@ -45,9 +45,12 @@ func (m *Memory) RemoveCeiling(_ context.Context, id passport.CeilingID, ev pass
 }
 
 // Ceilings implements authority.Ceilings.
-func (m *Memory) Ceilings(_ context.Context, month passport.Month) (out []passport.Ceiling, err error) {
+func (m *Memory) Ceilings(_ context.Context, of passport.Payer, month passport.Month) (out []passport.Ceiling, err error) {
 	err = m.do("Ceilings", func() error {
 		for id := range m.ceilings {
+			if store.CeilingPayer(id, m.creds[id.Credential()].Payer) != of {
+				continue
+			}
 			out = append(out, m.ceiling(id, month))
 		}
 		slices.SortFunc(out, func(a, b passport.Ceiling) int { return cmp.Compare(a.ID, b.ID) })

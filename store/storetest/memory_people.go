@@ -168,7 +168,7 @@ func (m *Memory) AddFirstPerson(_ context.Context, p passport.Person, ev passpor
 		if len(m.people) > 0 {
 			return store.HasOwner()
 		}
-		p.CreatedAt = stored(p.CreatedAt)
+		p.CreatedAt, p.Role, p.SuspendedAt = stored(p.CreatedAt), passport.RoleOwner, time.Time{}
 		m.people = append(m.people, p)
 		clear(m.setups)
 		m.note(ev)
@@ -285,11 +285,12 @@ func (m *Memory) AddOwnerToken(_ context.Context, t passport.OwnerToken, ev pass
 }
 
 // OwnerTokens implements identity.Store.
-func (m *Memory) OwnerTokens(_ context.Context, limit int) (out []passport.OwnerToken, err error) {
+func (m *Memory) OwnerTokens(_ context.Context, who passport.PersonID, limit int) (out []passport.OwnerToken, err error) {
 	err = m.do("OwnerTokens", func() error {
 		out = slices.SortedFunc(maps.Values(m.bearers), func(a, b passport.OwnerToken) int {
 			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), bytes.Compare(a.Hash[:], b.Hash[:]))
 		})
+		out = slices.DeleteFunc(out, func(t passport.OwnerToken) bool { return t.Person != who })
 		out = out[:min(limit, len(out))]
 		return nil
 	})
@@ -297,9 +298,9 @@ func (m *Memory) OwnerTokens(_ context.Context, limit int) (out []passport.Owner
 }
 
 // EndOwnerToken implements identity.Store.
-func (m *Memory) EndOwnerToken(_ context.Context, hash [32]byte, ev passport.Event) error {
+func (m *Memory) EndOwnerToken(_ context.Context, who passport.PersonID, hash [32]byte, ev passport.Event) error {
 	return m.do("EndOwnerToken", func() error {
-		if _, ok := m.bearers[hash]; !ok {
+		if t, ok := m.bearers[hash]; !ok || t.Person != who {
 			return store.NotFound("owner token")
 		}
 		delete(m.bearers, hash)

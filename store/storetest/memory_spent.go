@@ -11,10 +11,10 @@ import (
 )
 
 // SpentSince implements authority.History.
-func (m *Memory) SpentSince(_ context.Context, since time.Time, every time.Duration, limit int) (out []passport.Spent, err error) {
+func (m *Memory) SpentSince(_ context.Context, payer passport.Payer, since time.Time, every time.Duration, limit int) (out []passport.Spent, err error) {
 	err = m.do("SpentSince", func() error {
 		for _, c := range m.calls {
-			if store.Micros(c.CreatedAt) < store.Micros(since) {
+			if store.Micros(c.CreatedAt) < store.Micros(since) || !payer.Sees(m.accounts[c.Grant].grant) {
 				continue
 			}
 			k := passport.Spent{Begins: c.CreatedAt.UTC().Truncate(every), Grant: c.Grant, Provider: c.Provider, Model: c.Model}

@@ -100,6 +100,7 @@ func Run(t *testing.T, open Open) {
 		{"a ceiling that is passed is told once a month", testPassedCeiling},
 		{"events wait for the webhook", testWebhook},
 		{"history is listed and summed", testHistory},
+		{"each person has their own", testPayers},
 		{"events are in order", testEvents},
 		{"all is there after closing", testReopen},
 		{"a hold counts on all above its grant", testChildHold},

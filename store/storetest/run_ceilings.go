@@ -21,7 +21,7 @@ func (b *bench) ceiling(id passport.CeilingID, most passport.Money) {
 // onCeiling reads a ceiling in the month of a time; ok: it is set.
 func (b *bench) onCeiling(id passport.CeilingID, at time.Time) (passport.Ceiling, bool) {
 	b.t.Helper()
-	all, err := b.s.Ceilings(ctx(), passport.MonthOf(at))
+	all, err := b.s.Ceilings(ctx(), passport.OwnerPays, passport.MonthOf(at))
 	b.ok(err)
 	for _, c := range all {
 		if c.ID == id {
@@ -44,7 +44,7 @@ func (b *bench) march(id passport.CeilingID, want passport.Ceiling) {
 func (b *bench) refuse(h passport.Hold, want problem.Kind, words ...string) {
 	b.t.Helper()
 	before, events := b.standing(h.Grant), len(b.events())
-	months, err := b.s.Ceilings(ctx(), passport.MonthOf(h.At))
+	months, err := b.s.Ceilings(ctx(), passport.OwnerPays, passport.MonthOf(h.At))
 	b.ok(err)
 	_, err = b.s.Hold(ctx(), h)
 	b.is(err, want)
@@ -58,7 +58,7 @@ func (b *bench) refuse(h passport.Hold, want problem.Kind, words ...string) {
 			b.t.Fatalf("got detail %q, which tells what the owner has", problem.From(err).Detail)
 		}
 	}
-	after, err := b.s.Ceilings(ctx(), passport.MonthOf(h.At))
+	after, err := b.s.Ceilings(ctx(), passport.OwnerPays, passport.MonthOf(h.At))
 	b.ok(err)
 	b.equal(after, months)
 	b.equal(b.standing(h.Grant), before)
@@ -69,7 +69,7 @@ func testCeilings(_ *testing.T, b *bench) {
 	for id, most := range map[passport.CeilingID]passport.Money{"": 1, "key:": 1, "someone": 1, passport.PersonCeiling: -1, openAICeiling: passport.MaxMoney + 1} {
 		b.is(b.s.SetCeiling(ctx(), id, most, b.event("", "")), problem.Invalid)
 	}
-	none, err := b.s.Ceilings(ctx(), 202603)
+	none, err := b.s.Ceilings(ctx(), passport.OwnerPays, 202603)
 	b.ok(err)
 	b.equal(len(none), 0)
 	b.ok(b.s.RemoveCeiling(ctx(), passport.PersonCeiling, b.event("", "")))
@@ -78,7 +78,7 @@ func testCeilings(_ *testing.T, b *bench) {
 	b.ceiling(passport.PersonCeiling, 5*passport.Dollar)
 	b.ceiling(openAICeiling, 0)
 	b.ceiling(passport.PersonCeiling, 7*passport.Dollar)
-	all, err := b.s.Ceilings(ctx(), 202603)
+	all, err := b.s.Ceilings(ctx(), passport.OwnerPays, 202603)
 	b.ok(err)
 	b.equal(all, []passport.Ceiling{{ID: openAICeiling, Month: 202603}, {ID: passport.PersonCeiling, Month: 202603, Cap: 7 * passport.Dollar}})
 	b.reopen()

@@ -55,7 +55,7 @@ func balance(cents, calls int64, settled, held passport.Money, made int64) passp
 func testChildHold(_ *testing.T, b *bench) {
 	root, mid, leaf := b.family()
 	b.equal(b.standing(leaf.ID).Grant, leaf)
-	all, err := b.s.Standings(ctx(), time.Time{}, 100)
+	all, err := b.s.Standings(ctx(), passport.OwnerPays, time.Time{}, 100)
 	b.ok(err)
 	b.equal(all, []passport.Standing{b.standing(root.ID)})
 	h := b.ask(leaf.ID, 1000)

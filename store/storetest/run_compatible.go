@@ -47,7 +47,7 @@ func testCompatibles(_ *testing.T, b *bench) {
 	b.ceiling(passport.CredentialCeiling("k1"), 100)
 	b.ceiling(passport.CredentialCeiling("k2"), 200)
 	b.ok(b.s.RemoveCompatible(ctx(), "mistral", b.event(passport.ProviderRemoved, "")))
-	limits, err := b.s.Ceilings(ctx(), 202603)
+	limits, err := b.s.Ceilings(ctx(), passport.OwnerPays, 202603)
 	b.ok(err)
 	b.equal(limits, []passport.Ceiling{{ID: passport.CredentialCeiling("k2"), Month: 202603, Cap: 200}})
 	b.is(b.s.RemoveCompatible(ctx(), "mistral", b.event(passport.ProviderRemoved, "")), problem.NotFound)

@@ -64,7 +64,7 @@ func testOldRequests(_ *testing.T, b *bench) {
 	}
 	_, err := b.s.Standing(ctx(), oldest.ID)
 	b.is(err, problem.NotFound)
-	list, err := b.s.Standings(ctx(), time.Time{}, 2*store.MaxPending)
+	list, err := b.s.Standings(ctx(), passport.OwnerPays, time.Time{}, 2*store.MaxPending)
 	b.ok(err)
 	b.equal(len(list), store.MaxPending+2)
 	b.equal(b.standing(active.ID).Grant, active)
@@ -114,7 +114,7 @@ func testStandings(_ *testing.T, b *bench) {
 	slices.Reverse(ids)
 	list := func(before time.Time, limit int) (out []passport.GrantID) {
 		b.t.Helper()
-		all, err := b.s.Standings(ctx(), before, limit)
+		all, err := b.s.Standings(ctx(), passport.OwnerPays, before, limit)
 		b.ok(err)
 		for _, s := range all {
 			out = append(out, s.Grant.ID)
@@ -283,7 +283,7 @@ func testOwner(t *testing.T, b *bench) {
 	b.equal(won.Load(), int64(1))
 	p, err := b.s.Owner(ctx())
 	b.ok(err)
-	b.equal(p, passport.Person{ID: p.ID, Name: "Ada", Username: "ada" + string(p.ID), PasswordHash: "$argon2id$", CreatedAt: Epoch()})
+	b.equal(p, passport.Person{ID: p.ID, Name: "Ada", Username: "ada" + string(p.ID), PasswordHash: "$argon2id$", CreatedAt: Epoch(), Role: passport.RoleOwner})
 	b.equal(len(b.events()), 1)
 	for i := range byte(4) {
 		_, err := b.s.Setup(ctx(), [32]byte{i})
@@ -334,15 +334,15 @@ func testSessions(_ *testing.T, b *bench) {
 
 // ownerTokensEnd: listed newest first, and each ends once.
 func (b *bench) ownerTokensEnd(older, newer passport.OwnerToken) {
-	list, err := b.s.OwnerTokens(ctx(), 10)
+	list, err := b.s.OwnerTokens(ctx(), "", 10)
 	b.ok(err)
 	b.equal(list, []passport.OwnerToken{newer, older})
-	list, err = b.s.OwnerTokens(ctx(), 1)
+	list, err = b.s.OwnerTokens(ctx(), "", 1)
 	b.ok(err)
 	b.equal(list, []passport.OwnerToken{newer})
 	before := len(b.events())
-	b.ok(b.s.EndOwnerToken(ctx(), newer.Hash, b.event(passport.OwnerTokenEnded, "")))
-	b.is(b.s.EndOwnerToken(ctx(), newer.Hash, b.event(passport.OwnerTokenEnded, "")), problem.NotFound)
+	b.ok(b.s.EndOwnerToken(ctx(), "", newer.Hash, b.event(passport.OwnerTokenEnded, "")))
+	b.is(b.s.EndOwnerToken(ctx(), "", newer.Hash, b.event(passport.OwnerTokenEnded, "")), problem.NotFound)
 	b.equal(len(b.events()), before+1)
 	_, err = b.s.OwnerToken(ctx(), newer.Hash)
 	b.is(err, problem.NotFound)

@@ -206,7 +206,7 @@ func testLateBreach(_ *testing.T, b *bench) {
 	b.equal([]any{frozen.State, frozen.Version}, []any{passport.GrantPaused, g.Version + 1})
 	_, err = b.s.Hold(ctx(), b.ask(g.ID, 1))
 	b.is(err, problem.GrantPaused)
-	months, err := b.s.Ceilings(ctx(), passport.MonthOf(h.At))
+	months, err := b.s.Ceilings(ctx(), passport.OwnerPays, passport.MonthOf(h.At))
 	b.ok(err)
 	b.equal([]any{months[0].Settled, months[0].Held}, []any{passport.Money(9300), passport.Money(50)})
 	b.equal(b.marks(""), kinds(passport.CeilingNear))
@@ -262,7 +262,7 @@ func testHistory(_ *testing.T, b *bench) {
 	b.equal(list(holds[1].ID, 9), []passport.ReservationID{holds[0].ID})
 	b.equal(list("", 0), []passport.ReservationID(nil))
 	totals := func(since time.Time) string {
-		settled, held, calls, err := b.s.Totals(ctx(), since)
+		settled, held, calls, err := b.s.Totals(ctx(), passport.OwnerPays, since)
 		b.ok(err)
 		return fmt.Sprint(int64(settled), int64(held), calls)
 	}
@@ -291,7 +291,7 @@ func testHistory(_ *testing.T, b *bench) {
 // checkSpent sums the calls of testHistory by the minute and by the hour.
 func checkSpent(b *bench, g, other passport.GrantID) {
 	spent := func(since time.Time, every time.Duration, limit int) (out []string) {
-		all, err := b.s.SpentSince(ctx(), since, every, limit)
+		all, err := b.s.SpentSince(ctx(), passport.OwnerPays, since, every, limit)
 		b.ok(err)
 		for _, s := range all {
 			who := map[passport.GrantID]string{g: "g", other: "other"}[s.Grant]

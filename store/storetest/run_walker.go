@@ -315,7 +315,7 @@ func (w *walker) compare(t *rapid.T) {
 		}
 	}
 	for _, month := range []passport.Month{passport.MonthOf(w.begins), passport.MonthOf(w.begins.AddDate(0, 1, 0))} {
-		rows, err := w.b.s.Ceilings(ctx(), month)
+		rows, err := w.b.s.Ceilings(ctx(), passport.OwnerPays, month)
 		if err != nil || len(rows) != len(w.p.most) {
 			t.Fatalf("got %v, %v, want %d ceilings", rows, err, len(w.p.most))
 		}

@@ -2,9 +2,9 @@
 SELECT cap FROM ceiling WHERE id = $1;
 
 -- name: Ceilings :many
-SELECT c.id, c.cap, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
+SELECT c.id, c.cap, CAST(COALESCE(k.payer, '') AS TEXT) AS payer, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
   CAST(COALESCE(m.held, 0) AS BIGINT) AS held
-FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = $1 ORDER BY c.id;
+FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = $1 LEFT JOIN credential k ON c.id = 'credential:' || k.id ORDER BY c.id;
 
 -- name: SetCeiling :exec
 INSERT INTO ceiling (id, cap) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET cap = excluded.cap;

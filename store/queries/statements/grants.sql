@@ -1,7 +1,7 @@
 -- name: AddGrant :execrows
 INSERT INTO grants (id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id,
-  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+  created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above, payer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: DropOldRequests :execrows
@@ -11,8 +11,8 @@ DELETE FROM grants WHERE state = 'pending' AND (created_at, id) < (
 -- name: ChangeGrant :execrows
 UPDATE grants SET request_id = $1, version = $2, state = $3, app_name = $4, app_url = $5, reason = $6, asked = $7, details = $8,
   secret_hash = $9, owner_id = $10, created_at = $11, expires_at = $12, approved_at = $13, revoked_at = $14, notes = $15,
-  keep_answers = $16, client_id = $17, site = $18, checked = $19, jkt = $20, parent_id = $21, actor = $22, extends_id = $23
-WHERE id = $24 AND version = $25;
+  keep_answers = $16, client_id = $17, site = $18, checked = $19, jkt = $20, parent_id = $21, actor = $22, extends_id = $23, payer = $24
+WHERE id = $25 AND version = $26;
 
 -- name: FreezeGrant :execrows
 UPDATE grants SET state = 'paused', version = version + 1 WHERE id = $1 AND state = 'active';
@@ -21,15 +21,15 @@ UPDATE grants SET state = 'paused', version = version + 1 WHERE id = $1 AND stat
 SELECT * FROM grants WHERE id = $1;
 
 -- name: GrantsBefore :many
-SELECT * FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2;
+SELECT * FROM grants WHERE CASE payer WHEN '' THEN 'owner' ELSE payer END = $1 AND created_at < $2 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $3;
 
 -- name: OpenBudget :exec
-INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls)
-VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0);
+INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, member)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7);
 
 -- name: OpenChildBudget :exec
-INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq)
-VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7, $8);
+INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, parent_id, parent_seq, member)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7, $8, $9);
 
 -- name: ChildrenAlive :one
 SELECT COUNT(*) FROM grants WHERE parent_id = $1 AND parent_id <> '' AND state IN ('active', 'paused') AND expires_at > $2;
@@ -61,7 +61,7 @@ SELECT * FROM budget WHERE grant_id = $1 ORDER BY seq;
 
 -- name: BudgetsOfMany :many
 SELECT b.* FROM budget b
-JOIN (SELECT id FROM grants WHERE created_at < $1 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $2) g ON g.id = b.grant_id
+JOIN (SELECT id FROM grants WHERE CASE payer WHEN '' THEN 'owner' ELSE payer END = $1 AND created_at < $2 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $3) g ON g.id = b.grant_id
 ORDER BY b.grant_id, b.seq;
 
 -- name: Setting :one

@@ -20,8 +20,8 @@ DELETE FROM signing_key WHERE id = $1;
 SELECT * FROM credential ORDER BY created_at, id;
 
 -- name: AddCredential :execrows
-INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10) ON CONFLICT (id) DO NOTHING;
+INSERT INTO credential (id, provider, label, sealed, created_at, tested_at, test_error, version, chosen_at, rotated_at, refused_at, payer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING;
 
 -- name: RemoveCredential :execrows
 DELETE FROM credential WHERE id = $1;

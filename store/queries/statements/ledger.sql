@@ -24,14 +24,14 @@ SELECT * FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT
 SELECT * FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2;
 
 -- name: OpenTotals :one
-SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held,
-  CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
-FROM reservation WHERE state = 'held';
+SELECT CAST(COALESCE(SUM(r.amount), 0) AS BIGINT) AS held,
+  CAST(COALESCE(SUM(CASE WHEN r.created_at >= $1 THEN r.reached ELSE 0 END), 0) AS BIGINT) AS calls
+FROM reservation r WHERE r.state = 'held' AND EXISTS (SELECT 1 FROM grants g WHERE g.id = r.grant_id AND CASE g.payer WHEN '' THEN 'owner' ELSE g.payer END = $2);
 
 -- name: EndedTotals :one
-SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled,
-  CAST(COALESCE(SUM(CASE WHEN created_at >= $1 THEN reached ELSE 0 END), 0) AS BIGINT) AS calls
-FROM reservation WHERE state <> 'held' AND id >= $2 AND created_at >= $1;
+SELECT CAST(COALESCE(SUM(r.actual), 0) AS BIGINT) AS settled,
+  CAST(COALESCE(SUM(CASE WHEN r.created_at >= $1 THEN r.reached ELSE 0 END), 0) AS BIGINT) AS calls
+FROM reservation r WHERE r.state <> 'held' AND r.id >= $2 AND r.created_at >= $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.id = r.grant_id AND CASE g.payer WHEN '' THEN 'owner' ELSE g.payer END = $3);
 
 -- name: WrongBalances :many
 WITH RECURSIVE up (origin, detail, grant_id, seq) AS (

@@ -1,0 +1,153 @@
+package authority
+
+import (
+	"context"
+	"time"
+
+	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
+)
+
+// Own is the control of one person's grants. Whatever is another's is not there: NotFound, in the words of a grant that never was. A grant
+// that was answered stays its person's, so what was looked at before a change still holds at the change.
+type Own struct {
+	c     *Control
+	payer passport.Payer
+}
+
+// Of is the control of the grants of one person.
+func (c *Control) Of(payer passport.Payer) Own { return Own{c, payer} }
+
+// Standing is Control.Standing.
+func (o Own) Standing(ctx context.Context, id passport.GrantID) (passport.Standing, error) {
+	s, err := o.c.Standing(ctx, id)
+	if err == nil && !o.payer.Sees(s.Grant) {
+		err = problem.New(problem.NotFound, "there is no such grant")
+	}
+	if err != nil {
+		return passport.Standing{}, err
+	}
+	return s, nil
+}
+
+// Asked is Standing, and reads a request that nobody has answered for whoever knows its id.
+func (o Own) Asked(ctx context.Context, id passport.GrantID) (passport.Standing, error) {
+	s, err := o.c.Standing(ctx, id)
+	if err == nil && !o.payer.MayAnswer(s.Grant) {
+		err = problem.New(problem.NotFound, "there is no such grant")
+	}
+	if err != nil {
+		return passport.Standing{}, err
+	}
+	return s, nil
+}
+
+// Standings is Control.Standings.
+func (o Own) Standings(ctx context.Context, before time.Time, limit int) ([]passport.Standing, error) {
+	return o.c.Standings(ctx, o.payer, before, limit)
+}
+
+// Approve is Control.Approve, in this person's name and with their keys, whatever the approval says of that.
+func (o Own) Approve(ctx context.Context, id passport.GrantID, a passport.Approval) (passport.Grant, error) {
+	if _, err := o.Asked(ctx, id); err != nil {
+		return passport.Grant{}, err
+	}
+	a.Payer = o.payer
+	return o.c.Approve(ctx, id, a)
+}
+
+// Deny is Control.Deny. The request is this person's from then on.
+func (o Own) Deny(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, error) {
+	if _, err := o.Asked(ctx, id); err != nil {
+		return passport.Grant{}, err
+	}
+	return o.c.change(ctx, id, passport.GrantWasDenied, actor, func(g passport.Grant, now time.Time) (passport.Grant, error) {
+		if g.Payer == "" {
+			g.Payer = o.payer
+		}
+		return g.To(passport.GrantDenied, now)
+	})
+}
+
+// answered reads a grant of this person's that is not waiting for an answer: somebody else may give that meanwhile.
+func (o Own) answered(ctx context.Context, id passport.GrantID) error {
+	s, err := o.Standing(ctx, id)
+	if err == nil && s.Grant.State == passport.GrantPending {
+		err = problem.New(problem.Conflict, "grant %s is pending", id)
+	}
+	return err
+}
+
+// Pause is Control.Pause.
+func (o Own) Pause(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error) {
+	if err := o.answered(ctx, id); err != nil {
+		return passport.Grant{}, 0, err
+	}
+	return o.c.Pause(ctx, id, actor)
+}
+
+// Resume is Control.Resume.
+func (o Own) Resume(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, error) {
+	if err := o.answered(ctx, id); err != nil {
+		return passport.Grant{}, err
+	}
+	return o.c.Resume(ctx, id, actor)
+}
+
+// Revoke is Control.Revoke.
+func (o Own) Revoke(ctx context.Context, id passport.GrantID, actor string) (passport.Grant, int, error) {
+	s, err := o.Standing(ctx, id)
+	if err != nil {
+		return passport.Grant{}, 0, err
+	}
+	if s.Grant.Payer != "" {
+		return o.c.Revoke(ctx, id, actor)
+	}
+	g, err := o.c.change(ctx, id, passport.GrantWasRevoked, actor, func(g passport.Grant, now time.Time) (passport.Grant, error) {
+		if !o.payer.Sees(g) { // somebody else has answered it meanwhile
+			return passport.Grant{}, problem.New(problem.NotFound, "there is no such grant")
+		}
+		return g.To(passport.GrantRevoked, now)
+	})
+	return g, 0, err
+}
+
+// KeepAnswers is Control.KeepAnswers.
+func (o Own) KeepAnswers(ctx context.Context, id passport.GrantID, keep bool, actor string) (passport.Grant, error) {
+	if err := o.answered(ctx, id); err != nil {
+		return passport.Grant{}, err
+	}
+	return o.c.KeepAnswers(ctx, id, keep, actor)
+}
+
+// Adjust is Control.Adjust.
+func (o Own) Adjust(ctx context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error) {
+	if err := o.answered(ctx, id); err != nil {
+		return passport.Grant{}, err
+	}
+	return o.c.Adjust(ctx, id, a, actor)
+}
+
+// Children is Control.Children.
+func (o Own) Children(ctx context.Context, parent passport.GrantID) ([]passport.Standing, error) {
+	if _, err := o.Standing(ctx, parent); err != nil {
+		return nil, err
+	}
+	return o.c.Children(ctx, parent)
+}
+
+// KeysOf is Control.KeysOf.
+func (o Own) KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SDKKey, error) {
+	if _, err := o.Standing(ctx, g); err != nil {
+		return nil, err
+	}
+	return o.c.KeysOf(ctx, g)
+}
+
+// RevokeKey is Control.RevokeKey.
+func (o Own) RevokeKey(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error) {
+	if _, err := o.Standing(ctx, g); err != nil {
+		return 0, err
+	}
+	return o.c.RevokeKey(ctx, g, id, actor)
+}
