@@ -154,6 +154,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /providers/{name}/remove":  a.RemoveProvider,
 		"GET /limits":                    a.Limits,
 		"GET /usage":                     a.Usage,
+		"GET /usage/plot":                a.UsagePlot,
 		"GET /usage.csv":                 a.UsageCSV,
 		"GET /usage.json":                a.UsageJSON,
 		"POST /limits/{name}":            a.SetLimit,
