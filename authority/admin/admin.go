@@ -50,6 +50,8 @@ type History interface {
 	EventsOf(ctx context.Context, g passport.GrantID, limit int) ([]passport.Event, error)
 	// LastCalls tells when each of some grants made its last call; one that made none is not in it.
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
+	// Marks lists what a grant had spent, in the order of time, at most passport.MostMarks.
+	Marks(ctx context.Context, g passport.GrantID) ([]passport.Mark, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums the grants of one person: settled since a time, held now, calls since that time.
@@ -131,6 +133,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /grants":                    a.Apps,
 		"GET /live":                      a.Live,
 		"GET /grants/{id}":               a.Grant,
+		"GET /grants/{id}/plot":          a.GrantPlot,
 		"POST /grants/{id}/pause":        a.Pause,
 		"GET /grants/{id}/resume":        a.AskResume,
 		"POST /grants/{id}/resume":       a.Resume,

@@ -18,6 +18,7 @@ before(async () => {
   await page.getByLabel('Sign-in name or email').fill('ada')
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Become the owner' }).click()
+  await page.getByRole('link', { name: 'Not now' }).click()
   await page.waitForURL('**/keys')
   notes = await app('https://notes.example.com')
   await call(notes, 'gpt-4o', 100_000) // $2.50 a million in, $10.00 a million out: $0.2501
@@ -48,13 +49,13 @@ const quiet = () => assert.deepEqual(page.complaints.splice(0), [], 'the console
 /** Pictures of the open page: two widths, light and dark. */
 async function picture(name) {
   for (const width of [1280, 360]) {
-    for (const colorScheme of ['light', 'dark']) {
-      await page.setViewportSize({ width, height: 900 })
+    await page.setViewportSize({ width, height: 900 })
+    for (const colorScheme of process.env.CI ? ['light'] : ['light', 'dark']) {
       await page.emulateMedia({ colorScheme })
       await until('the plot is as wide as its place', () => page.evaluate(() => [...document.querySelectorAll('[data-plot]')].every(p => p.querySelector('canvas') && Math.abs(p.querySelector('.uplot').offsetWidth - p.clientWidth) < 2)))
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       assert.ok(wide <= 0, `${name} at ${width} scrolls sideways by ${wide} px`)
-      await page.screenshot({ path: `${shots}${name}-${width}-${colorScheme}.png`, fullPage: true })
+      if (!process.env.CI) await page.screenshot({ path: `${shots}${name}-${width}-${colorScheme}.png`, fullPage: true })
     }
   }
   await page.setViewportSize({ width: 1280, height: 900 })
@@ -100,6 +101,25 @@ test('usage is drawn by app, read by keyboard, and taken away as CSV and JSON', 
     const [got] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: `Download ${name}` }).click()])
     assert.ok(readFileSync(await got.path(), 'utf8').includes(has), `${name} has the call`)
   }
+  quiet()
+})
+
+test('an app is drawn as steps against its cap', async () => {
+  await page.goto(`${broker.url}/grants/${notes.id}`)
+  await page.locator('[data-plot] canvas').waitFor()
+  assert.deepEqual(await painted('--p1', '--bad'), [true, true], 'what was spent, and the cap')
+  const plot = page.getByRole('group', { name: /^Plot\./ })
+  await plot.focus()
+  await page.keyboard.press('ArrowLeft') // now
+  assert.match(await page.locator('figure [aria-live]').textContent(), /UTC, Spent \$0\.2501, Cap \$5\.00$/)
+  await page.keyboard.press('ArrowLeft')
+  await page.keyboard.press('ArrowLeft')
+  await page.keyboard.press('ArrowLeft')
+  assert.match(await page.locator('figure [aria-live]').textContent(), /UTC, Spent \$0\.00, Cap \$5\.00$/, 'as it was approved')
+  await plot.blur()
+  await page.getByText('As a table').click()
+  await page.getByRole('row', { name: /\$0\.2501 \$0\.2501$/ }).waitFor()
+  await picture('grant-plot')
   quiet()
 })
 

@@ -43,6 +43,7 @@ type Memory struct {
 	claims   map[claimKey]claim
 	answers  map[passport.ReservationID]answer
 	told     map[told]bool
+	marks    map[passport.GrantID][]passport.Mark // in the order of time
 	seen     map[seenKey]time.Time
 	hook     *hook
 	door     door
@@ -87,9 +88,9 @@ func NewMemory() *Memory {
 		keys:     map[string]passport.SigningKey{},
 		setups:   map[[32]byte]time.Time{},
 		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
-		bearers:  map[[32]byte]passport.OwnerToken{},
-		claims:   map[claimKey]claim{},
-		told:     map[told]bool{},
+		bearers: map[[32]byte]passport.OwnerToken{},
+		claims:  map[claimKey]claim{},
+		told:    map[told]bool{}, marks: map[passport.GrantID][]passport.Mark{},
 		seen:     map[seenKey]time.Time{},
 		answers:  map[passport.ReservationID]answer{},
 		ceilings: map[passport.CeilingID]passport.Limit{},

@@ -56,7 +56,7 @@
       const next = new uPlot({
         width: at.clientWidth, height: fig.clientWidth < 480 ? 190 : 240, padding: [10, bars ? 8 : 28, 0, 0], legend: quiet,
         cursor: { y: false, drag: { x: false, y: false }, points: { show: !bars } },
-        scales: { x: { time: false, range: (u, a, b) => bars ? [a - every / 2, b + every / 2] : [a, Math.max(b, a + 60)] }, y: { range: (u, a, b) => [0, Math.max(b, cap) * 1.08 || 1e6] } },
+        scales: { x: { time: false, range: (u, a, b) => bars ? [a - every / 2, b + every / 2] : [a, b > a ? b : a + 60] }, y: { range: (u, a, b) => [0, Math.max(b, cap) * 1.08 || 1e6] } },
         axes: [{ stroke, font, grid: quiet, ticks: quiet, size: 30, gap: 6, space: 64, incrs: steps, values: (u, v) => v.map(days ? day : clock) },
           { stroke, font, grid, ticks: quiet, size: 58, gap: 4, space: 44, values: (u, v) => v.map((m) => m ? usd(m) : '$0') }],
         series: [{}, ...order.map(line), ...(cap ? [{ label: 'Cap', stroke: color('--bad'), width: 1.5, dash: [5, 4], points: quiet }] : [])],
