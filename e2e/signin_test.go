@@ -2,13 +2,16 @@ package e2e_test
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3/driver"
 
+	"github.com/devrelopers/aipassport/internal/fakeprovider"
 	"github.com/devrelopers/aipassport/internal/testutil"
 )
 
@@ -88,4 +91,50 @@ func TestTheOwnerResetsAForgottenPassword(t *testing.T) {
 	if strings.Contains(b.log.tail(-1), strings.TrimPrefix(link, "/reset?token=")) {
 		t.Error("the link is in the log")
 	}
+}
+
+// TestAPersonSignsInAtAnOpenIDProvider: linked in Settings, then by the button of the sign-in page; who has linked nothing stays outside.
+func TestAPersonSignsInAtAnOpenIDProvider(t *testing.T) {
+	op, stop, err := fakeprovider.NewOpenID("broker", "the secret of this client: long enough")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(op.Secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, env{"AIPASSPORT_OIDC_ISSUER": op.Origin, "AIPASSPORT_OIDC_CLIENT_ID": "broker", "AIPASSPORT_OIDC_CLIENT_SECRET_FILE": file, "AIPASSPORT_OIDC_ALLOWED": "@example.com"})
+	b.keepSecret(op.Secret)
+	p := b.setUp()
+	p.open("/settings")
+	p.submit("/settings/identities", url.Values{"do": {"link"}})
+	p.returns(op)
+	if p.path != "/settings" || !strings.Contains(p.text(), "ada@example.com") {
+		t.Fatalf("linked, at %s: %s", p.path, p.text())
+	}
+	for subject, at := range map[string]string{"subject-1": "/usage", "subject-2": "/login/oidc/callback"} {
+		op.Says("ES256", map[string]any{"sub": subject})
+		p = &person{b: b, cookies: map[string]string{}}
+		p.open("/login?next=/usage")
+		p.submit("/login/oidc", nil)
+		p.returns(op)
+		if p.path != at || (at != "/usage") != strings.Contains(p.text(), "Nobody here has linked who you are") {
+			t.Errorf("%s is at %s: %s", subject, p.path, p.text())
+		}
+	}
+}
+
+// returns goes to the provider, as the page that is open says, and comes back.
+func (p *person) returns(op *fakeprovider.OpenID) {
+	p.b.t.Helper()
+	to, ok := strings.CutPrefix(p.page.header.Get("Refresh"), "0;url="+op.Origin)
+	if !ok {
+		p.b.t.Fatalf("the page does not lead to the provider: %s", p.page)
+	}
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res := must(c.Get(op.Origin + to))
+	res.Body.Close()
+	back := must(url.Parse(res.Header.Get("Location")))
+	p.open(back.RequestURI())
 }

@@ -49,6 +49,8 @@ const (
 	SessionEnded       EventKind = "session.ended"
 	PasswordChanged    EventKind = "password.changed"
 	ResetMade          EventKind = "password.reset_link"
+	IdentityLinked     EventKind = "identity.linked" // at an OpenID provider
+	IdentityUnlinked   EventKind = "identity.unlinked"
 	PasskeyAdded       EventKind = "passkey.added"
 	PasskeyRenamed     EventKind = "passkey.renamed"
 	PasskeyRemoved     EventKind = "passkey.removed"

@@ -60,6 +60,9 @@ func trouble(e *problem.Error) (int, Trouble) {
 	case problem.RateExceeded, problem.Busy:
 		return http.StatusTooManyRequests, Trouble{Stamp: "Wait", Title: "Too many tries", Text: "Nothing was changed.",
 			Next: waitText(e.RetryAfter)}
+	case problem.UpstreamFailed, problem.UpstreamTimeout:
+		return http.StatusBadGateway, Trouble{Stamp: "Not done", Title: "Another server could not be asked", Text: sentence(e.Detail),
+			Next: "Nothing was changed. Try again in a minute."}
 	case problem.Unavailable:
 		return http.StatusServiceUnavailable, Trouble{Stamp: "Not done", Title: "This machine can't do that right now",
 			Text: "What you asked for was not done. Limits that were set still hold.", Next: "Try again in a minute. If it stays, look at the disk and at the log."}

@@ -82,23 +82,24 @@ type People interface {
 
 // Config is what the pages need. All but Tester are required.
 type Config struct {
-	Pages     *web.Pages
-	People    People
-	Grants    func(passport.Payer) Grants
-	StopAll   StopAll
-	History   History
-	Keys      Keys
-	KeyMaker  KeyMaker
-	Bearers   Bearers
-	Passkeys  Passkeys
-	Sessions  Sessions
-	Ceilings  Ceilings
-	Webhook   Webhook
-	Clients   Clients
-	Providers func() []passport.Provider     // whose keys can have a monthly limit
-	Titles    func(passport.Provider) string // what a provider is called on a page
-	TakesKey  func(passport.Provider) bool   // whether the owner can put a key in for it
-	Roster    Roster                         // of added providers
+	Pages      *web.Pages
+	People     People
+	Grants     func(passport.Payer) Grants
+	StopAll    StopAll
+	History    History
+	Keys       Keys
+	KeyMaker   KeyMaker
+	Bearers    Bearers
+	Passkeys   Passkeys
+	Sessions   Sessions
+	Identities Identities
+	Ceilings   Ceilings
+	Webhook    Webhook
+	Clients    Clients
+	Providers  func() []passport.Provider     // whose keys can have a monthly limit
+	Titles     func(passport.Provider) string // what a provider is called on a page
+	TakesKey   func(passport.Provider) bool   // whether the owner can put a key in for it
+	Roster     Roster                         // of added providers
 	// Discover asks a provider for the models that its key can reach. Errors: as the provider's answer; CredentialMissing.
 	Discover func(ctx context.Context, of passport.Payer, p passport.Provider) ([]Found, error)
 	Live     func(passport.GrantID) int // calls in flight
@@ -119,7 +120,7 @@ type Admin struct {
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil || cfg.Identities == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
 		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, a maker of SDK keys, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
 	}

@@ -55,6 +55,8 @@ type world struct {
 	found    []admin.Found
 	asked    []passport.Provider // for their models
 	bearers  []passport.OwnerToken
+	linked   []passport.Identity
+	provider string
 	stale    bool       // the person signed in a while ago
 	again    string     // where a fresh sign-in was asked to lead back to
 	kept     url.Values // what was posted then
@@ -326,7 +328,7 @@ func (w *world) pages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]admin.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Identities: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]admin.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: w.time, Stopping: w.stopping,

@@ -18,6 +18,14 @@ type Sessions interface {
 	SessionOf(r *http.Request) (passport.Session, error)
 }
 
+// Identities are those of a person at other issuers.
+type Identities interface {
+	// Identities lists them, oldest first.
+	Identities(ctx context.Context, who passport.PersonID) ([]passport.Identity, error)
+	// ForeignHost is the provider's at which people may sign in; empty: there is none.
+	ForeignHost() string
+}
+
 type sessionsView struct {
 	List   []sessionView
 	Others bool
@@ -74,6 +82,10 @@ func saidOfSessions(word string, n int) string {
 			return "There was no other browser to sign out."
 		}
 		return web.Count(int64(n), "other browser is signed out.", "other browsers are signed out.")
+	case "identity-linked":
+		return "Linked. Whoever is that one there can sign in here as you."
+	case "identity-unlinked":
+		return "The link is removed. Nobody can sign in by it any more."
 	case "password-changed":
 		return "The new password counts from now on. All other browsers are signed out."
 	case "password-reset":

@@ -21,6 +21,23 @@ func (w *world) SessionOf(*http.Request) (passport.Session, error) {
 	return passport.Session{Hash: [32]byte{1}}, nil
 }
 
+func (w *world) Identities(context.Context, passport.PersonID) ([]passport.Identity, error) {
+	return w.linked, w.broken
+}
+
+func (w *world) ForeignHost() string { return w.provider }
+
+func TestSettingsListSignInElsewhere(t *testing.T) {
+	w := newWorld(t)
+	if strings.Contains(w.get("/settings").Body.String(), "Sign-in elsewhere") {
+		t.Error("without a provider there is something to link")
+	}
+	w.provider = "accounts.example.com"
+	says(t, w.get("/settings").Body.String(), "Sign-in elsewhere", "There is none.", "Link who you are at accounts.example.com")
+	w.linked = []passport.Identity{{Issuer: "https://accounts.example.com", Subject: "s", Email: "<ada>@example.com", LinkedAt: w.now}}
+	says(t, w.get("/settings").Body.String(), "https://accounts.example.com", "&lt;ada&gt;@example.com", w.linked[0].ID())
+}
+
 func TestSettingsListSessions(t *testing.T) {
 	w := newWorld(t)
 	w.sessions = []passport.Session{{Hash: [32]byte{1}, Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Address: "192.0.2.1", CreatedAt: w.now, SeenAt: w.now}}

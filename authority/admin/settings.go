@@ -24,21 +24,23 @@ type Webhook interface {
 
 // settingsView is the page of settings.
 type settingsView struct {
-	Set     bool
-	Site    string
-	Since   time.Time
-	Secret  string // shown once, right after it was made
-	Waiting string
-	Next    time.Time // when what waits is tried again; zero: it is not waiting for that
-	Last    time.Time
-	About   string // what the last try was of
-	Result  badge
-	Why     string // it was not delivered
-	In      string // what stands in the field
-	Error   string
-	Bearers []bearerView
-	Keys    passkeysView
-	Signed  sessionsView
+	Set      bool
+	Site     string
+	Since    time.Time
+	Secret   string // shown once, right after it was made
+	Waiting  string
+	Next     time.Time // when what waits is tried again; zero: it is not waiting for that
+	Last     time.Time
+	About    string // what the last try was of
+	Result   badge
+	Why      string // it was not delivered
+	In       string // what stands in the field
+	Error    string
+	Bearers  []bearerView
+	Keys     passkeysView
+	Signed   sessionsView
+	Linked   []passport.Identity
+	Provider string // at which people may sign in; empty: none
 }
 
 // Settings answers GET /settings.
@@ -84,6 +86,11 @@ func (a *Admin) showSettings(w http.ResponseWriter, r *http.Request, v web.Visit
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
+	if d.Linked, err = a.cfg.Identities.Identities(r.Context(), v.ID); err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	d.Provider = a.cfg.Identities.ForeignHost()
 	title, status := "Settings", http.StatusOK
 	if d.Error != "" {
 		title, status = "There is a problem: settings", http.StatusUnprocessableEntity

@@ -44,13 +44,16 @@ type Config struct {
 	Store      Store
 	Pages      *web.Pages
 	PublicURL  string
-	OwnerToken secret.Text                        // AIPASSPORT_OWNER_TOKEN; empty: none
-	Now        func() time.Time                   // required
-	NewID      func() string                      // UUIDv7
-	Random     io.Reader                          // nil: crypto/rand
-	ClientAddr func(*http.Request) netip.Addr     // nil: the address of the connection
-	Box        Sealer                             // nil: no command line can sign in
-	Hash       func(password, salt []byte) []byte // nil: argon2id as OWASP's password storage cheat sheet has it; tests set a quick one
+	OwnerToken secret.Text                    // AIPASSPORT_OWNER_TOKEN; empty: none
+	Now        func() time.Time               // required
+	NewID      func() string                  // UUIDv7
+	Random     io.Reader                      // nil: crypto/rand
+	ClientAddr func(*http.Request) netip.Addr // nil: the address of the connection
+	Box        Sealer                         // nil: no command line can sign in
+	Issuer     Issuer                         // nil: nobody signs in elsewhere
+	// IssuerAllowed are the addresses, and the domains as @example.com, of those who may sign in there. Empty: all that are linked.
+	IssuerAllowed []string
+	Hash          func(password, salt []byte) []byte // nil: argon2id as OWASP's password storage cheat sheet has it; tests set a quick one
 }
 
 // Identity knows the owner's browser and bearers. It is safe for use by several goroutines.
@@ -145,6 +148,7 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 		"POST /logout":            i.Logout,
 		"POST /settings/sessions": i.EndSessions,
 		"GET /settings/password":  i.PasswordPage, "POST /settings/password": i.ChangePassword,
+		"POST /login/oidc": i.ForeignLogin, "GET /login/oidc/callback": i.ForeignBack, "POST /settings/identities": i.LinkIdentity,
 		"GET /reset": i.ResetPage, "POST /reset": i.ResetPassword,
 		"POST /login/passkey/options": i.AskSignIn, "POST /login/passkey": i.PasskeyLogin,
 		"POST /settings/passkeys/options": i.AskPasskey, "POST /settings/passkeys": i.AddPasskey, "POST /settings/passkeys/change": i.ChangePasskey,

@@ -35,6 +35,7 @@ type memory struct {
 	broken   error
 	readOnly bool
 	reset    *resetLink
+	linked   map[[32]byte]passport.Identity
 }
 
 func newMemory() *memory {
@@ -178,6 +179,9 @@ type world struct {
 	public string
 	jar    map[string]*http.Cookie
 	hashed int
+
+	issuer  identity.Issuer
+	allowed []string
 }
 
 const ownerToken = "owner-token-of-the-environment"
@@ -201,7 +205,7 @@ func (w *world) open() {
 	}
 	n := 0
 	w.id, err = identity.New(identity.Config{Store: w.store, Pages: pages, PublicURL: w.public, OwnerToken: secret.New(ownerToken),
-		Box: box, Now: func() time.Time { return w.now }, NewID: func() string { n++; return "id-" + string(rune('a'+n)) },
+		Box: box, Issuer: w.issuer, IssuerAllowed: w.allowed, Now: func() time.Time { return w.now }, NewID: func() string { n++; return "id-" + string(rune('a'+n)) },
 		ClientAddr: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() },
 		Hash: func(p, salt []byte) []byte {
 			w.hashed++

@@ -20,12 +20,13 @@ import (
 // loginView is what the sign-in page shows.
 type loginView struct {
 	Next, Username, Problem string
-	Waiting                 bool // a request waits for an answer
-	Again                   bool // who is signed in shows once more who they are
-	Line                    bool // a command line waits
-	Kept                    bool // what they entered waits
-	Passkeys                bool // there are some
-	ByPassword              bool // it was tried
+	Waiting                 bool   // a request waits for an answer
+	Again                   bool   // who is signed in shows once more who they are
+	Line                    bool   // a command line waits
+	Kept                    bool   // what they entered waits
+	Passkeys                bool   // there are some
+	Provider                string // the host of one to sign in at; empty: there is none
+	ByPassword              bool   // it was tried
 }
 
 // setupView is what the setup page shows.
@@ -59,6 +60,7 @@ func (i *Identity) showLogin(w http.ResponseWriter, r *http.Request, status int,
 		}
 	}
 	_, err := r.Cookie(i.cfg.Pages.CookieName(keptCookie))
+	d.Provider = i.ForeignHost()
 	d.Kept, d.Line = err == nil, strings.HasPrefix(d.Next, "/login/cli?")
 	d.Waiting = strings.HasPrefix(d.Next, "/consent/") && !d.Again
 	title := "Sign in"
@@ -130,8 +132,13 @@ func (i *Identity) signIn(ctx context.Context, username, password string) (p pas
 	return p, right && p.ID != "" && p.May(passport.OwnSignIn), nil
 }
 
-// start begins a session in this browser; one that it had ends.
+// start begins a session of a person who has just proved who they are.
 func (i *Identity) start(w http.ResponseWriter, r *http.Request, p passport.Person) error {
+	return i.startAt(w, r, p, i.now())
+}
+
+// startAt begins a session in this browser, of a person who proved at a time who they are; one that it had ends.
+func (i *Identity) startAt(w http.ResponseWriter, r *http.Request, p passport.Person, proved time.Time) error {
 	if err := i.end(r, p.ID); err != nil {
 		return err
 	}
@@ -140,7 +147,7 @@ func (i *Identity) start(w http.ResponseWriter, r *http.Request, p passport.Pers
 		return err
 	}
 	now := i.now()
-	s := passport.Session{Hash: sha256.Sum256([]byte(value)), Person: p.ID, CreatedAt: now, ExpiresAt: now.Add(SessionLife),
+	s := passport.Session{Hash: sha256.Sum256([]byte(value)), Person: p.ID, CreatedAt: proved, ExpiresAt: now.Add(SessionLife),
 		Agent: agent(r), Address: i.cfg.ClientAddr(r).String(), SeenAt: now}
 	note := "from " + i.cfg.ClientAddr(r).String()
 	if err := i.cfg.Store.AddSession(r.Context(), s, i.event(passport.SessionStarted, "owner:"+string(p.ID), note)); err != nil {

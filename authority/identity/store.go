@@ -44,6 +44,15 @@ type Store interface {
 	// UseReset uses a reset link up: it sets the hash of its person's password and ends all their sessions, with the event. Error: NotFound;
 	// of many with one link one gets on.
 	UseReset(ctx context.Context, hash [32]byte, phc string, ev passport.Event) error
+	// AddIdentity links an identity at an OpenID provider to its person, with the event. Errors: Conflict if it is anyone's already or its
+	// person has passport.MaxIdentities; NotFound; Invalid.
+	AddIdentity(ctx context.Context, i passport.Identity, ev passport.Event) error
+	// Identity reads one by its hash. Error: NotFound.
+	Identity(ctx context.Context, hash [32]byte) (passport.Identity, error)
+	// Identities lists a person's, oldest first.
+	Identities(ctx context.Context, who passport.PersonID) ([]passport.Identity, error)
+	// RemoveIdentity removes a person's, with the event. Errors: NotFound; Conflict if it may be the last way in.
+	RemoveIdentity(ctx context.Context, who passport.PersonID, hash [32]byte, ev passport.Event) error
 	// Seen says whether something is seen the first time, and remembers it until a time.
 	Seen(ctx context.Context, kind passport.SeenKind, hash [32]byte, until time.Time) (fresh bool, err error)
 	// AddPasskey adds one, unused. Errors: Conflict if it is there or its person has MaxPasskeys; Invalid.

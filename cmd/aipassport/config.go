@@ -33,6 +33,10 @@ type settings struct {
 	PublicURL   string `env:"AIPASSPORT_PUBLIC_URL" placeholder:"URL" help:"Issuer and base of all links (http://localhost:PORT). https unless loopback."`
 	OwnerToken  string `env:"AIPASSPORT_OWNER_TOKEN" placeholder:"TEXT" help:"Bearer of the owner for automation, 16 characters or more. Better in the environment than as a flag."`
 	FreshAbove  string `env:"AIPASSPORT_FRESH_ABOVE" name:"fresh-above" default:"20" help:"Dollars: a grant that may spend more takes a sign-in of the last five minutes, and no owner's bearer can approve it."`
+	OIDCIssuer  string `env:"AIPASSPORT_OIDC_ISSUER" name:"oidc-issuer" placeholder:"URL" help:"OpenID provider at which people may sign in once they have linked it."`
+	OIDCClient  string `env:"AIPASSPORT_OIDC_CLIENT_ID" name:"oidc-client-id" placeholder:"TEXT" help:"What it knows this broker by."`
+	OIDCSecret  string `env:"AIPASSPORT_OIDC_CLIENT_SECRET_FILE" name:"oidc-client-secret-file" placeholder:"FILE" help:"File with the secret that it gave this broker; none for a public client."`
+	OIDCAllowed string `env:"AIPASSPORT_OIDC_ALLOWED" name:"oidc-allowed" placeholder:"LIST" help:"E-mail addresses, and domains as @example.com, that may sign in there, checked by it; empty: all that are linked."`
 	TokenTTL    string `env:"TOKEN_TTL_SECONDS" name:"token-ttl-seconds" default:"3600" help:"Life of a token that an app gets, in seconds."`
 	JWTSecret   string `env:"JWT_SECRET" name:"jwt-secret" placeholder:"TEXT" help:"Sign tokens HS256 with this (32 bytes or more) instead of the broker's own ES256 keys."`
 
@@ -79,6 +83,9 @@ type config struct {
 	behindProxy, webhookAllow, clientAllow                            []netip.Prefix
 	clientRoots                                                       *x509.CertPool // nil: the system's
 	closedToClients                                                   bool           // they cannot register themselves
+	oidcIssuer, oidcClient                                            string
+	oidcSecret                                                        secret.Text
+	oidcAllowed                                                       []string
 	freshAbove                                                        passport.Money
 	sandbox                                                           bool                         // the demo's provider is there
 	added                                                             []passport.Compatible        // of the operator's file

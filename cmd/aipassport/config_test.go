@@ -38,6 +38,17 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"TOKEN_TTL_SECONDS", func(s *settings) { s.TokenTTL = "1.5" }},
 		{"AIPASSPORT_FRESH_ABOVE", func(s *settings) { s.FreshAbove = "20 dollars" }},
 		{"AIPASSPORT_FRESH_ABOVE", func(s *settings) { s.FreshAbove = "-1" }},
+		{"AIPASSPORT_OIDC_ISSUER", func(s *settings) { s.OIDCIssuer = "https://accounts.example.com" }},
+		{"AIPASSPORT_OIDC_ISSUER", func(s *settings) { s.OIDCIssuer, s.OIDCClient = "http://accounts.example.com", "x" }},
+		{"AIPASSPORT_OIDC_CLIENT_SECRET_FILE", func(s *settings) {
+			s.OIDCIssuer, s.OIDCClient, s.OIDCSecret = "https://accounts.example.com", "x", "/nonexistent"
+		}},
+		{"AIPASSPORT_OIDC_ALLOWED", func(s *settings) {
+			s.OIDCIssuer, s.OIDCClient, s.OIDCAllowed = "https://accounts.example.com", "x", "example.com"
+		}},
+		{"AIPASSPORT_OIDC_ALLOWED", func(s *settings) {
+			s.OIDCIssuer, s.OIDCClient, s.OIDCAllowed = "https://accounts.example.com", "x", ","
+		}},
 		{"JWT_SECRET", func(s *settings) { s.JWTSecret = strings.Repeat("x", 31) }},
 		{"AIPASSPORT_OWNER_TOKEN", func(s *settings) { s.OwnerToken = "short" }},
 		{"AIPASSPORT_LISTEN", func(s *settings) { s.Listen = "0.0.0.0:3001" }},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/oidc"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/web"
 )
@@ -38,6 +39,15 @@ func (c *ownerResetCmd) Run(ctx context.Context) error {
 	}
 	fmt.Printf("Open this link once, until %s, to set another password:\n\n  %s\n\nAll browsers that are signed in as the owner are signed out then. Until then nothing changes.\n", until.Format(time.RFC3339), link)
 	return nil
+}
+
+// issuer is the OpenID provider that the operator has named; nil: there is none.
+func (b *broker) issuer() (identity.Issuer, error) {
+	if b.cfg.oidcIssuer == "" {
+		return nil, nil
+	}
+	return oidc.New(oidc.Config{Issuer: b.cfg.oidcIssuer, ClientID: b.cfg.oidcClient, Secret: b.cfg.oidcSecret,
+		RedirectURL: b.public.JoinPath("login", "oidc", "callback").String(), UserAgent: "aipassport/" + version, Now: now})
 }
 
 // directly opens sign-in on the broker's database, beside the broker. What is returned must be called in the end.

@@ -51,7 +51,7 @@ func (b *broker) openPages() (err error) {
 		return err
 	}
 	b.admin, err = admin.New(admin.Config{
-		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) admin.Grants { return b.control.Of(p) }, StopAll: b.control, History: b.store, Keys: b.vault, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity,
+		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) admin.Grants { return b.control.Of(p) }, StopAll: b.control, History: b.store, Keys: b.vault, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity, Identities: b.identity,
 		Ceilings: b.control, Webhook: b.webhook, Clients: b.clients, Providers: b.providers, Titles: b.titleOf, TakesKey: b.takesKey, Roster: b.roster, Discover: b.discover, Live: b.board.Live, Now: now, Tester: b.tryKey,
 		Stopping: b.stopping, Elsewhere: b.liveElsewhere(),
 	})

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
+	"github.com/devrelopers/aipassport/authority/oidc"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
@@ -25,6 +29,44 @@ func (s settings) parseSecrets() (owner, jwt secret.Text, err error) {
 func (s settings) parseSignIn(c *config) (err error) {
 	if c.freshAbove, err = dollars(s.FreshAbove); err != nil {
 		return fmt.Errorf("AIPASSPORT_FRESH_ABOVE: %w", err)
+	}
+	return s.parseOIDC(c)
+}
+
+// maxSecretFile bounds the file of the secret that an OpenID provider gave, in bytes.
+const maxSecretFile = 4 << 10
+
+// parseOIDC takes the OpenID provider, which is there whole or not at all.
+func (s settings) parseOIDC(c *config) error {
+	if s.OIDCIssuer == "" && s.OIDCClient == "" && s.OIDCSecret == "" && s.OIDCAllowed == "" {
+		return nil
+	}
+	if s.OIDCIssuer == "" || s.OIDCClient == "" {
+		return errors.New("AIPASSPORT_OIDC_ISSUER: it and AIPASSPORT_OIDC_CLIENT_ID go together")
+	}
+	c.oidcIssuer, c.oidcClient = s.OIDCIssuer, s.OIDCClient
+	if _, err := oidc.New(oidc.Config{Issuer: c.oidcIssuer, ClientID: c.oidcClient, RedirectURL: "-", Now: now}); err != nil {
+		return fmt.Errorf("AIPASSPORT_OIDC_ISSUER: %w", err)
+	}
+	if s.OIDCSecret != "" {
+		text, err := os.ReadFile(s.OIDCSecret)
+		if err != nil {
+			return fmt.Errorf("AIPASSPORT_OIDC_CLIENT_SECRET_FILE: %w", err)
+		}
+		text = bytes.TrimSpace(text)
+		if len(text) == 0 || len(text) > maxSecretFile {
+			return fmt.Errorf("AIPASSPORT_OIDC_CLIENT_SECRET_FILE: needs 1 to %d bytes", maxSecretFile)
+		}
+		c.oidcSecret = secret.FromBytes(text)
+	}
+	for _, one := range strings.FieldsFunc(s.OIDCAllowed, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if at := strings.Index(one, "@"); at < 0 || at == len(one)-1 || at != strings.LastIndex(one, "@") {
+			return fmt.Errorf("AIPASSPORT_OIDC_ALLOWED: %q is neither an address nor a domain like @example.com", one)
+		}
+		c.oidcAllowed = append(c.oidcAllowed, one)
+	}
+	if s.OIDCAllowed != "" && len(c.oidcAllowed) == 0 {
+		return errors.New("AIPASSPORT_OIDC_ALLOWED: names nobody")
 	}
 	return nil
 }

@@ -230,8 +230,13 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
+	issuer, err := b.issuer()
+	if err != nil {
+		return fmt.Errorf("AIPASSPORT_OIDC_ISSUER: %w", err)
+	}
 	b.identity, err = identity.New(identity.Config{
-		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Box: b.box, Now: now, NewID: newID, ClientAddr: b.clientAddr})
+		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Box: b.box, Issuer: issuer, IssuerAllowed: cfg.oidcAllowed,
+		Now: now, NewID: newID, ClientAddr: b.clientAddr})
 	if err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}

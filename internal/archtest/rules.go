@@ -98,11 +98,13 @@ var owners = map[string][]string{
 	"net/netip":   {"authority", "authority/*", "cmd/*", "gateway", "gateway/upstream", "guard/roster", "internal/flood", "internal/names", "internal/reach", "internal/record", "server", "webhook"},
 	"log":         {"cmd/*", "server"},
 	"log/slog":    {"authority", "authority/*", "cmd/*", "gateway", "internal/record", "internal/secret", "server", "store/postgres", "store/rates", "store/sqlite", "store/valkey", "web", "webhook"},
-	"crypto/rand": {"authority", "authority/*", "cmd/*", "connect", "gateway", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web", "webhook"},
+	"crypto/rand": {"authority", "authority/*", "cmd/*", "connect", "gateway", "internal/fakeprovider", "guard/token", "guard/vault", "internal/pgtest", "internal/seal", "internal/record", "server", "web", "webhook"},
 
 	"github.com/alecthomas/kong":         {"cmd/*"},
 	"github.com/go-jose/go-jose/v4":      {"authority/client", "connect", "guard/token"},
 	"github.com/go-webauthn/webauthn":    {"authority/identity"},
+	"github.com/coreos/go-oidc/v3":       {"authority/oidc"},
+	"golang.org/x/oauth2":                {"authority/oidc"},
 	"github.com/google/uuid":             {"cmd/*"},
 	"github.com/jackc/pgx/v5":            {"internal/pgtest", "store/*"},
 	"github.com/ncruces/go-sqlite3":      {"bench", "store/*"},
@@ -138,18 +140,19 @@ var names = map[string][]string{
 	"net/http.Head":                  {},
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
-	"net/http.Client":                {"authority/client", "connect", "bench", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
-	"net/http.Transport":             {"authority/client", "connect", "bench", "gateway/upstream", "webhook"},
+	"net/http.Client":                {"authority/client", "authority/oidc", "connect", "bench", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"}, // cmd: the commands that ask a running broker
+	"net/http.Transport":             {"authority/client", "authority/oidc", "connect", "bench", "gateway/upstream", "webhook"},
 	"net/http.NewRequest":            {"bench", "gateway/upstream", "cmd/*"},
 	"net/http.NewRequestWithContext": {"authority/client", "connect", "e2e/sdk", "gateway/upstream", "cmd/*", "webhook"},
 	"net.Dial":                       {"internal/pgtest"},
 	"net.DialTimeout":                {},
-	"net.Dialer":                     {"authority/client", "connect", "bench", "gateway/upstream", "webhook"},
+	"net.Dialer":                     {"authority/client", "authority/oidc", "connect", "bench", "gateway/upstream", "webhook"},
 }
 
 // reveal are the files that may read a secret.Text. A name that ends in /* is all files of a folder.
 var reveal = []string{
 	"gateway/upstream/*", "guard/token/*", "guard/vault/*", "internal/secret/*",
+	"authority/oidc/*",          // what the OpenID provider knows the broker by
 	"cmd/aipassport/token.go",   // prints a new owner token, once
 	"cmd/aipassport/storage.go", // the database's address has a password
 	"cmd/aipassport/share.go",   // Valkey's too

@@ -45,6 +45,16 @@ CREATE TABLE passkey (
 );
 CREATE INDEX passkey_person ON passkey (person_id);
 
+CREATE TABLE identity (
+  hash      BYTEA PRIMARY KEY,
+  person_id TEXT NOT NULL REFERENCES person (id),
+  issuer    TEXT NOT NULL,
+  subject   TEXT NOT NULL,
+  email     TEXT NOT NULL,
+  linked_at BIGINT NOT NULL
+);
+CREATE INDEX identity_person ON identity (person_id);
+
 -- person_id: whom it stands for; '' for the owner.
 CREATE TABLE owner_token (
   hash       BYTEA PRIMARY KEY,

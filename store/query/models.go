@@ -172,6 +172,15 @@ type Grant struct {
 	Payer       string
 }
 
+type Identity struct {
+	Hash     []byte
+	PersonID string
+	Issuer   string
+	Subject  string
+	Email    string
+	LinkedAt int64
+}
+
 type Invitation struct {
 	Hash      []byte
 	Label     string

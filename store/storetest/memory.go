@@ -34,6 +34,7 @@ type Memory struct {
 	people   []passport.Person
 	setups   map[[32]byte]time.Time
 	resets   map[[32]byte]reset
+	links    map[[32]byte]passport.Identity
 	sessions map[[32]byte]passport.Session
 	passkeys map[string]passport.Passkey
 	bearers  map[[32]byte]passport.OwnerToken
@@ -87,6 +88,7 @@ func NewMemory() *Memory {
 		creds:    map[passport.CredentialID]passport.Credential{},
 		keys:     map[string]passport.SigningKey{},
 		setups:   map[[32]byte]time.Time{},
+		links:    map[[32]byte]passport.Identity{},
 		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
 		bearers: map[[32]byte]passport.OwnerToken{},
 		claims:  map[claimKey]claim{},

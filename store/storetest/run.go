@@ -60,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		{"sessions are listed, seen and ended", testSessionList},
 		{"a new password ends sessions, a reset link works once", testPasswords},
 		{"a reset link races", testResetRace},
+		{"identities at other issuers", testIdentities},
 		{"a hold counts on every row of its path", testHold},
 		{"a hold is refused with its reason", testHoldRefusals},
 		{"a hold that is nonsense is invalid", testHoldInvalid},

@@ -1,0 +1,11 @@
+-- name: AddIdentity :execrows
+INSERT INTO identity (hash, person_id, issuer, subject, email, linked_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING;
+
+-- name: Identity :one
+SELECT * FROM identity WHERE hash = $1;
+
+-- name: Identities :many
+SELECT * FROM identity WHERE person_id = $1 ORDER BY linked_at, hash LIMIT $2;
+
+-- name: RemoveIdentity :execrows
+DELETE FROM identity WHERE hash = $1 AND person_id = $2;
