@@ -22,8 +22,8 @@ type Place struct {
 	Headers []passport.Header
 }
 
-// transport is the one whose addresses fit. http is for the owner's own network, so that nothing goes through the world in clear.
-func (c *Client) transport(p Place) *http.Transport {
+// door is the one whose addresses fit. http is for the owner's own network, so that nothing goes through the world in clear.
+func (c *Client) door(p Place) *door {
 	switch {
 	case !p.Local:
 		return c.open

@@ -7,14 +7,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,10 +32,10 @@ type Config struct {
 // Client sends calls to providers.
 type Client struct {
 	cfg  Config
-	rt   *http.Transport // to the built-in providers, where the operator says that they are
-	open *http.Transport // to added ones that everyone can reach
-	home *http.Transport // to added ones in the owner's own network, in clear
-	any  *http.Transport // to added ones in the owner's own network or beyond
+	rt   *door // to the built-in providers, where the operator says that they are
+	open *door // to added ones that everyone can reach
+	home *door // to added ones in the owner's own network, in clear
+	any  *door // to added ones in the owner's own network or beyond
 }
 
 // New returns a client with a connection pool of its own.
@@ -46,32 +43,51 @@ func New(cfg Config) *Client {
 	if cfg.Added == nil {
 		cfg.Added = func(passport.Provider) (Place, bool) { return Place{}, false }
 	}
-	rt := newTransport(cfg, nil)
-	rt.Proxy = http.ProxyFromEnvironment
-	return &Client{cfg: cfg, rt: rt, open: newTransport(cfg, onlyOpen), home: newTransport(cfg, onlyHome), any: newTransport(cfg, openOrHome)}
+	c := &Client{cfg: cfg, rt: newDoor(cfg, nil), open: newDoor(cfg, onlyOpen), home: newDoor(cfg, onlyHome), any: newDoor(cfg, openOrHome)}
+	c.rt.encrypted.Proxy = http.ProxyFromEnvironment
+	for _, base := range cfg.Bases {
+		if through, err := http.ProxyFromEnvironment(&http.Request{URL: base}); through != nil || err != nil {
+			c.rt.clear = nil
+		}
+	}
+	return c
 }
 
-// newTransport has no proxy: where one leads could not be looked at.
-func newTransport(cfg Config, control func(network, address string, c syscall.RawConn) error) *http.Transport {
-	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second, Control: control}).DialContext,
+// door is a way out: connections that may be made to the same places.
+type door struct {
+	encrypted *http.Transport // for what is in clear too, where clear is nil or a body is large
+	clear     *clear
+}
+
+// newDoor has no proxy: where one leads could not be looked at.
+func newDoor(cfg Config, control func(network, address string, c syscall.RawConn) error) *door {
+	dial := (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second, Control: control}).DialContext
+	d := &door{encrypted: &http.Transport{
+		DialContext:            dial,
 		TLSHandshakeTimeout:    15 * time.Second,
 		ResponseHeaderTimeout:  cfg.HeaderTimeout,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           1024,
-		MaxIdleConnsPerHost:    512,
-		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        2 * idlePeriod,
 		DisableCompression:     true, // an encoded answer could be a bomb, and its usage unreadable
-		MaxResponseHeaderBytes: 64 << 10,
+		MaxResponseHeaderBytes: maxHead,
 		ReadBufferSize:         4 << 10,
 		WriteBufferSize:        2 << 10, // kept by each connection for as long as its stream goes on
+	}}
+	if canAsk {
+		d.clear = &clear{dial: dial, idle: map[string][]*line{}}
 	}
+	return d
 }
 
 // Close drops idle connections.
 func (c *Client) Close() {
-	for _, rt := range []*http.Transport{c.rt, c.open, c.home, c.any} {
-		rt.CloseIdleConnections()
+	for _, d := range []*door{c.rt, c.open, c.home, c.any} {
+		d.encrypted.CloseIdleConnections()
+		if d.clear != nil {
+			d.clear.sweep(true)
+		}
 	}
 }
 
@@ -108,34 +124,24 @@ func (e *Error) Unwrap() error { return e.Err }
 // Do makes one attempt, never a second one: each attempt that reaches a provider needs a hold of its own. The error is
 // always an *Error. Redirects are not followed: they would carry the credential to another host.
 func (c *Client) Do(ctx context.Context, r Request, key secret.Text) (*Answer, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	var sent atomic.Bool
-	req, rt, err := c.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }, // from here on bytes may be written
-	}), r, key)
+	req, via, err := c.build(r, key)
 	if err != nil {
-		cancel(nil)
 		return nil, &Error{Err: problem.From(err)}
 	}
-	res, err := rt.RoundTrip(req)
+	w := &watched{ctx: ctx, cfg: &c.cfg}
+	res, sent, err := w.roundTrip(req, via)
 	if err != nil {
-		p := classify(ctx, err)
-		cancel(nil)
-		return nil, &Error{Sent: sent.Load(), Err: p}
+		return nil, &Error{Sent: sent, Err: classify(w.cause(), err)}
 	}
+	w.body = res.Body
 	if enc := res.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		res.Body.Close()
-		cancel(nil)
+		w.Close()
 		return nil, &Error{Sent: true, Err: problem.New(problem.UpstreamFailed, "the provider sent an encoded answer that was not asked for")}
 	}
-	body := &watched{body: res.Body, ctx: ctx, cancel: cancel, idle: c.cfg.IdleTimeout}
-	body.timer = time.AfterFunc(c.cfg.IdleTimeout, func() {
-		cancel(problem.New(problem.UpstreamTimeout, "the provider fell silent for %s", c.cfg.IdleTimeout))
-	})
-	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Header: scrubHeader(res.Header, key), Body: newRedactor(body, key)}, nil
+	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Header: scrubHeader(res.Header, key), Body: newRedactor(w, key)}, nil
 }
 
-func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.Request, *http.Transport, error) {
+func (c *Client) build(r Request, key secret.Text) (*http.Request, *door, error) {
 	place, added := c.cfg.Added(r.Provider)
 	u, err := c.target(r.Provider, r.Path, place)
 	if err != nil {
@@ -145,7 +151,7 @@ func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.R
 	if method == "" {
 		method = http.MethodPost
 	}
-	req := (&http.Request{Method: method, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8)}).WithContext(ctx)
+	req := &http.Request{Method: method, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8)}
 	for k, vs := range r.Header {
 		req.Header[k] = vs
 	}
@@ -172,7 +178,7 @@ func (c *Client) build(ctx context.Context, r Request, key secret.Text) (*http.R
 		if !added {
 			return nil, nil, problem.New(problem.Internal, "no way to show a credential to provider %q", r.Provider)
 		}
-		return req, c.transport(place), place.show(h, key)
+		return req, c.door(place), place.show(h, key)
 	}
 	return req, c.rt, nil
 }
@@ -200,8 +206,8 @@ func (c *Client) target(p passport.Provider, path string, place Place) (*url.URL
 }
 
 // classify says what a failed round trip was. The cause of our own cancelling comes first.
-func classify(ctx context.Context, err error) *problem.Error {
-	if cause := context.Cause(ctx); cause != nil {
+func classify(cause, err error) *problem.Error {
+	if cause != nil {
 		return problem.From(cause)
 	}
 	if re, ok := errors.AsType[*refusedAddress](err); ok {
@@ -211,34 +217,4 @@ func classify(ctx context.Context, err error) *problem.Error {
 		return problem.Wrap(err, problem.UpstreamTimeout, "the provider did not answer in time")
 	}
 	return problem.Wrap(err, problem.UpstreamFailed, "the provider could not be reached")
-}
-
-// watched ends a read when the provider has been silent for too long, and says why a read ended.
-type watched struct {
-	body   io.ReadCloser
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-	idle   time.Duration
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.body.Read(p)
-	w.timer.Reset(w.idle)
-	if err == nil || err == io.EOF {
-		return n, err
-	}
-	if cause := context.Cause(w.ctx); cause != nil {
-		return n, cause
-	}
-	return n, problem.Wrap(err, problem.UpstreamFailed, "the provider's answer broke off")
-}
-
-func (w *watched) Close() error {
-	w.timer.Stop()
-	w.cancel(nil)
-	if err := w.body.Close(); err != nil {
-		return fmt.Errorf("close the provider's answer: %w", err)
-	}
-	return nil
 }

@@ -1,0 +1,10 @@
+//go:build !unix
+
+package upstream
+
+import "net"
+
+// canAsk is false: http.Transport has all connections, which reads them while they are idle.
+const canAsk = false
+
+func quiet(net.Conn) bool { return false }
