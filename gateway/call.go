@@ -22,7 +22,7 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// Names of the headers in which every answer tells what is left.
+// Names of the headers in which every answer tells what is left, in the one spelling that http.Header has (textproto.CanonicalMIMEHeaderKey).
 const (
 	HeaderBudget = "Aipassport-Budget-Remaining-Micro-Usd"
 	HeaderCalls  = "Aipassport-Calls-Remaining"
@@ -66,11 +66,14 @@ type call struct {
 	started bool        // the answer's status line is out
 	stream  bool        // the answer is a stream of events
 	typ     string      // its Content-Type
+	flushed bool        // something has been flushed, so that the answer has no length and can have trailers
 	flush   bool        // each piece goes out at once: a stream of events, Google's array of answers, or sound
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *call {
-	http.NewResponseController(w).SetWriteDeadline(time.Time{}) // each piece of an answer gets its own
+	if r.ProtoMajor > 1 {
+		http.NewResponseController(w).SetWriteDeadline(time.Time{}) // there it ends the stream, even while nothing is written
+	} // else each piece of an answer gets its own
 	return &call{g: g, w: w, r: r, e: e, rec: record.From(r.Context()), native: e.dialect, why: passport.NotSent}
 }
 
@@ -198,15 +201,15 @@ func (c *call) known(s passport.Standing) {
 
 func (c *call) reserved(r *meter.Reservation, call passport.Call) {
 	c.rsv, c.rec.Call, c.rec.Held = r, r.ID, r.Amount
-	c.w.Header().Set(HeaderCall, string(r.ID))
+	c.w.Header()[HeaderCall] = []string{string(r.ID)}
 	c.tell(r.Held.Left, r.Held.Total.CallsLeft())
 	c.tellClamp(call)
 }
 
 func (c *call) tell(left passport.Money, calls int64) {
 	h := c.w.Header()
-	h.Set(HeaderBudget, strconv.FormatInt(int64(left), 10))
-	h.Set(HeaderCalls, strconv.FormatInt(calls, 10))
+	h[HeaderBudget] = []string{strconv.FormatInt(int64(left), 10)}
+	h[HeaderCalls] = []string{strconv.FormatInt(calls, 10)}
 }
 
 // settle ends the reservation with what is known by now, once.
@@ -242,9 +245,9 @@ func (c *call) account() {
 		calls++ // given back
 	}
 	h := c.w.Header()
-	h.Set(prefix+HeaderCost, strconv.FormatInt(int64(c.rec.Charged), 10))
-	h.Set(prefix+HeaderBudget, strconv.FormatInt(int64(max(0, held.Left+c.rsv.Amount-c.rec.Charged)), 10))
-	h.Set(prefix+HeaderCalls, strconv.FormatInt(calls, 10))
+	h[prefix+HeaderCost] = []string{strconv.FormatInt(int64(c.rec.Charged), 10)}
+	h[prefix+HeaderBudget] = []string{strconv.FormatInt(int64(max(0, held.Left+c.rsv.Amount-c.rec.Charged)), 10)}
+	h[prefix+HeaderCalls] = []string{strconv.FormatInt(calls, 10)}
 }
 
 // refuse answers with an error of ours, in the shape of the caller's dialect, unless the answer has begun.

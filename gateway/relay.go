@@ -110,8 +110,15 @@ func (c *call) relayStream(ctx context.Context, ans *upstream.Answer, tap dialec
 	h.Set("Content-Type", c.typ)
 	h.Set("X-Accel-Buffering", "no") // reverse proxies must not gather the events
 	c.start(http.StatusOK)
-	if err := http.NewResponseController(c.w).Flush(); err != nil {
-		return clientGone(err)
+	if !ans.Begun { // else it goes out with the first piece
+		rc := http.NewResponseController(c.w)
+		rc.SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
+		err := rc.Flush()
+		c.written(rc)
+		if err != nil {
+			return clientGone(err)
+		}
+		c.flushed = true
 	}
 	c.tap, c.fresh = tap, c.g.Now() // from here on a cut costs what was seen
 	if err := c.copy(ctx, ans.Body, tap); err != nil {
@@ -145,7 +152,7 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 		return tapErr
 	}
 	c.head(ans)
-	c.w.Header().Set("Content-Type", c.typ)
+	c.w.Header()["Content-Type"] = []string{c.typ}
 	if err != io.EOF {
 		c.start(ans.Status)
 		if err := c.send(out); err != nil {
@@ -180,7 +187,7 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	if err := c.unturned(); err != nil {
 		return err
 	}
-	c.w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+	c.w.Header()["Content-Length"] = []string{strconv.Itoa(len(out))}
 	c.keep(out)
 	c.store(ctx)
 	c.start(ans.Status)
@@ -229,7 +236,7 @@ func (c *call) copy(ctx context.Context, body io.Reader, tap dialect.Tap) error 
 				c.finish(u)
 				c.settle() // queued before the client can ask what it has left
 			}
-			if err := c.send(out); err != nil {
+			if err := c.piece(out, c.flush && !(c.flushed && err == io.EOF)); err != nil { // the end goes out with the mark behind it
 				return err
 			}
 		}
@@ -256,24 +263,35 @@ func (c *call) caughtUp(asked time.Time, n int) {
 }
 
 // send writes one piece within its time and flushes it.
-func (c *call) send(p []byte) error {
+func (c *call) send(p []byte) error { return c.piece(p, c.flush) }
+
+func (c *call) piece(p []byte, flush bool) error {
 	if len(p) == 0 {
 		return nil
 	}
 	c.keep(p)
 	rc := http.NewResponseController(c.w)
 	rc.SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
-	defer rc.SetWriteDeadline(time.Time{}) // over HTTP/2 a deadline ends the stream even while nothing is written
+	defer c.written(rc)
 	if _, err := c.w.Write(p); err != nil {
 		return clientGone(err)
 	}
-	if !c.flush {
+	if !flush {
 		return nil
 	}
 	if err := rc.Flush(); err != nil {
 		return clientGone(err)
 	}
+	c.flushed = true
 	return nil
+}
+
+// written takes the time limit of a write away where it would end the stream later: over HTTP/2 also while nothing is written. Over
+// HTTP/1 it only ever ends writes, of which each has its own.
+func (c *call) written(rc *http.ResponseController) {
+	if c.r.ProtoMajor > 1 {
+		rc.SetWriteDeadline(time.Time{})
+	}
 }
 
 func clientGone(err error) error {
@@ -288,14 +306,16 @@ func (c *call) start(status int) {
 	c.w.WriteHeader(status)
 }
 
+// Values that all answers share; nobody changes them in place.
+var noStore, noSniff = []string{"no-store"}, []string{"nosniff"}
+
 // head sets the headers of an answer. Of the provider's own only the request id goes on: cookies, rate limits and
 // organisation names of the owner's account are not the app's.
 func (c *call) head(ans *upstream.Answer) {
 	h := c.w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"], h["X-Content-Type-Options"] = noStore, noSniff
 	if id := requestID(ans.Header); id != "" {
-		h.Set(HeaderUpID, id)
+		h[HeaderUpID] = []string{id}
 	}
 }
 

@@ -26,8 +26,8 @@ func (s *Server) Handler() http.Handler {
 		out := &writer{ResponseWriter: w, rec: rec}
 		defer s.finish(out, r)
 		h := w.Header()
-		h.Set("X-Request-Id", rec.ID)
-		h.Set("Request-Id", rec.ID) // the name that Anthropic's clients read
+		id := []string{rec.ID}
+		h["X-Request-Id"], h["Request-Id"] = id, id // the second is the name that Anthropic's clients read
 		if s.cfg.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=63072000")
 		}

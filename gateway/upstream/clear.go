@@ -162,6 +162,12 @@ func (u *use) roundTrip(ctx context.Context, req *http.Request) (*http.Response,
 	return res, nil
 }
 
+// begun says whether more than the header of an answer has come; where that cannot be seen, no.
+func begun(body io.Reader) bool {
+	u, ok := body.(*use)
+	return ok && u.line.r.Buffered() > 0
+}
+
 func (u *use) Read(p []byte) (int, error) {
 	n, err := u.body.Read(p)
 	if err != nil {

@@ -108,6 +108,7 @@ type Request struct {
 type Answer struct {
 	Status int
 	Length int64       // of the body as the provider announced it; -1: not said
+	Begun  bool        // some of the body has come with the header: a read of it need not wait for the provider to go on
 	Header http.Header // of the provider, whole: whoever forwards it picks by name
 	Body   io.ReadCloser
 }
@@ -138,8 +139,11 @@ func (c *Client) Do(ctx context.Context, r Request, key secret.Text) (*Answer, e
 		w.Close()
 		return nil, &Error{Sent: true, Err: problem.New(problem.UpstreamFailed, "the provider sent an encoded answer that was not asked for")}
 	}
-	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Header: scrubHeader(res.Header, key), Body: newRedactor(w, key)}, nil
+	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Begun: begun(res.Body), Header: scrubHeader(res.Header, key), Body: newRedactor(w, key)}, nil
 }
+
+// Values of headers that all requests share; nobody changes them in place.
+var identity, onlyJSON, events = []string{"identity"}, []string{"application/json"}, []string{"text/event-stream"}
 
 func (c *Client) build(r Request, key secret.Text) (*http.Request, *door, error) {
 	place, added := c.cfg.Added(r.Provider)
@@ -156,11 +160,14 @@ func (c *Client) build(r Request, key secret.Text) (*http.Request, *door, error)
 		req.Header[k] = vs
 	}
 	h := req.Header
-	h.Set("User-Agent", c.cfg.UserAgent)
-	h.Set("Accept-Encoding", "identity")
-	h.Set("Accept", strings.Join(append([]string{"application/json"}, r.Accept...), ", "))
-	if r.Stream {
-		h.Set("Accept", "text/event-stream")
+	h["User-Agent"], h["Accept-Encoding"] = []string{c.cfg.UserAgent}, identity
+	switch {
+	case r.Stream:
+		h["Accept"] = events
+	case len(r.Accept) == 0:
+		h["Accept"] = onlyJSON
+	default:
+		h["Accept"] = []string{"application/json, " + strings.Join(r.Accept, ", ")}
 	}
 	if r.Body != nil {
 		// The bytes are whole and their length is known; without GetBody net/http cannot send them a second time.
