@@ -14,7 +14,7 @@ import (
 
 // statuses is every kind and its status: a kind that is added must be added here.
 var statuses = map[problem.Kind]int{
-	problem.Internal: 500, problem.Invalid: 400, problem.Unauthenticated: 401, problem.Forbidden: 403, problem.NotFound: 404,
+	problem.Internal: 500, problem.Invalid: 400, problem.Unauthenticated: 401, problem.Forbidden: 403, problem.SignInStale: 403, problem.NotFound: 404,
 	problem.MethodNotAllowed: 405, problem.Conflict: 409, problem.KeyUsed: 409, problem.KeyReused: 422, problem.TooLarge: 413, problem.UnsupportedMedia: 415, problem.ModelNotGranted: 403,
 	problem.CapabilityNotGranted: 403, problem.GrantEnded: 401, problem.GrantPaused: 403, problem.BudgetSpent: 429, problem.CallsSpent: 429,
 	problem.RateExceeded: 429, problem.Busy: 429, problem.Unpriced: 400, problem.CredentialMissing: 502, problem.CredentialRefused: 502,

@@ -27,6 +27,8 @@ func Code(k problem.Kind) string {
 		return "grant_paused"
 	case problem.Forbidden:
 		return "forbidden"
+	case problem.SignInStale:
+		return "sign_in_stale"
 	case problem.ModelNotGranted:
 		return "model_not_granted"
 	case problem.CapabilityNotGranted:
