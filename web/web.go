@@ -64,7 +64,7 @@ type view struct {
 
 type tab struct{ Name, Href string }
 
-var tabs = []tab{{"Apps", "/"}, {"Usage", "/usage"}, {"Keys", "/keys"}, {"Limits", "/limits"}, {"Settings", "/settings"}}
+var tabs = []tab{{"Apps", "/"}, {"Usage", "/usage"}, {"Keys", "/keys"}, {"Limits", "/limits"}, {"Activity", "/activity"}, {"Settings", "/settings"}}
 
 // New reads the templates. Error: the public URL is not http or https with a host.
 func New(opt Options) (*Pages, error) {

@@ -48,6 +48,9 @@ type History interface {
 	Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error)
 	// EventsOf lists what happened to a grant besides its calls and tokens, newest first, at most limit.
 	EventsOf(ctx context.Context, g passport.GrantID, limit int) ([]passport.Event, error)
+	// Activity lists what happened besides calls and tokens, newest first, at most limit: to one grant, or (none) all that a person, who is a payer, sees, of what is
+	// numbered below before (0: all). next is the number to go on from, even where nothing was found; 0: there is no more.
+	Activity(ctx context.Context, of passport.PersonID, payer passport.Payer, g passport.GrantID, before int64, limit int) (list []passport.Event, next int64, err error)
 	// LastCalls tells when each of some grants made its last call; one that made none is not in it.
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
 	// Marks lists what a grant had spent, in the order of time, at most passport.MostMarks.
@@ -133,6 +136,8 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /{$}":                       a.Apps,
 		"GET /grants":                    a.Apps,
 		"GET /live":                      a.Live,
+		"GET /activity":                  a.Activity,
+		"GET /activity.json":             a.ActivityJSON,
 		"GET /grants/{id}":               a.Grant,
 		"GET /grants/{id}/plot":          a.GrantPlot,
 		"POST /grants/{id}/pause":        a.Pause,

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -62,13 +63,14 @@ type world struct {
 	kept     url.Values // what was posted then
 	sessions []passport.Session
 
-	mu       sync.Mutex       // guards what a test changes while somebody looks
-	clock    func() time.Time // nil: now
-	used     map[passport.GrantID]time.Time
-	there    map[passport.GrantID]int // calls at other instances
-	stopping chan struct{}
-	reads    int           // of standings
-	slow     time.Duration // that each takes
+	mu         sync.Mutex       // guards what a test changes while somebody looks
+	clock      func() time.Time // nil: now
+	used       map[passport.GrantID]time.Time
+	breakAfter int                      // readings of what happened, the last of which fails; 0: none does
+	there      map[passport.GrantID]int // calls at other instances
+	stopping   chan struct{}
+	reads      int           // of standings
+	slow       time.Duration // that each takes
 }
 
 // do changes something while pages are looked at.
@@ -288,6 +290,23 @@ func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjust
 		w.who = append(w.who, actor)
 	}
 	return g, err
+}
+
+func (w *world) Activity(_ context.Context, of passport.PersonID, payer passport.Payer, g passport.GrantID, before int64, limit int) (out []passport.Event, next int64, err error) {
+	if of != w.visitor.ID || payer != w.visitor.Payer() || payer == "" {
+		w.t.Errorf("asked for %q, %q", of, payer)
+	}
+	if w.breakAfter--; w.breakAfter == 0 {
+		return nil, 0, errors.New("disk")
+	}
+	for i := len(w.events); i > 0; i-- {
+		if ev := w.events[i-1]; (before == 0 || int64(i) < before) && (g == "" || ev.Grant == g) {
+			if out = append(out, ev); len(out) == limit {
+				return out, int64(i), w.broken
+			}
+		}
+	}
+	return out, 0, w.broken
 }
 
 func (w *world) LastCalls(_ context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error) {

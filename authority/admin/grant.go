@@ -129,14 +129,7 @@ func (a *Admin) passedOn(ctx context.Context, v web.Visitor, d *grantView, g pas
 func (a *Admin) happened(ctx context.Context, id passport.GrantID) (out []eventView, err error) {
 	list, err := a.cfg.History.EventsOf(ctx, id, mostEvents)
 	for _, ev := range list {
-		e := eventView{At: ev.At, What: eventTitle(ev.Kind), Note: ev.Note}
-		switch ev.Kind {
-		case passport.GrantFrozen, passport.GrantSpent, passport.GrantCallsSpent:
-			e.Class = "err-b"
-		case passport.GrantNearCap, passport.GrantNearCalls, passport.CallCharged:
-			e.Class = "warn"
-		}
-		out = append(out, e)
+		out = append(out, eventView{At: ev.At, What: eventTitle(ev.Kind), Note: ev.Note, Class: eventClass(ev.Kind)})
 	}
 	return out, err
 }

@@ -262,6 +262,10 @@ test('pages move with what happens: a stream, pause, the switch that stops all, 
   await until('no call runs on the other page', async () => !(await other.locator('main').innerText()).includes('running call '))
   assert.ok(await other.evaluate(() => window.same), 'the other page was never loaded again')
   await other.close()
+  await page.goto(broker.url + '/activity')
+  for (const what of ['Revoked', 'All apps stopped', 'Apps run again', 'Resumed']) await page.getByRole('row', { name: what }).first().waitFor()
+  assert.ok((await page.getByRole('row', { name: 'All apps stopped' }).innerText()).includes('Ada'), 'who did it is told')
+  await picture('activity')
   quiet()
 })
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store"
+	"github.com/devrelopers/aipassport/store/query"
 )
 
 // sqlLastCall finds a grant's newest call by the chain of its calls.
@@ -31,4 +32,14 @@ func (s *Store) LastCalls(ctx context.Context, of []passport.GrantID) (map[passp
 		return nil
 	})
 	return out, err
+}
+
+// Activity implements authority.History.
+func (s *Store) Activity(ctx context.Context, of passport.PersonID, payer passport.Payer, g passport.GrantID, before int64, limit int) (out []passport.Event, next int64, err error) {
+	s.settled(ctx)
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, next, err = store.Activity(ctx, q, of, payer, g, before, limit)
+		return err
+	})
+	return out, next, err
 }

@@ -63,6 +63,30 @@ func (m *Memory) TellSpent(_ context.Context, g passport.GrantID, least passport
 	})
 }
 
+// Activity implements authority.History. An event's number is its place.
+func (m *Memory) Activity(_ context.Context, of passport.PersonID, payer passport.Payer, g passport.GrantID, before int64, limit int) (out []passport.Event, next int64, err error) {
+	err = m.do("Activity", func() error {
+		if before <= 0 || before > int64(len(m.events)) {
+			before = int64(len(m.events)) + 1
+		}
+		for at := before - 1; at > 0; at-- {
+			ev, granted := m.events[at-1], passport.Payer("")
+			if a := m.accounts[ev.Grant]; a != nil {
+				granted = a.grant.Payer
+			}
+			if ev.Kind == passport.TokenIssued || (g != "" && ev.Grant != g) || !store.Sees(of, payer, granted, ev.Grant != "", ev.Actor) {
+				continue
+			}
+			if out = append(out, ev); len(out) == limit {
+				next = at
+				return nil
+			}
+		}
+		return nil
+	})
+	return out, next, err
+}
+
 // EventsOf implements authority.History.
 func (m *Memory) EventsOf(_ context.Context, g passport.GrantID, limit int) (out []passport.Event, err error) {
 	err = m.do("EventsOf", func() error {

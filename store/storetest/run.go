@@ -52,6 +52,7 @@ func Run(t *testing.T, open Open) {
 		{"clients are kept, used and removed", testClients},
 		{"unused clients give way, those with a live grant do not", testClientsGiveWay},
 		{"the bound on clients is kept under race", testClientsRace},
+		{"what happened is read by pages, each person's own", testActivity},
 		{"the owner", testOwner},
 		{"sessions and owner tokens", testSessions},
 		{"passkeys", testPasskeys},
