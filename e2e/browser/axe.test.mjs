@@ -18,6 +18,7 @@ before(async () => {
   browser = await launch()
   page = await openPage(browser)
   zoom = await page.context().newCDPSession(page)
+  page.on('request', r => { if (new URL(r.url()).origin !== broker.url) wrong.push(`${page.url()} asks for ${r.url()}`) })
 })
 
 after(async () => {
@@ -45,6 +46,8 @@ async function judge(name, width, colorScheme, options) {
 /** All that is asked of a page. */
 async function look(name) {
   seen.add(kind(new URL(page.url()).pathname))
+  const size = await page.evaluate(() => performance.getEntriesByType('navigation')[0].decodedBodySize)
+  if (!(size > 0 && size <= 25_000)) wrong.push(`${name} has ${size} bytes`)
   await judge(name, 1280, 'light', {})
   await zoom.send('Page.setFontSizes', { fontSizes: { standard: 32, fixed: 26 } })
   if (await wide() > 0) wrong.push(`${name} scrolls sideways by ${await wide()} px with text of twice the size`)
