@@ -10,10 +10,11 @@ const most = { picture: 60_000, all: 1_500_000 } // bytes
 const bound = 1300 // px of height: a page that is longer is cut there
 const wanted = {
   setup: ['1280-light'], 'sign-in': ['1280-light', '1280-dark'], 'apps-empty': ['1280-light'],
+  limits: ['1280-light'], apps: ['1280-light', '1280-dark', '360-light'], grant: ['1280-light', '1280-dark'], usage: ['1280-light', '1280-dark'],
+  activity: ['1280-light', '1280-dark'], keys: ['1280-light', '1280-dark'], people: ['1280-light', '1280-dark'], settings: ['1280-light', '1280-dark'], revoke: ['1280-light'],
   consent: ['1280-light', '1280-dark', '360-light', '360-dark'], 'consent-unchecked': ['1280-light', '1280-dark'], 'consent-hostile': ['1280-light', '360-light'],
   'consent-device': ['1280-light', '1280-dark'], 'consent-more': ['1280-light', '1280-dark'], 'consent-error': ['1280-light'],
-  done: ['1280-light', '1280-dark'], denied: ['1280-light'], apps: ['1280-light', '1280-dark', '360-light'], grant: ['1280-light', '1280-dark'], revoke: ['1280-light'],
-  usage: ['1280-light', '1280-dark'], activity: ['1280-light', '1280-dark'], keys: ['1280-light', '1280-dark'], limits: ['1280-light'], people: ['1280-light', '1280-dark'], settings: ['1280-light', '1280-dark'],
+  done: ['1280-light', '1280-dark'], denied: ['1280-light'],
 }
 
 mkdirSync(dir, { recursive: true })

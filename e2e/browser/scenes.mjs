@@ -1,8 +1,8 @@
 // A broker with something on every page, and how each page is opened: what the accessibility test looks at and what the pictures of the
 // documentation show. All there is was made by real requests, approvals and calls.
-import { password, providerKey } from './harness.mjs'
+import { password, providerKey, until } from './harness.mjs'
 
-const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM' // RFC 7636, appendix B
+const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk' // RFC 7636, appendix B
 const callback = 'https://notes.example.com/callback'
 
 /** What a hostile app sends: a name with hidden and look-alike letters, a misleading address, a reason of 10,000 characters. */
@@ -35,14 +35,39 @@ export async function addKey(broker, page, provider, label) {
 /** An app that the owner approved as asked: its grant, and calls of it. */
 async function app(broker, more) {
   const asked = await broker.ask(more)
-  await broker.owner('POST', `/grants/${asked.id}/approve`, {})
+  await broker.owner('POST', `/grants/${asked.id}/approve`, { expiresInSeconds: 30 * 86400 })
   const token = (await broker.call('POST', '/tokens', { grantId: asked.id, grantSecret: asked.secret })).body.token
-  const call = async (model, input, output) => {
+  return { ...asked, token, call: caller(broker, token) }
+}
+
+/** An app whose address is checked asks by OAuth, and the person approves on the page. */
+async function checkedApp(broker, page, client, details) {
+  let code
+  await page.route(callback + '**', route => {
+    code = new URL(route.request().url()).searchParams.get('code')
+    return route.fulfill({ contentType: 'text/html', body: 'the app goes on' })
+  })
+  await page.goto(authorizeURL(broker, client, details))
+  await page.getByRole('button', { name: /^Approve/ }).click()
+  await until('the app has its code', () => code)
+  await page.unroute(callback + '**')
+  const res = await fetch(broker.url + '/oauth/token', { method: 'POST', body: new URLSearchParams({ grant_type: 'authorization_code', code, code_verifier: verifier, client_id: client, redirect_uri: callback }) })
+  const { access_token: token, grant_id: id } = await res.json()
+  return { id, token, call: caller(broker, token) }
+}
+
+const authorizeURL = (broker, client, details) => broker.url + '/oauth/authorize?' + new URLSearchParams({
+  response_type: 'code', client_id: client, redirect_uri: callback, state: 's', code_challenge: challenge, code_challenge_method: 'S256',
+  authorization_details: JSON.stringify(details),
+})
+
+/** Makes calls with a token: of a model, for so many tokens in and out. */
+function caller(broker, token) {
+  return async (model, input, output) => {
     const path = model.startsWith('claude') ? '/anthropic/v1/messages' : '/v1/chat/completions'
     const { status, body } = await broker.call('POST', path, { model, max_tokens: output, messages: [{ role: 'user', content: `spend ${input} ${output} ` + 'x'.repeat(input) }] }, token)
     if (status !== 200) throw new Error(`a call of ${model}: ${status} ${JSON.stringify(body)}`)
   }
-  return { ...asked, token, call }
 }
 
 const chat = (maxBudgetCents, models = ['gpt-4o-mini', 'gpt-4o'], provider = 'openai') =>
@@ -55,7 +80,7 @@ export async function furnish(broker, page) {
   const client = (await broker.owner('POST', '/clients', { name: 'Field Notes', redirectUris: [callback], auth: 'none' })).body.clientId
   const tool = (await broker.call('POST', '/oauth/register', { redirect_uris: ['http://127.0.0.1/cb'], token_endpoint_auth_method: 'none', client_name: 'Radio' })).body.client_id
 
-  const notes = await app(broker, { appName: 'Field Notes', appUrl: 'https://notes.example.com', scope: chat(500) })
+  const notes = await checkedApp(broker, page, client, [{ type: 'ai_access', ...chat(500) }])
   for (let i = 0; i < 6; i++) await notes.call('gpt-4o', 1500 + 100 * i, 900)
   for (let i = 0; i < 9; i++) await notes.call('gpt-4o-mini', 2000 + 300 * i, 700)
   const review = await app(broker, { appName: 'Patchwork, code review', appUrl: 'https://review.example.org', reason: 'To read the changes that you choose.', scope: chat(40, ['claude-sonnet-4-5'], 'anthropic') })
@@ -80,10 +105,7 @@ export async function furnish(broker, page) {
 /** The pages of a furnished broker that no link leads to, or that need something of their own, by name: each leaves `page` on it. */
 export function scenes(broker, page, it) {
   const ask = async more => page.goto((await broker.ask(more)).consent)
-  const authorize = details => page.goto(broker.url + '/oauth/authorize?' + new URLSearchParams({
-    response_type: 'code', client_id: it.client, redirect_uri: callback, state: 's', code_challenge: challenge, code_challenge_method: 'S256',
-    authorization_details: JSON.stringify(details),
-  }))
+  const authorize = details => page.goto(authorizeURL(broker, it.client, details))
   return {
     consent: () => authorize([{ type: 'ai_access', provider: 'openai', models: ['gpt-4o-mini', 'gpt-4o'], capabilities: ['chat', 'embeddings', 'code', 'images'], maxBudgetCents: 2000, maxRequests: 2000, rateLimit: 30 }]),
     'consent-unchecked': () => ask({}),
