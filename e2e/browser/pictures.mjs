@@ -48,6 +48,8 @@ try {
   await take('apps-empty')
   const it = await furnish(broker, page)
   const list = scenes(broker, page, it)
+  await page.goto(broker.url + '/')
+  for (const tab of await page.$$eval('nav a', all => all.map(a => ({ name: a.textContent.toLowerCase(), href: a.href })))) list[tab.name] ??= () => page.goto(tab.href)
   for (const name of Object.keys(wanted)) {
     if (!list[name] || names.length && !names.includes(name)) continue
     await list[name]()

@@ -92,6 +92,7 @@ export async function furnish(broker, page) {
   await broker.owner('POST', `/grants/${old.id}/revoke`, {})
   const denied = await broker.ask({ appName: 'Coupon finder', appUrl: 'https://coupons.example.com', reason: 'To find coupons.', scope: chat(900) })
   await broker.owner('POST', `/grants/${denied.id}/deny`, {})
+  await broker.ask({ appName: 'Recipe box', appUrl: 'https://recipes.example.com', reason: 'To plan meals for the week.', scope: chat(300) })
 
   const stream = await fetch(broker.url + '/v1/chat/completions', {
     method: 'POST', headers: { authorization: `Bearer ${notes.token}`, 'content-type': 'application/json' },
