@@ -119,6 +119,7 @@ type Config struct {
 type Admin struct {
 	cfg     Config
 	looking looking
+	months  months
 }
 
 // New checks that nothing is missing.

@@ -66,11 +66,15 @@ type world struct {
 	mu         sync.Mutex       // guards what a test changes while somebody looks
 	clock      func() time.Time // nil: now
 	used       map[passport.GrantID]time.Time
-	breakAfter int                      // readings of what happened, the last of which fails; 0: none does
-	there      map[passport.GrantID]int // calls at other instances
-	stopping   chan struct{}
-	reads      int           // of standings
-	slow       time.Duration // that each takes
+	breakAfter int // readings of what happened, the last of which fails; 0: none does
+
+	before, today passport.Money           // what the month has cost until today, and today; no today: something
+	sumTakes      time.Duration            // of a month
+	sums          int                      // of months
+	there         map[passport.GrantID]int // calls at other instances
+	stopping      chan struct{}
+	reads         int           // of standings
+	slow          time.Duration // that each takes
 }
 
 // do changes something while pages are looked at.
@@ -209,8 +213,16 @@ func (w *world) Stopped(context.Context) (time.Time, error) {
 	return w.stopped, nil
 }
 func (w *world) List(context.Context, passport.Payer) ([]vault.Entry, error) { return w.keys, w.broken }
-func (w *world) Totals(context.Context, passport.Payer, time.Time) (passport.Money, passport.Money, int64, error) {
-	return 25215400, 110000, 1284, nil
+func (w *world) Totals(_ context.Context, _ passport.Payer, since time.Time) (passport.Money, passport.Money, int64, error) {
+	if w.today == 0 {
+		return 25215400, 110000, 1284, nil
+	}
+	if since.Day() != w.time().Day() {
+		time.Sleep(w.sumTakes)
+		w.sums++
+		return w.before + w.today, 0, 0, nil
+	}
+	return w.today, 0, 0, nil
 }
 
 func (w *world) Reservations(_ context.Context, _ passport.GrantID, before passport.ReservationID, limit int) ([]passport.Reservation, error) {

@@ -232,11 +232,12 @@ func (a *Admin) use(ctx context.Context, rows []appView) error {
 func (a *Admin) sums(ctx context.Context, v web.Visitor, d *appsView) error {
 	now := a.cfg.Now().UTC()
 	d.Month = now.Format("January")
-	var err error
-	if d.Spent, d.Held, _, err = a.cfg.History.Totals(ctx, v.Payer(), time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)); err != nil {
+	today, held, calls, err := a.cfg.History.Totals(ctx, v.Payer(), now.Truncate(24*time.Hour))
+	if err != nil {
 		return err
 	}
-	if _, _, d.Calls, err = a.cfg.History.Totals(ctx, v.Payer(), now.Truncate(24*time.Hour)); err != nil {
+	d.Held, d.Calls = held, calls
+	if d.Spent, err = a.monthSoFar(ctx, v.Payer(), now, today); err != nil {
 		return err
 	}
 	keys, err := a.cfg.Keys.List(ctx, v.Payer())
