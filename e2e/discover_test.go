@@ -25,7 +25,7 @@ func TestTheKeysPageListsWhatAKeyReaches(t *testing.T) {
 		{"google", "/v1beta/models", "pageSize=1000", "X-Goog-Api-Key", googleKey, []string{reaches("aqa", "Not known: calls are refused"), reaches("gemini-2.5-flash", "Known")}},
 	} {
 		before := len(b.fake.Requests())
-		p.open("/keys")
+		p.open("/providers/" + c.provider)
 		p.submit("/providers/"+c.provider+"/models", nil)
 		text := string(p.page.body)
 		if want := strings.Join(c.rows, "</tr><tr>"); p.page.status != 200 || !strings.Contains(text, want) || strings.Count(text, `scope="row"`) != len(c.rows) {

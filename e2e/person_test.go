@@ -267,6 +267,17 @@ func TestPersonDecidesOnPages(t *testing.T) {
 	}
 }
 
+// newestKey is the path of the key that stands first on the page of keys.
+func (p *person) newestKey() string {
+	p.b.t.Helper()
+	p.open("/keys")
+	found := regexp.MustCompile(`href="(/keys/[^/"]+)"`).FindSubmatch(p.page.body)
+	if found == nil {
+		p.b.t.Fatalf("there is no key: %s", p.text())
+	}
+	return string(found[1])
+}
+
 // TestKeysPage: a key is tested, kept sealed, used, and never shown again.
 func TestKeysPage(t *testing.T) {
 	const key = "sk-canary-openai-typed-in-5c5c5c5c5c5c5c5c5c5c5c5c"
@@ -296,8 +307,7 @@ func TestKeysPage(t *testing.T) {
 	if a := b.call(native[0], g.token, "x"); a.status != 200 {
 		t.Errorf("after a restart: %s", a)
 	}
-	p.open("/keys")
-	remove := regexp.MustCompile(`/keys/[^/"]+/remove`).FindString(string(p.page.body))
+	remove := p.newestKey() + "/remove"
 	p.open(remove)
 	p.submit(remove, nil)
 	if a := b.call(native[0], g.token, "x"); a.status != 502 {

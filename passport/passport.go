@@ -5,6 +5,8 @@ package passport
 import (
 	"cmp"
 	"encoding/hex"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -146,8 +148,19 @@ type Credential struct {
 	RefusedAt time.Time // since when its provider refuses it; zero: it does not
 }
 
-// KeyRefused is the TestError of a key that its provider does not take.
-const KeyRefused = "refused"
+// How the TestError of a key begins that its provider does not take, and that of one whose provider could not be asked.
+const (
+	KeyRefused    = "refused"
+	KeyNotReached = "not reached"
+)
+
+// Refused says whether the last test of a key was refused by its provider.
+func (c Credential) Refused() bool { return strings.HasPrefix(c.TestError, KeyRefused) }
+
+// Answered is among the causes of an error by what a provider answered: its status.
+type Answered int
+
+func (a Answered) Error() string { return "status " + strconv.Itoa(int(a)) }
 
 // Before says whether d is lent rather than c, both of one provider: it was chosen later, or made later where none was.
 func (c Credential) Before(d Credential) bool {

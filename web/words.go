@@ -95,6 +95,18 @@ func Clock(t time.Time) string { return t.UTC().Format("15:04 UTC") }
 // Moment is a UTC day and time: "24 Nov 2026, 15:14 UTC".
 func Moment(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
 
+// Ago says when something was, seen from now: within the hour how long ago, else when.
+func Ago(t, now time.Time) string {
+	switch d := now.Sub(t); {
+	case d < 0 || d >= time.Hour:
+		return Moment(t)
+	case d < time.Minute:
+		return "just now"
+	default:
+		return strconv.Itoa(int(d/time.Minute)) + " min ago"
+	}
+}
+
 func stampTime(t time.Time) string { return strings.ToUpper(t.UTC().Format("02 Jan 2006 15:04 UTC")) }
 
 // Bar is a money bar: solid what was spent, pale what is held.

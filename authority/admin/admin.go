@@ -10,9 +10,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/devrelopers/aipassport/guard/vault"
+	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/internal/problem"
-	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
 )
@@ -53,8 +52,6 @@ type History interface {
 	Activity(ctx context.Context, of passport.PersonID, payer passport.Payer, g passport.GrantID, before int64, limit int) (list []passport.Event, next int64, err error)
 	// LastCalls tells when each of some grants made its last call; one that made none is not in it.
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
-	// Marks lists what a grant had spent, in the order of time, at most passport.MostMarks.
-	Marks(ctx context.Context, g passport.GrantID) ([]passport.Mark, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums the grants of one person: settled since a time, held now, calls since that time.
@@ -62,14 +59,6 @@ type History interface {
 	// SpentSince sums the calls of one person's grants that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
 	// grant, provider and model, at most limit.
 	SpentSince(ctx context.Context, of passport.Payer, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
-}
-
-// Keys keeps the provider keys, each person's apart; guard/vault does.
-type Keys interface {
-	List(ctx context.Context, of passport.Payer) ([]vault.Entry, error)
-	Add(ctx context.Context, of passport.Payer, p passport.Provider, label string, key secret.Text, actor string) (passport.Credential, error)
-	Remove(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) error
-	Tested(ctx context.Context, of passport.Payer, id passport.CredentialID, began time.Time, testErr string, actor string) error
 }
 
 // People says who is signed in with a browser. Error: Unauthenticated if nobody is.
@@ -83,7 +72,7 @@ type People interface {
 	Kept(w http.ResponseWriter, r *http.Request, v web.Visitor, path string) (form url.Values, ok bool)
 }
 
-// Config is what the pages need. All but Tester are required.
+// Config is what the pages need: all of it, but for what may be nil.
 type Config struct {
 	Pages      *web.Pages
 	People     People
@@ -104,15 +93,12 @@ type Config struct {
 	TakesKey   func(passport.Provider) bool   // whether the owner can put a key in for it
 	Roster     Roster                         // of added providers
 	// Discover asks a provider for the models that its key can reach. Errors: as the provider's answer; CredentialMissing.
-	Discover func(ctx context.Context, of passport.Payer, p passport.Provider) ([]Found, error)
+	Discover func(ctx context.Context, of passport.Payer, p passport.Provider) ([]authority.Found, error)
 	Live     func(passport.GrantID) int // calls in flight
 	// Elsewhere counts the calls in flight at other instances; nil: there are none.
 	Elsewhere func(ctx context.Context) (map[passport.GrantID]int, error)
 	Stopping  <-chan struct{} // closed when the broker stops: pages that move end then; nil: never
 	Now       func() time.Time
-	// Tester shows a key to its provider. CredentialRefused means that the provider does not take it; any other error, that this
-	// is not known. nil: keys are kept without a test.
-	Tester func(ctx context.Context, of passport.Payer, id passport.CredentialID) error
 }
 
 // Admin serves the pages. Use New.
@@ -140,7 +126,6 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /activity":                  a.Activity,
 		"GET /activity.json":             a.ActivityJSON,
 		"GET /grants/{id}":               a.Grant,
-		"GET /grants/{id}/plot":          a.GrantPlot,
 		"POST /grants/{id}/pause":        a.Pause,
 		"GET /grants/{id}/resume":        a.AskResume,
 		"POST /grants/{id}/resume":       a.Resume,
@@ -153,6 +138,10 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /keys":                      a.KeysPage,
 		"POST /keys":                     a.AddKey,
 		"POST /keys/{id}/test":           a.TestKey,
+		"GET /keys/{id}":                 a.KeyPage,
+		"POST /keys/{id}/rotate":         a.RotateKey,
+		"POST /keys/{id}/default":        a.ChooseKey,
+		"POST /keys/{id}/limit":          a.SetKeyLimit,
 		"GET /keys/{id}/remove":          a.AskRemoveKey,
 		"POST /keys/{id}/remove":         a.RemoveKey,
 		"GET /providers":                 a.ProvidersPage,
@@ -164,7 +153,6 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /providers/{name}/remove":  a.RemoveProvider,
 		"GET /limits":                    a.Limits,
 		"GET /usage":                     a.Usage,
-		"GET /usage/plot":                a.UsagePlot,
 		"GET /usage.csv":                 a.UsageCSV,
 		"GET /usage.json":                a.UsageJSON,
 		"POST /limits/{name}":            a.SetLimit,
@@ -251,16 +239,6 @@ func said(word string, n int) string {
 		return "All apps stopped: " + ended + " Nothing more can be spent."
 	case "running":
 		return "Apps run again, each with the limits it had."
-	case "key-works":
-		return "The key is kept. Its provider accepted it."
-	case "key-kept":
-		return "The key is kept, but not tested: its provider could not be asked."
-	case "key-good":
-		return "Tested: the provider accepted the key."
-	case "key-bad":
-		return "Tested: the provider refused the key. Apps that use it get an error, not a charge."
-	case "key-unknown":
-		return "Not tested: the provider could not be asked. Try again in a minute."
 	case "sdk-key-revoked":
 		return "The key is revoked: " + ended + " The app's access and its other keys go on."
 	case "provider-added":
@@ -287,10 +265,8 @@ func said(word string, n int) string {
 		return "The limit holds from now on. What this month has cost already counts."
 	case "limit-removed":
 		return "The limit is removed. What each app may spend still holds."
-	case "key-removed":
-		return "The key is removed, with its sealed bytes. Calls that already run with it may finish."
 	default:
-		return cmp.Or(saidOfPasskeys(word), saidOfSessions(word, n))
+		return cmp.Or(saidOfKeys(word), saidOfPasskeys(word), saidOfSessions(word, n))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/admin"
 	"github.com/devrelopers/aipassport/guard/roster"
 	"github.com/devrelopers/aipassport/guard/vault"
@@ -31,7 +32,6 @@ type world struct {
 
 	clients  registered
 	spent    []passport.Spent
-	marks    []passport.Mark
 	t        *testing.T
 	now      time.Time
 	nobody   bool
@@ -53,7 +53,7 @@ type world struct {
 	mux      *http.ServeMux
 	jar      map[string]*http.Cookie
 	roster   *roster.Roster
-	found    []admin.Found
+	found    []authority.Found
 	asked    []passport.Provider // for their models
 	bearers  []passport.OwnerToken
 	linked   []passport.Identity
@@ -242,9 +242,65 @@ func (w *world) Add(_ context.Context, _ passport.Payer, p passport.Provider, la
 	if label == "" {
 		return passport.Credential{}, problem.New(problem.Invalid, "needs 1 to 60 characters").In("label")
 	}
-	c := passport.Credential{ID: "cr1", Provider: p, Label: label, CreatedAt: w.now}
-	w.keys = append(w.keys, vault.Entry{Credential: c, Used: true})
+	if err := w.tried(p); err != nil {
+		return passport.Credential{}, err
+	}
+	c := passport.Credential{ID: "cr1", Provider: p, Label: label, CreatedAt: w.now, TestedAt: w.now}
+	if w.test != nil {
+		c.TestError = passport.KeyNotReached
+	}
+	w.keys = append(w.keys, vault.Entry{Credential: c, Used: len(w.keys) == 0})
 	return c, nil
+}
+
+// tried is what a provider says of a key; other errors than its refusal are for who asks.
+func (w *world) tried(p passport.Provider) error {
+	if problem.KindOf(w.test) == problem.CredentialRefused {
+		return problem.New(problem.CredentialRefused, "%s refused it (401)", p.Title()).In("key")
+	}
+	return nil
+}
+
+func (w *world) keyAt(id passport.CredentialID) (*passport.Credential, error) {
+	for i := range w.keys {
+		if w.keys[i].Credential.ID == id {
+			return &w.keys[i].Credential, w.broken
+		}
+	}
+	return nil, problem.New(problem.NotFound, "no such key")
+}
+
+func (w *world) Rotate(_ context.Context, _ passport.Payer, id passport.CredentialID, key secret.Text, _ string) error {
+	c, err := w.keyAt(id)
+	switch {
+	case err != nil:
+		return err
+	case key.Empty():
+		return problem.New(problem.Invalid, "needs 8 to 500 characters").In("key")
+	case problem.KindOf(w.test) == problem.CredentialRefused:
+		return w.tried(c.Provider)
+	case w.test != nil:
+		return problem.New(problem.UpstreamFailed, "%s could not be asked, so nothing was changed", c.Provider.Title())
+	}
+	c.RotatedAt, c.TestedAt, c.TestError, c.RefusedAt = w.now, w.now, "", time.Time{}
+	return nil
+}
+
+func (w *world) Choose(_ context.Context, _ passport.Payer, id passport.CredentialID, _ string) error {
+	c, err := w.keyAt(id)
+	if err != nil {
+		return err
+	}
+	for i, e := range w.keys {
+		if e.Credential.Provider == c.Provider {
+			w.keys[i].Used = e.Credential.ID == id
+		}
+	}
+	return nil
+}
+
+func (w *world) Models(id passport.CredentialID) ([]authority.Found, time.Time, bool) {
+	return w.found, w.now, len(w.found) > 0
 }
 
 func (w *world) Remove(_ context.Context, _ passport.Payer, id passport.CredentialID, _ string) error {
@@ -257,13 +313,19 @@ func (w *world) Remove(_ context.Context, _ passport.Payer, id passport.Credenti
 	return problem.New(problem.NotFound, "no such key")
 }
 
-func (w *world) Tested(_ context.Context, _ passport.Payer, id passport.CredentialID, _ time.Time, testErr, _ string) error {
-	for i := range w.keys {
-		if w.keys[i].Credential.ID == id {
-			w.keys[i].Credential.TestedAt, w.keys[i].Credential.TestError = w.now, testErr
-		}
+func (w *world) Test(_ context.Context, _ passport.Payer, id passport.CredentialID, _ string) (string, error) {
+	c, err := w.keyAt(id)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	c.TestedAt, c.TestError, c.RefusedAt = w.now, "", time.Time{}
+	switch {
+	case problem.KindOf(w.test) == problem.CredentialRefused:
+		c.TestError, c.RefusedAt = passport.KeyRefused+" (401)", w.now
+	case w.test != nil:
+		c.TestError = passport.KeyNotReached
+	}
+	return c.TestError, nil
 }
 
 func (w *world) KeepAnswers(_ context.Context, id passport.GrantID, keep bool, _ string) (passport.Grant, error) {
@@ -282,10 +344,6 @@ func (w *world) SpentSince(_ context.Context, _ passport.Payer, since time.Time,
 		}
 	}
 	return out, w.broken
-}
-
-func (w *world) Marks(context.Context, passport.GrantID) ([]passport.Mark, error) {
-	return w.marks, w.broken
 }
 
 func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error) {
@@ -359,7 +417,7 @@ func (w *world) pages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Identities: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]admin.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Identities: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]authority.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: w.time, Stopping: w.stopping,
@@ -372,8 +430,7 @@ func (w *world) pages(t *testing.T) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return w.live[id]
-		},
-		Tester: func(context.Context, passport.Payer, passport.CredentialID) error { return w.test }})
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

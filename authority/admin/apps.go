@@ -246,7 +246,7 @@ func (a *Admin) sums(ctx context.Context, v web.Visitor, d *appsView) error {
 	}
 	d.HasKey = len(keys) > 0
 	set, err := a.cfg.Ceilings.CeilingsNow(ctx, v.Payer())
-	d.Near, d.Limit = a.near(set)
+	d.Near, d.Limit = a.near(set, keys)
 	return err
 }
 

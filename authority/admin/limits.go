@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
@@ -122,7 +123,7 @@ func (a *Admin) SetLimit(w http.ResponseWriter, r *http.Request) {
 		in := clip(strings.TrimSpace(r.PostForm.Get("money")), 20)
 		cents, ok := web.ReadDollars(in)
 		if !ok {
-			a.showLimits(w, r, v, name, in, "Write dollars as 20 or 20.50, at most "+dollarsAtMost()+". 0 lets nothing be spent.")
+			a.showLimits(w, r, v, name, in, noDollars)
 			return
 		}
 		word = "limit-set"
@@ -138,11 +139,15 @@ func (a *Admin) SetLimit(w http.ResponseWriter, r *http.Request) {
 	a.cfg.Pages.Redirect(w, r, "/limits")
 }
 
+// noDollars says how an amount is written.
+var noDollars = "Write dollars as 20 or 20.50, at most " + dollarsAtMost() + ". 0 lets nothing be spent."
+
 func dollarsAtMost() string { return "$" + web.Num(int64(passport.MaxMoney/passport.Dollar)) }
 
 // nearLimit is a ceiling that this month has nearly used up, or all of it.
 type nearLimit struct {
 	Title   string
+	Path    string // where it is set
 	Percent string
 	Spent   bool // nothing is left
 }
@@ -151,13 +156,20 @@ type nearLimit struct {
 const nearPercent = 80
 
 // near lists the ceilings that are nearly used up; all is the person's, if it is set.
-func (a *Admin) near(set []passport.Ceiling) (out []nearLimit, all *ceilingView) {
+func (a *Admin) near(set []passport.Ceiling, keys []vault.Entry) (out []nearLimit, all *ceilingView) {
 	for _, c := range set {
 		v := ceilingOf(c)
-		n := nearLimit{Title: "all apps together", Percent: strconv.FormatInt(v.Bar.Percent, 10), Spent: c.Spent() >= c.Cap}
-		if c.ID.Person() {
+		n := nearLimit{Title: "all apps together", Path: "/limits", Percent: strconv.FormatInt(v.Bar.Percent, 10), Spent: c.Spent() >= c.Cap}
+		one := slices.IndexFunc(keys, func(e vault.Entry) bool { return passport.CredentialCeiling(e.Credential.ID) == c.ID })
+		switch {
+		case c.ID.Person():
 			all = &v
-		} else {
+		case one >= 0:
+			k := keys[one].Credential
+			n.Title, n.Path = "your "+a.cfg.Titles(k.Provider)+" key “"+k.Label+"”", keyPath(k.ID)
+		case c.ID.Credential() != "":
+			continue // its key has gone
+		default:
 			n.Title = a.cfg.Titles(c.ID.Provider())
 		}
 		if v.Bar.Percent >= nearPercent || n.Spent {

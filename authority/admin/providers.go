@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/guard/roster"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
@@ -21,13 +22,6 @@ type Roster interface {
 	Add(ctx context.Context, c passport.Compatible, actor string) error
 	Change(ctx context.Context, c passport.Compatible, actor string) error
 	Remove(ctx context.Context, p passport.Provider, actor string) error
-}
-
-// Found is a model that a key can reach.
-type Found struct {
-	Model   string
-	Priced  bool   // its price is known here
-	Propose string // the line that would give it the price that its provider tells; empty: it tells none
 }
 
 // providersView is the page of added providers.
@@ -52,7 +46,7 @@ type providerForm struct {
 	Version                                     int64
 	FromFile, BuiltIn                           bool
 	Presets, Auths                              []option
-	Found                                       []Found
+	Found                                       []authority.Found
 	Asked                                       bool
 	Errors                                      web.FieldErrors
 }

@@ -13,11 +13,10 @@ import (
 
 	"github.com/devrelopers/aipassport/authority/admin"
 	"github.com/devrelopers/aipassport/authority/consent"
+	"github.com/devrelopers/aipassport/authority/keys"
 	"github.com/devrelopers/aipassport/guard/meter"
-	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/names"
 	"github.com/devrelopers/aipassport/internal/problem"
-	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/webhook"
 )
@@ -50,9 +49,12 @@ func (b *broker) openPages() (err error) {
 	if err != nil {
 		return err
 	}
+	if b.keys, err = keys.New(keys.Config{Vault: b.vault, TakesKey: b.takesKey, Try: b.tryKey, Titles: b.titleOf, Limits: b.control, Owner: b.identity, Now: now}); err != nil {
+		return fmt.Errorf("provider keys: %w", err)
+	}
 	b.admin, err = admin.New(admin.Config{
-		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) admin.Grants { return b.control.Of(p) }, StopAll: b.control, History: b.store, Keys: b.vault, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity, Identities: b.identity,
-		Ceilings: b.control, Webhook: b.webhook, Clients: b.clients, Providers: b.providers, Titles: b.titleOf, TakesKey: b.takesKey, Roster: b.roster, Discover: b.discover, Live: b.board.Live, Now: now, Tester: b.tryKey,
+		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) admin.Grants { return b.control.Of(p) }, StopAll: b.control, History: b.store, Keys: b.keys, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity, Identities: b.identity,
+		Ceilings: b.control, Webhook: b.webhook, Clients: b.clients, Providers: b.providers, Titles: b.titleOf, TakesKey: b.takesKey, Roster: b.roster, Discover: b.discover, Live: b.board.Live, Now: now,
 		Stopping: b.stopping, Elsewhere: b.liveElsewhere(),
 	})
 	if err != nil {
@@ -119,23 +121,6 @@ func (b *broker) paidWith(ctx context.Context, of passport.Payer, p passport.Pro
 		return "no key: " + b.titleOf(p) + " needs none", true
 	}
 	return "", false
-}
-
-// tryKey shows a stored key to its provider and notes what it said.
-func (b *broker) tryKey(ctx context.Context, of passport.Payer, id passport.CredentialID) error {
-	list, err := b.vault.List(ctx, of)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(list, func(e vault.Entry) bool { return e.Credential.ID == id })
-	if i < 0 {
-		return problem.New(problem.NotFound, "there is no such key")
-	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	return b.vault.LendByID(ctx, of, id, func(key secret.Text) error {
-		return b.upstream.Try(ctx, list[i].Credential.Provider, key)
-	})
 }
 
 // notFound is the page for browsers that ask for what is not there.

@@ -104,6 +104,9 @@ func (b *broker) pageRoutes(api *seed.API) []server.Route {
 	} {
 		apis[rt.Pattern] = rt
 	}
+	for pattern, h := range b.keys.API() {
+		apis[pattern] = server.Route{Pattern: pattern, Auth: server.Owner, Handler: h}
+	}
 	for pattern, h := range b.clients.API() {
 		apis[pattern] = server.Route{Pattern: pattern, Auth: server.Owner, Handler: h}
 	}

@@ -36,7 +36,6 @@ type storage interface {
 	authority.Store
 	authority.History
 	authority.Ceilings
-	authority.Watching
 	authority.SDKKeys
 	authority.Family
 	device.Codes

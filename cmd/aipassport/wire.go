@@ -19,6 +19,7 @@ import (
 	"github.com/devrelopers/aipassport/authority/consent"
 	"github.com/devrelopers/aipassport/authority/device"
 	"github.com/devrelopers/aipassport/authority/identity"
+	"github.com/devrelopers/aipassport/authority/keys"
 	"github.com/devrelopers/aipassport/authority/oauth"
 	"github.com/devrelopers/aipassport/authority/openrouter"
 	"github.com/devrelopers/aipassport/authority/seed"
@@ -73,6 +74,7 @@ type broker struct {
 	prices   *meter.Book
 	roster   *roster.Roster
 	vault    *vault.Vault
+	keys     *keys.Keys
 	tokens   *token.Service
 	box      *seal.Box
 	webhook  *webhook.Sender
@@ -86,7 +88,6 @@ type broker struct {
 	pages      *web.Pages
 	identity   *identity.Identity
 	control    *authority.Control
-	lookout    *authority.Watch
 	admin      *admin.Admin
 	consent    *consent.Consent
 	clients    *client.Clients
@@ -222,7 +223,6 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	b.control = &authority.Control{
 		Store: b.store, Ceilings: b.store, SDKKeys: b.store, Family: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults, FreshAbove: cfg.freshAbove,
 		Elsewhere: b.elsewhere(), Heard: b.heard()}
-	b.lookout = &authority.Watch{Store: b.store, Now: now}
 	b.pages, err = web.New(web.Options{
 		PublicURL: b.public.String(), Log: b.log,
 		RequestID: func(r *http.Request) string { return record.From(r.Context()).ID },

@@ -43,6 +43,12 @@ export async function startProvider() {
   })
   await new Promise(done => server.listen(0, '127.0.0.1', done))
   state.origin = `http://127.0.0.1:${server.address().port}`
+  /** Nobody is there while something is done. */
+  state.away = async during => {
+    const { port } = server.address()
+    await new Promise(done => { server.close(done); server.closeAllConnections() })
+    try { await during() } finally { await new Promise(done => server.listen(port, '127.0.0.1', done)) }
+  }
   state.stop = () => { server.closeAllConnections(); server.close() }
   return state
 }

@@ -77,10 +77,33 @@ test('a key is tested, kept and never shown', async () => {
   await page.getByRole('listitem').filter({ hasText: 'for apps' }).waitFor()
   assert.ok(!(await page.content()).includes(providerKey), 'the key is not on the page')
   await picture('keys')
-  await page.getByRole('button', { name: 'List models of OpenAI' }).click()
+  await page.getByRole('link', { name: 'Change OpenAI, for apps' }).click()
+  await page.getByText('Works, tested just now').waitFor()
+  await page.getByText('Show them').click()
   await page.getByRole('row', { name: 'gpt-4o-mini Known' }).waitFor()
-  assert.ok(!(await page.content()).includes(providerKey), 'nor where its models are')
-  await picture('models')
+  await picture('key')
+  const replace = async secret => {
+    await page.getByLabel('New secret').fill(secret)
+    await page.getByRole('button', { name: 'Test and replace' }).click()
+  }
+  await replace('sk-refused-by-the-provider-000000')
+  await page.getByRole('alert').getByText('the old secret is still in use').waitFor()
+  page.complaints.length = 0
+  await replace(providerKey)
+  await page.getByText('The new secret works and is in use.').waitFor()
+  await page.getByLabel('Dollars a month').fill('50')
+  await page.getByRole('button', { name: 'Set the limit' }).click()
+  await page.getByRole('img', { name: '$0.00 of $50.00 spent, $0.00 held' }).waitFor()
+  await provider.away(async () => {
+    await page.getByRole('button', { name: 'Test it now' }).click()
+    await page.getByText('Not reached, tested just now').waitFor()
+    await replace('sk-another-key-of-the-provider-0000')
+    await page.getByRole('alert').getByText('could not be asked, so nothing was changed').waitFor()
+    page.complaints.length = 0
+  })
+  await page.getByRole('button', { name: 'Test it now' }).click()
+  await page.getByText('Works, tested just now').waitFor()
+  assert.ok(!(await page.content()).includes(providerKey), 'nor on its own page')
   quiet()
 })
 

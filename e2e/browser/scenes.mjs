@@ -157,7 +157,16 @@ export function scenes(broker, page, it) {
     },
     apps: () => page.goto(broker.url + '/'),
     usage: () => page.goto(broker.url + '/usage'),
-    keys: () => page.goto(broker.url + '/keys'),
+    keys: async () => {
+      const { body } = await broker.owner('GET', '/keys')
+      for (const [label, monthlyLimitCents] of [['personal', 10_000], ['team', 35]]) await broker.owner('POST', `/keys/${body.find(k => k.label === label).id}/limit`, { monthlyLimitCents })
+      await page.goto(broker.url + '/keys')
+    },
+    key: async () => {
+      await page.goto(broker.url + '/keys')
+      await page.getByRole('link', { name: 'Change OpenAI, personal' }).click()
+      await page.getByText('Show them').click()
+    },
     settings: () => page.goto(broker.url + '/settings'),
   }
 }

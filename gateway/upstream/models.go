@@ -73,9 +73,9 @@ func listRefused(p passport.Provider, status int) error {
 	case status < 300:
 		return nil
 	case status == 401 || status == 403 || status == 400 && p == passport.Google:
-		return problem.New(problem.CredentialRefused, "%s refused this key (status %d)", p.Title(), status)
+		return problem.Wrap(passport.Answered(status), problem.CredentialRefused, "%s refused this key (status %d)", p.Title(), status)
 	default:
-		return problem.New(problem.UpstreamFailed, "%s answered with status %d", p.Title(), status)
+		return problem.Wrap(passport.Answered(status), problem.UpstreamFailed, "%s answered with status %d", p.Title(), status)
 	}
 }
 

@@ -57,8 +57,8 @@ func (v *Vault) CheckRotation(payer passport.Payer, id passport.CredentialID, ke
 	return c.Provider, checkKey(key)
 }
 
-// Tested notes how a test went that began at a time; testErr is empty if it was good, passport.KeyRefused if the provider does not take the
-// key. That of a key in the environment is kept in memory only. What is known of the secret is cut out of testErr. A test of a secret that
+// Tested notes how a test went that began at a time; testErr is empty if it was good, and begins with passport.KeyRefused if the provider does not
+// take the key. That of a key in the environment is kept in memory only. What is known of the secret is cut out of testErr. A test of a secret that
 // was replaced meanwhile says nothing. Error: NotFound.
 func (v *Vault) Tested(ctx context.Context, payer passport.Payer, id passport.CredentialID, began time.Time, testErr string, actor string) error {
 	if err := v.LendByID(ctx, payer, id, func(key secret.Text) error {
@@ -92,7 +92,7 @@ func refusedSince(was time.Time, testErr string, now time.Time) time.Time {
 	switch {
 	case testErr == "":
 		return time.Time{}
-	case testErr == passport.KeyRefused && was.IsZero():
+	case strings.HasPrefix(testErr, passport.KeyRefused) && was.IsZero():
 		return now
 	default:
 		return was

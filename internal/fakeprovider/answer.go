@@ -34,7 +34,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Model = a.model
 	f.record(req)
 	key := keyIn(a.dialect, r)
-	if want := f.keys.of(a.dialect); key == "" || want != "" && key != want {
+	if want := f.key(a.dialect); key == "" || want != "" && key != want {
 		fail(w, a.dialect, http.StatusUnauthorized, "Incorrect API key provided: "+key+". You can find your API key at your account page.")
 		return
 	}

@@ -54,9 +54,9 @@ func Cost(model string, t Tokens) int64 {
 // Fake is a provider for tests. It is safe for concurrent use; Origin is set by Start.
 type Fake struct {
 	Origin string
-	keys   Keys
 
 	mu       sync.Mutex // guards what follows
+	keys     Keys
 	requests []*Request
 	next     []Behaviour
 	always   Behaviour
@@ -76,6 +76,19 @@ func New(k Keys) *Fake { return &Fake{keys: k, changed: make(chan struct{})} }
 func (f *Fake) Start() (stop func(), err error) {
 	f.Origin, stop, err = Serve(f)
 	return stop, err
+}
+
+// Rekey changes the keys that it takes, from the next request on.
+func (f *Fake) Rekey(k Keys) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keys = k
+}
+
+func (f *Fake) key(d dialect) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys.of(d)
 }
 
 // Always sets the behaviour of every call for which nothing else was said.

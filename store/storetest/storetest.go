@@ -30,7 +30,6 @@ type Store interface {
 	authority.Store
 	authority.History
 	authority.Ceilings
-	authority.Watching
 	authority.SDKKeys
 	device.Codes
 	device.Shown
