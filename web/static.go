@@ -24,7 +24,7 @@ type file struct {
 	body []byte
 }
 
-var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8"}
 
 // readFiles returns the static files by path, and their paths by name: /static/app.<hash>.css.
 func readFiles() (map[string]file, map[string]string, error) {

@@ -45,6 +45,7 @@ type Page struct {
 	Live    string    // the path that tells how what moves on it stands; empty: nothing moves
 	More    string    // what Live says as long as the page shows all that there is
 	Next    string    // a path of our own that the browser goes on to by itself; empty: it stays
+	Plots   bool      // a script draws over the plots of the page
 	D       any
 }
 
@@ -54,6 +55,10 @@ type view struct {
 	Host, Origin  string
 	CSS, JS, Icon string
 	PasskeyJS     string
+	PlotJS        string
+	PlotCSS       string
+	UPlotJS       string
+	UPlotCSS      string
 	Tabs          []tab
 }
 
@@ -91,6 +96,9 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 		panic("web: no page " + page)
 	}
 	v := view{Page: data, Host: p.public.Host, Origin: p.public.Scheme + "://" + p.public.Host, CSS: p.paths["app.css"], JS: p.paths["app.js"], Icon: p.paths["mark.svg"], PasskeyJS: p.paths["passkey.js"]}
+	if data.Plots {
+		v.PlotJS, v.PlotCSS, v.UPlotJS, v.UPlotCSS = p.paths["plot.js"], p.paths["plot.css"], p.paths["uplot.js"], p.paths["uplot.css"]
+	}
 	if data.Nav != "" {
 		v.Tabs = tabs
 	}

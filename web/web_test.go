@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -216,6 +217,24 @@ func TestStaticFilesAreNamedByTheirContent(t *testing.T) {
 		p.Static(w, &http.Request{Method: "GET", URL: &url.URL{Path: path}})
 		if w.Code != 404 || strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
 			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
+// TestUPlotIsAsPublished: what is vendored is what the page on dependencies says that the package has, which make browser compares with the
+// package itself.
+func TestUPlotIsAsPublished(t *testing.T) {
+	told, err := os.ReadFile("../docs/design/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"uplot.js", "uplot.css", "uplot.txt"} {
+		b, err := os.ReadFile("static/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row := fmt.Sprintf("| %s | %x |", name, sha256.Sum256(b)); !strings.Contains(string(told), row) {
+			t.Errorf("docs/design/dependencies.md has no row %q", row)
 		}
 	}
 }

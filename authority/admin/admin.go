@@ -52,6 +52,8 @@ type History interface {
 	Activity(ctx context.Context, of passport.PersonID, payer passport.Payer, g passport.GrantID, before int64, limit int) (list []passport.Event, next int64, err error)
 	// LastCalls tells when each of some grants made its last call; one that made none is not in it.
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
+	// Marks lists what a grant had spent, in the order of time, at most passport.MostMarks.
+	Marks(ctx context.Context, g passport.GrantID) ([]passport.Mark, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums the grants of one person: settled since a time, held now, calls since that time.
@@ -126,6 +128,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"GET /activity":                  a.Activity,
 		"GET /activity.json":             a.ActivityJSON,
 		"GET /grants/{id}":               a.Grant,
+		"GET /grants/{id}/plot":          a.GrantPlot,
 		"POST /grants/{id}/pause":        a.Pause,
 		"GET /grants/{id}/resume":        a.AskResume,
 		"POST /grants/{id}/resume":       a.Resume,
@@ -153,6 +156,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /providers/{name}/remove":  a.RemoveProvider,
 		"GET /limits":                    a.Limits,
 		"GET /usage":                     a.Usage,
+		"GET /usage/plot":                a.UsagePlot,
 		"GET /usage.csv":                 a.UsageCSV,
 		"GET /usage.json":                a.UsageJSON,
 		"POST /limits/{name}":            a.SetLimit,

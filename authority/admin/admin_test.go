@@ -32,6 +32,7 @@ type world struct {
 
 	clients  registered
 	spent    []passport.Spent
+	marks    []passport.Mark
 	t        *testing.T
 	now      time.Time
 	nobody   bool
@@ -344,6 +345,10 @@ func (w *world) SpentSince(_ context.Context, _ passport.Payer, since time.Time,
 		}
 	}
 	return out, w.broken
+}
+
+func (w *world) Marks(context.Context, passport.GrantID) ([]passport.Mark, error) {
+	return w.marks, w.broken
 }
 
 func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error) {

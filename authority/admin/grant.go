@@ -35,6 +35,8 @@ type grantView struct {
 	From           string    // the page of the grant that passed it on; empty: it is the person's own
 	Adjust         *adjustView
 	Keeps, Asks    bool // answers are kept; the owner may change that
+	Plot           *plotView
+	Days           []dayView // the same as Plot, newest first
 }
 
 // eventView is what happened to an app besides its calls.
@@ -85,7 +87,11 @@ func (a *Admin) page(r *http.Request, v web.Visitor, s passport.Standing) (d gra
 		return d, err
 	}
 	d.App = one[0]
-	d.First = before == ""
+	if d.First = before == ""; d.First {
+		if err := a.spentLine(r.Context(), &d, s); err != nil {
+			return d, err
+		}
+	}
 	if len(calls) > perPage {
 		calls = calls[:perPage]
 		d.Older = grantPath(s.Grant.ID) + "?before=" + url.QueryEscape(string(calls[perPage-1].ID))

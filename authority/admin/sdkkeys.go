@@ -182,5 +182,5 @@ func (a *Admin) showGrant(w http.ResponseWriter, r *http.Request, v web.Visitor,
 	if keys.Error != "" {
 		title, status = "There is a problem: "+title, http.StatusUnprocessableEntity
 	}
-	a.render(w, r, status, "grant", web.Page{Title: title, Nav: "Apps", Visitor: v, D: d, Live: liveGrant(s.Grant.ID), More: d.more(s)})
+	a.render(w, r, status, "grant", web.Page{Title: title, Nav: "Apps", Visitor: v, Plots: d.Plot != nil, D: d, Live: liveGrant(s.Grant.ID), More: d.more(s)})
 }

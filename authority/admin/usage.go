@@ -41,18 +41,30 @@ func spanOf(r *http.Request) span {
 	return spans[1]
 }
 
+// by is what the plot tells apart.
+type by struct{ value, title string }
+
+var bys = []by{{"app", "By app"}, {"model", "By model"}}
+
+// byOf is what a link asks for: apps, if it names none of ours.
+func byOf(r *http.Request) by {
+	if r.URL.Query().Get("by") == bys[1].value {
+		return bys[1]
+	}
+	return bys[0]
+}
+
 // usageView is what was spent in a span.
 type usageView struct {
-	Spans          []spanView
-	Range, Title   string
+	Spans, Bys     []spanView
+	Range, By      string
+	Title          string
 	Settled, Held  passport.Money
 	Count          string         // of calls, in words
 	Top            passport.Money // of the dearest step
 	Steps          []stepView
-	Width          int // of the plot, in its own units
-	Label          string
+	Plot           plotView
 	ByApp, ByModel sharesView
-	From, To       string
 	More           bool // there was more than can be read at once
 	Hourly         bool
 }
@@ -62,18 +74,12 @@ type spanView struct {
 	On           bool
 }
 
-// stepView is an hour or a day: a bar of the plot and a row of the table. X, Y and H are units of the plot, whose height is plotHeight.
+// stepView is an hour or a day: a row of the table, with the cost of each series.
 type stepView struct {
 	When, Cost string
 	Calls      int64
-	X, Y, H    int64
+	Parts      []passport.Money
 }
-
-// Units of the plot.
-const (
-	plotHeight = 100
-	plotStep   = 10
-)
 
 // share is what one app or one model has of the whole.
 type share struct {
@@ -97,56 +103,122 @@ func (a *Admin) Usage(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	s, now := spanOf(r), a.cfg.Now()
+	s, by, now := spanOf(r), byOf(r), a.cfg.Now()
 	list, err := a.cfg.History.SpentSince(r.Context(), v.Payer(), s.since(now), s.every, passport.MostSpent+1)
 	var d usageView
 	if err == nil {
-		d, err = a.usage(r.Context(), v, s, now, list)
+		d, err = a.usage(r.Context(), v, s, by, now, list)
 	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
-	a.render(w, r, http.StatusOK, "usage", web.Page{Title: "Usage, " + s.title, Nav: "Usage", Visitor: v, D: d})
+	a.render(w, r, http.StatusOK, "usage", web.Page{Title: "Usage, " + s.title, Nav: "Usage", Visitor: v, Plots: true, D: d})
 }
 
-func (a *Admin) usage(ctx context.Context, v web.Visitor, s span, now time.Time, list []passport.Spent) (usageView, error) {
-	d := usageView{Range: s.value, Title: s.title, Width: s.steps * plotStep, Hourly: s.every == time.Hour}
+// UsagePlot answers GET /usage/plot: what the plot of the page has, for a script.
+func (a *Admin) UsagePlot(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.look(w, r)
+	if !ok {
+		return
+	}
+	s, now := spanOf(r), a.cfg.Now()
+	list, err := a.cfg.History.SpentSince(r.Context(), v.Payer(), s.since(now), s.every, passport.MostSpent)
+	var d plotData
+	if err == nil {
+		d, err = a.stacks(r.Context(), v, s, byOf(r), now, list)
+	}
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	writePlot(w, d)
+}
+
+func (a *Admin) usage(ctx context.Context, v web.Visitor, s span, by by, now time.Time, list []passport.Spent) (usageView, error) {
+	d := usageView{Range: s.value, By: by.value, Title: s.title, Hourly: s.every == time.Hour}
 	for _, x := range spans {
 		d.Spans = append(d.Spans, spanView{x.value, x.title, x.value == s.value})
+	}
+	for _, x := range bys {
+		d.Bys = append(d.Bys, spanView{x.value, x.title, x == by})
 	}
 	if d.More = len(list) > passport.MostSpent; d.More {
 		list = list[:passport.MostSpent]
 	}
-	steps, apps, models := make([]share, s.steps), map[string]*share{}, map[string]*share{}
-	calls := int64(0)
+	apps, models, calls := map[string]*share{}, map[string]*share{}, int64(0)
 	for _, x := range list {
 		d.Settled, d.Held, calls = d.Settled+x.Settled, d.Held+x.Held, calls+x.Calls
-		if at := int(x.Begins.Sub(s.since(now)) / s.every); at >= 0 && at < len(steps) {
-			steps[at].add(x)
-		}
 		tally(apps, string(x.Grant), x)
-		tally(models, string(x.Provider)+"\x00"+x.Model, x)
+		tally(models, modelKey(x), x)
 	}
 	d.Count = web.Count(calls, "call", "calls")
-	d.plot(s, now, steps)
-	d.ByApp = sharesView{"App", d.shares(apps)}
-	for i := range d.ByApp.List {
-		if err := a.nameApp(ctx, v, &d.ByApp.List[i]); err != nil {
-			return d, err
-		}
-	}
-	d.ByModel = sharesView{"Model", d.shares(models)}
-	for i := range d.ByModel.List {
-		m := &d.ByModel.List[i]
-		if p, model, ok := strings.Cut(m.Name, "\x00"); ok {
-			m.Name, m.Note = "a model with a strange name", a.cfg.Titles(passport.Provider(p))
-			if names.ModelName(model) {
-				m.Name = model
+	d.ByApp, d.ByModel = sharesView{"App", d.shares(apps, mostShares)}, sharesView{"Model", d.shares(models, mostShares)}
+	for _, list := range [][]share{d.ByApp.List, d.ByModel.List} {
+		for i := range list {
+			if err := a.nameShare(ctx, v, &list[i]); err != nil {
+				return d, err
 			}
 		}
 	}
-	return d, nil
+	data, err := a.stacks(ctx, v, s, by, now, list)
+	d.plot(s, now, data, list)
+	return d, err
+}
+
+// stacks are the bars of a span: the dearest apps or models, and the others summed.
+func (a *Admin) stacks(ctx context.Context, v web.Visitor, s span, by by, now time.Time, list []passport.Spent) (plotData, error) {
+	out := plotData{Kind: "bars", Every: int64(s.every / time.Second)}
+	for i := range s.steps {
+		out.X = append(out.X, unix(s.since(now).Add(time.Duration(i)*s.every)))
+	}
+	key := func(x passport.Spent) string { return string(x.Grant) }
+	if by.value == "model" {
+		key = modelKey
+	}
+	sums, at := map[string]*share{}, map[string]int{}
+	for _, x := range list {
+		if x.Settled > 0 {
+			tally(sums, key(x), x)
+		}
+	}
+	var d usageView
+	for i, share := range d.shares(sums, mostSeries+1) {
+		at[share.Name] = i
+		if err := a.nameShare(ctx, v, &share); err != nil {
+			return out, err
+		}
+		out.Series = append(out.Series, plotSeries{out.fresh(share.Name), make([]int64, s.steps)})
+	}
+	for _, x := range list {
+		i, ok := at[key(x)]
+		if !ok {
+			i = len(out.Series) - 1 // the others
+		}
+		if step := int(x.Begins.Sub(s.since(now)) / s.every); x.Settled > 0 && step >= 0 && step < s.steps {
+			out.Series[i].Data[step] += int64(x.Settled)
+		}
+	}
+	return out, nil
+}
+
+// modelKey is how a model is told from others until it is named.
+func modelKey(x passport.Spent) string { return string(x.Provider) + "\x00" + x.Model }
+
+// nameShare turns a key into what people read: an app as the list of apps calls it, a model's name if it is plain.
+func (a *Admin) nameShare(ctx context.Context, v web.Visitor, s *share) error {
+	if s.Rest {
+		return nil
+	}
+	p, model, ok := strings.Cut(s.Name, "\x00")
+	if !ok {
+		return a.nameApp(ctx, v, s)
+	}
+	s.Name, s.Note = "a model with a strange name", a.cfg.Titles(passport.Provider(p))
+	if names.ModelName(model) {
+		s.Name = model
+	}
+	return nil
 }
 
 func (s *share) add(x passport.Spent) {
@@ -160,28 +232,36 @@ func tally(m map[string]*share, key string, x passport.Spent) {
 	m[key].add(x)
 }
 
-// plot draws the steps as bars, the oldest first. What has cost anything has a bar that can be seen.
-func (d *usageView) plot(s span, now time.Time, steps []share) {
-	top := 0
+// plot draws the steps as bars, the oldest first, and has the same as rows.
+func (d *usageView) plot(s span, now time.Time, data plotData, list []passport.Spent) {
+	steps, top := make([]share, s.steps), 0
+	for _, x := range list {
+		if at := int(x.Begins.Sub(s.since(now)) / s.every); at >= 0 && at < len(steps) {
+			steps[at].add(x)
+		}
+	}
 	for i, x := range steps {
 		if x.Cost > steps[top].Cost {
 			top = i
 		}
-	}
-	d.Top = steps[top].Cost
-	for i, x := range steps {
-		v := stepView{When: s.name(now, i), Cost: web.USD(x.Cost), Calls: x.Calls, X: int64(i)*plotStep + 1}
-		if x.Cost > 0 {
-			v.H = max(1, int64(x.Cost/max(1, d.Top/plotHeight)))
-			v.H = min(v.H, plotHeight)
+		v := stepView{When: s.name(now, i), Cost: web.USD(x.Cost), Calls: x.Calls}
+		for _, p := range data.Series {
+			v.Parts = append(v.Parts, passport.Money(p.Data[i]))
 		}
-		v.Y = plotHeight - v.H
 		d.Steps = append(d.Steps, v)
 	}
-	d.From, d.To = d.Steps[0].When, d.Steps[len(steps)-1].When
-	d.Label = web.USD(d.Settled) + " in " + s.title
+	d.Top = steps[top].Cost
+	d.Plot = plotView{Title: "Spent by day and " + d.By, Data: "/usage/plot?range=" + d.Range + "&by=" + d.By, Width: int64(s.steps * plotStep)}
+	if d.Hourly {
+		d.Plot.Title = "Spent by hour and " + d.By
+	}
+	d.Plot.stack(data, func(i int) string { return d.Steps[i].When })
+	for _, i := range []int{0, s.steps / 2, s.steps - 1} {
+		d.Plot.X = append(d.Plot.X, d.Steps[i].When)
+	}
+	d.Plot.Label = web.USD(d.Settled) + " in " + s.title
 	if d.Top > 0 {
-		d.Label += "; most of it, " + web.USD(d.Top) + ", " + d.Steps[top].When
+		d.Plot.Label += "; most of it, " + web.USD(d.Top) + ", " + d.Steps[top].When
 	}
 }
 
@@ -195,20 +275,20 @@ func (s span) name(now time.Time, i int) string {
 }
 
 // shares sorts by cost and sums what is too much to list.
-func (d *usageView) shares(m map[string]*share) (out []share) {
+func (d *usageView) shares(m map[string]*share, most int) (out []share) {
 	for _, s := range m {
 		out = append(out, *s)
 	}
 	slices.SortFunc(out, func(a, b share) int {
 		return cmp.Or(cmp.Compare(b.Cost, a.Cost), cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Name, b.Name))
 	})
-	if len(out) > mostShares {
+	if len(out) > most {
 		rest := share{Rest: true}
-		for _, s := range out[mostShares-1:] {
+		for _, s := range out[most-1:] {
 			rest.Cost, rest.Calls, rest.In, rest.Out = rest.Cost+s.Cost, rest.Calls+s.Calls, rest.In+s.In, rest.Out+s.Out
 		}
-		rest.Name = web.Count(int64(len(out)-mostShares+1), "other", "others")
-		out = append(out[:mostShares-1], rest)
+		rest.Name = web.Count(int64(len(out)-most+1), "other", "others")
+		out = append(out[:most-1], rest)
 	}
 	for i := range out {
 		t := int64(out[i].Cost / max(1, d.Settled/1000))

@@ -80,19 +80,21 @@ func (b *broker) serve(ctx context.Context) error {
 }
 
 // housekeeping rotates signing keys when they are due, forgets old Idempotency-Keys and answers, and each minute, and at the end, notes
-// which SDK keys were used. Each minute it forgets old proofs.
+// which SDK keys were used. At once and each minute it looks at what grants spend, and each minute it forgets old proofs.
 func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
+	b.look(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-minute.C:
 			b.writeUses(ctx)
+			b.look(ctx)
 			if _, err := b.tokens.SweepSeen(ctx); err != nil {
 				b.log.Error("forget old proofs", "error", err.Error())
 			}
@@ -104,6 +106,13 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 				b.log.Error("forget old idempotency keys", "error", err.Error())
 			}
 		}
+	}
+}
+
+// look looks at what grants spend. What fails is found by the next look.
+func (b *broker) look(ctx context.Context) {
+	if err := b.lookout.Look(ctx); err != nil && ctx.Err() == nil {
+		b.log.Error("look at what apps spend", "error", err.Error())
 	}
 }
 

@@ -36,6 +36,7 @@ type storage interface {
 	authority.Store
 	authority.History
 	authority.Ceilings
+	authority.Watching
 	authority.SDKKeys
 	authority.Family
 	device.Codes

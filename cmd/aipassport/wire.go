@@ -88,6 +88,7 @@ type broker struct {
 	pages      *web.Pages
 	identity   *identity.Identity
 	control    *authority.Control
+	lookout    *authority.Watch
 	admin      *admin.Admin
 	consent    *consent.Consent
 	clients    *client.Clients
@@ -223,6 +224,7 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	b.control = &authority.Control{
 		Store: b.store, Ceilings: b.store, SDKKeys: b.store, Family: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults, FreshAbove: cfg.freshAbove,
 		Elsewhere: b.elsewhere(), Heard: b.heard()}
+	b.lookout = &authority.Watch{Store: b.store, Now: now}
 	b.pages, err = web.New(web.Options{
 		PublicURL: b.public.String(), Log: b.log,
 		RequestID: func(r *http.Request) string { return record.From(r.Context()).ID },

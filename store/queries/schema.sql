@@ -237,6 +237,7 @@ CREATE TABLE token (
   revoked_at BIGINT NOT NULL
 );
 CREATE INDEX token_grant ON token (grant_id);
+CREATE INDEX token_ends ON token (grant_id, expires_at);
 
 -- An SDK key stands for a token that its holder never sees: that row has its grant, its end and whether it is revoked. hash is the
 -- SHA-256 of the key; start is the beginning of it that is shown.
@@ -319,6 +320,29 @@ CREATE TABLE told (
   kind    TEXT NOT NULL,
   PRIMARY KEY (subject, kind)
 );
+
+-- What a grant had spent at a time, as the look of each minute finds it: where that has changed, at most one in ten minutes, and fewer the
+-- older they are.
+CREATE TABLE spent_mark (
+  grant_id TEXT NOT NULL,
+  at       BIGINT NOT NULL,
+  settled  BIGINT NOT NULL,
+  PRIMARY KEY (grant_id, at)
+);
+CREATE INDEX grants_watched ON grants (expires_at, id) WHERE state IN ('active', 'paused') AND parent_id = '';
+
+-- What the owner is to see until they have seen it, written with its event: one for each subject (a grant, or a provider key by the note of its
+-- events) and kind, the newest. payer is whose it is.
+CREATE TABLE notice (
+  subject TEXT NOT NULL,
+  kind    TEXT NOT NULL,
+  id      TEXT NOT NULL,
+  payer   TEXT NOT NULL,
+  at      BIGINT NOT NULL,
+  note    TEXT NOT NULL,
+  PRIMARY KEY (subject, kind)
+);
+CREATE INDEX notice_payer ON notice (payer, at, id);
 
 -- The owner's webhook: one row or none. holder is the instance that sends, until holder_until.
 CREATE TABLE webhook (

@@ -199,6 +199,15 @@ type KeyRequest struct {
 	Browser   []byte
 }
 
+type Notice struct {
+	Subject string
+	Kind    string
+	ID      string
+	Payer   string
+	At      int64
+	Note    string
+}
+
 type OwnerToken struct {
 	Hash      []byte
 	Label     string
@@ -322,6 +331,12 @@ type SigningKey struct {
 	Sealed    []byte
 	Public    []byte
 	CreatedAt int64
+}
+
+type SpentMark struct {
+	GrantID string
+	At      int64
+	Settled int64
 }
 
 type Token struct {

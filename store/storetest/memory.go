@@ -44,6 +44,7 @@ type Memory struct {
 	claims   map[claimKey]claim
 	answers  map[passport.ReservationID]answer
 	told     map[told]bool
+	marks    map[passport.GrantID][]passport.Mark // in the order of time
 	seen     map[seenKey]time.Time
 	hook     *hook
 	door     door
@@ -89,9 +90,9 @@ func NewMemory() *Memory {
 		setups:   map[[32]byte]time.Time{},
 		links:    map[[32]byte]passport.Identity{},
 		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
-		bearers:  map[[32]byte]passport.OwnerToken{},
-		claims:   map[claimKey]claim{},
-		told:     map[told]bool{},
+		bearers: map[[32]byte]passport.OwnerToken{},
+		claims:  map[claimKey]claim{},
+		told:    map[told]bool{}, marks: map[passport.GrantID][]passport.Mark{},
 		seen:     map[seenKey]time.Time{},
 		answers:  map[passport.ReservationID]answer{},
 		ceilings: map[passport.CeilingID]passport.Limit{},

@@ -100,6 +100,8 @@ func Run(t *testing.T, open Open) {
 		{"a mark is not passed by nothing", testPassedByNothing},
 		{"a mark is passed by orphans and by a breach", testPassedUnseen},
 		{"a ceiling that is passed is told once a month", testPassedCeiling},
+		{"what is spent is marked, and thinned", testMarks},
+		{"what a look finds is told once", testNoted},
 		{"events wait for the webhook", testWebhook},
 		{"history is listed and summed", testHistory},
 		{"each person has their own", testPayers},

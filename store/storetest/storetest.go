@@ -30,6 +30,7 @@ type Store interface {
 	authority.Store
 	authority.History
 	authority.Ceilings
+	authority.Watching
 	authority.SDKKeys
 	device.Codes
 	device.Shown

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// Watched is the step of authority.Watching. A grant whose time is over is behind none whose end is now.
+func Watched(ctx context.Context, q *query.Queries, now time.Time, after passport.Watched, limit int) (out []passport.Watched, err error) {
+	if after.Ends.IsZero() {
+		after.Ends = now.Add(time.Microsecond)
+	}
+	rows, err := q.WatchedGrants(ctx, query.WatchedGrantsParams{At: Micros(now.Add(-time.Hour)), ExpiresAt: Micros(after.Ends), ID: string(after.Grant), Limit: Bounded(limit)})
+	for _, r := range rows {
+		out = append(out, passport.Watched{Grant: passport.GrantID(r.ID), Ends: TimeOf(r.ExpiresAt), Settled: passport.Money(r.Settled), Used: r.Calls > 0, Told: r.Told > 0,
+			Last: passport.Mark{At: TimeOf(r.LastAt), Settled: passport.Money(r.LastSettled)}, Hour: passport.Mark{Settled: passport.Money(r.HourSettled)}})
+	}
+	return out, err
+}
+
+// Marks is the step of authority.Watching.
+func Marks(ctx context.Context, q *query.Queries, g passport.GrantID) (out []passport.Mark, err error) {
+	rows, err := q.Marks(ctx, query.MarksParams{GrantID: string(g), Limit: passport.MostMarks})
+	for _, r := range slices.Backward(rows) {
+		out = append(out, passport.Mark{At: TimeOf(r.At), Settled: passport.Money(r.Settled)})
+	}
+	return out, err
+}
+
+// OnceOf names what an event of a look is told once of: a grant for good, or a grant's UTC day. Not the grant itself: that is forgotten with its
+// caps.
+func OnceOf(ev passport.Event) string {
+	if ev.Kind == passport.GrantUnusual {
+		return string(ev.Grant) + "/" + ev.At.UTC().Format(time.DateOnly)
+	}
+	return string(ev.Grant) + "/first"
+}
+
+// NoteWatched is the step of authority.Watching.
+func NoteWatched(ctx context.Context, q *query.Queries, found []passport.Found) error {
+	for _, f := range found {
+		if !f.Mark.At.IsZero() {
+			if err := addMark(ctx, q, f); err != nil {
+				return err
+			}
+		}
+		for _, ev := range f.Events {
+			if err := tellOnce(ctx, q, OnceOf(ev), false, ev); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func addMark(ctx context.Context, q *query.Queries, f passport.Found) error {
+	at := f.Mark.At
+	n, err := q.AddMark(ctx, query.AddMarkParams{Column1: string(f.Grant), Column2: Micros(at), Column3: int64(f.Mark.Settled), Column4: Micros(at.Add(-passport.MarkEvery))})
+	if err != nil || n == 0 || !f.Thin {
+		return err
+	}
+	for _, t := range ThinAt(at) {
+		if _, err := q.ThinMarks(ctx, query.ThinMarksParams{GrantID: string(f.Grant), At: Micros(t.Before), Column3: t.Each.Microseconds()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Thin says of which marks the last of each stretch stays only.
+type Thin struct {
+	Before time.Time
+	Each   time.Duration // a divisor of the time since 1970, so that stretches are UTC hours and days
+}
+
+// ThinAt says how marks are thinned at a time. What it takes away is whole stretches, so that which stays does not change from one to the next.
+func ThinAt(now time.Time) []Thin {
+	return []Thin{{now.Add(-passport.MarkHours).Truncate(time.Hour), time.Hour}, {now.Add(-passport.MarkDays).Truncate(24 * time.Hour), 24 * time.Hour}}
+}
