@@ -20,6 +20,14 @@ type Watching interface {
 	NoteWatched(ctx context.Context, found []passport.Found) error
 }
 
+// Notices are what people are to see until they have seen it. Each is written with its event.
+type Notices interface {
+	// Notices lists a person's, newest first, at most limit.
+	Notices(ctx context.Context, payer passport.Payer, limit int) ([]passport.Notice, error)
+	// Dismiss takes one of a person's away; without an id, all up to a time. Their events stay.
+	Dismiss(ctx context.Context, payer passport.Payer, id passport.EventID, upTo time.Time) error
+}
+
 // watchedAtOnce bounds how many grants are read, and written, in one step of a look.
 const watchedAtOnce = 200
 

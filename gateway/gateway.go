@@ -15,7 +15,6 @@ import (
 	"github.com/devrelopers/aipassport/guard/token"
 	"github.com/devrelopers/aipassport/guard/vault"
 	"github.com/devrelopers/aipassport/internal/problem"
-	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
 )
 
@@ -29,7 +28,7 @@ type Tokens interface {
 	Nonce() (string, error)
 }
 
-// Config is what the gateway works with. All fields are required, but for OnKeepError.
+// Config is what the gateway works with. All fields are required, but for OnKeepError and OnMarkError.
 type Config struct {
 	Public   string // the broker's URL, below which the metadata of its resources lies
 	Tokens   Tokens
@@ -43,6 +42,7 @@ type Config struct {
 	Now      func() time.Time
 
 	OnKeepError func(error) // an answer that was to be kept was not; nil: nobody is told
+	OnMarkError func(error) // that a provider refuses or takes a key was not noted; nil: nobody is told
 
 	OpenAI, Anthropic, Google dialect.Dialect
 
@@ -64,6 +64,7 @@ type Gateway struct {
 	Config
 	bodies    *allowance
 	keeping   *allowance // for answers that are to be kept
+	keys      keyMarks
 	strangers *allowance // for callers without a good token, so that they take no room from the others
 }
 
@@ -74,6 +75,9 @@ func New(c Config) *Gateway {
 	}
 	if c.OnKeepError == nil {
 		c.OnKeepError = func(error) {}
+	}
+	if c.OnMarkError == nil {
+		c.OnMarkError = func(error) {}
 	}
 	return &Gateway{Config: c, bodies: newAllowance(c.MaxBodies), keeping: newAllowance(maxKeeping), strangers: newAllowance(max(c.MaxBody, c.MaxBodies/strangersShare))}
 }
@@ -137,12 +141,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	c.keeping(req.Call.Claim)
 	defer c.settle() // 8, on every path: once, ordered behind its hold, whatever happens in between
 
-	// 6 send, 7 relay: the credential lives inside this function only.
-	if err := g.Vault.Lend(ctx, standing.Grant.Payer, req.Call.Provider, req.Call.Credential, func(key secret.Text) error {
-		return c.exchange(ctx, req, key)
-	}); err != nil {
-		c.fail(ctx, err)
-	}
+	// 6 send, 7 relay: the credential lives inside lend only.
+	c.lend(ctx, req)
 }
 
 // permit says whether a grant covers a call and returns the index of the detail that does. The order is the seed's: calls,

@@ -48,6 +48,7 @@ type desk struct {
 	srv   *httptest.Server
 	stop  func() // the provider
 	grant passport.Grant
+	vault *vault.Vault
 }
 
 // tokens takes every token for one of the grant, and reads the grant anew each time, unless it is told what to see.
@@ -112,6 +113,7 @@ func openWith(t *testing.T, s setup) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.vault = v
 	tariff, err := meter.LoadTariff()
 	if err != nil {
 		t.Fatal(err)

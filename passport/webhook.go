@@ -32,11 +32,12 @@ type DeliveryNote struct {
 const MaxDeliveryError = 200
 
 // Told says whether the owner's webhook is told of a kind of event. Nothing is in the list that a stranger or an app can make as often
-// as it likes: what waits for delivery is bounded by what the owner does and by the marks that grants pass.
+// as it likes: what waits for delivery is bounded by what the owner does and by the marks that grants pass. That a key is refused is marked
+// once in ten minutes at most (gateway.KeyMarks).
 func Told(k EventKind) bool {
 	switch k {
 	case GrantApproved, GrantRaised, GrantAdjusted, GrantWasRevoked, GrantWasPaused, GrantResumed, GrantFrozen, GrantNearCap, GrantSpent, GrantNearCalls, GrantCallsSpent,
-		CeilingNear, CeilingSpent, AppsStopped, AppsResumed, WebhookTested:
+		GrantFirstUsed, GrantUnusual, CredentialRefused, CeilingNear, CeilingSpent, AppsStopped, AppsResumed, WebhookTested:
 		return true
 	default:
 		return false

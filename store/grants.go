@@ -20,9 +20,12 @@ const StoppedSetting = "apps_stopped"
 // The functions below are the steps of a store's methods. Each runs inside one transaction of the engine's, returns a problem
 // for what it refuses, and any other error for what the database could not do: then the engine undoes it.
 
-// AddEvent appends an event, and puts it among what the owner's webhook is to be told of.
+// AddEvent appends an event, and puts it among what the owner's webhook is to be told of, and what its person is to see.
 func AddEvent(ctx context.Context, q *query.Queries, ev passport.Event) error {
 	if err := deliver(ctx, q, ev); err != nil {
+		return err
+	}
+	if err := notice(ctx, q, ev); err != nil {
 		return err
 	}
 	return q.AddEvent(ctx, query.AddEventParams{ID: string(ev.ID), Kind: string(ev.Kind), At: Micros(ev.At), Actor: ev.Actor,
@@ -128,6 +131,9 @@ func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev pas
 		if _, err := q.RevokeTokens(ctx, query.RevokeTokensParams{RevokedAt: at, GrantID: string(g.ID)}); err != nil {
 			return err
 		}
+		if err := q.RemoveNoticesOf(ctx, string(g.ID)); err != nil { // it has been decided on
+			return err
+		}
 		if err := revokeBelow(ctx, q, g.ID, at, ev); err != nil {
 			return err
 		}
@@ -162,7 +168,7 @@ func bringBudgets(ctx context.Context, q *query.Queries, g passport.Grant) error
 		return Reshaped(g.ID)
 	}
 	if len(open) > 0 && (open[0].Cap != int64(total.Cap) || open[0].CallsCap != total.CallsCap) {
-		if _, err := q.ForgetTold(ctx, string(g.ID)); err != nil {
+		if err := forgetCaps(ctx, q, g.ID); err != nil {
 			return err
 		}
 	}

@@ -124,6 +124,9 @@ func RemoveCredential(ctx context.Context, q *query.Queries, id passport.Credent
 	if _, err := q.RemoveCeiling(ctx, string(passport.CredentialCeiling(id))); err != nil {
 		return err
 	}
+	if err := q.RemoveNoticesOf(ctx, string(id)); err != nil {
+		return err
+	}
 	return AddEvent(ctx, q, ev)
 }
 
@@ -158,6 +161,9 @@ func ChangeCredential(ctx context.Context, q *query.Queries, c passport.Credenti
 			return err
 		}
 		return CredentialChanged(c.ID)
+	}
+	if err := noticeKey(ctx, q, c, ev); err != nil {
+		return err
 	}
 	return AddEvent(ctx, q, ev)
 }

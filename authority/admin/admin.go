@@ -81,6 +81,7 @@ type Config struct {
 	Grants     func(passport.Payer) Grants
 	StopAll    StopAll
 	History    History
+	Notices    Notices
 	Keys       Keys
 	KeyMaker   KeyMaker
 	Bearers    Bearers
@@ -112,9 +113,9 @@ type Admin struct {
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Keys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil || cfg.Identities == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Notices == nil || cfg.Keys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil || cfg.Identities == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, keys, a maker of SDK keys, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
+		return nil, errors.New("admin needs pages, people, grants, stop, history, notices, keys, a maker of SDK keys, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
 	}
 	return &Admin{cfg: cfg}, nil
 }
@@ -134,6 +135,7 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /grants/{id}/resume":       a.Resume,
 		"GET /grants/{id}/revoke":        a.AskRevoke,
 		"POST /grants/{id}/revoke":       a.Revoke,
+		"POST /notices/dismiss":          a.Dismiss,
 		"POST /stop":                     a.Stop,
 		"GET /resume":                    a.AskRun,
 		"POST /resume":                   a.Run,
@@ -239,6 +241,8 @@ func said(word string, n int) string {
 		return "Paused: " + ended + " Its tokens stay valid and wait."
 	case "resumed":
 		return "Resumed: it goes on with the limits it had."
+	case "seen":
+		return "Gone from this page. What happened stays on the app's own page."
 	case "stopped":
 		return "All apps stopped: " + ended + " Nothing more can be spent."
 	case "running":

@@ -33,6 +33,7 @@ type world struct {
 	clients  registered
 	spent    []passport.Spent
 	marks    []passport.Mark
+	notices  []passport.Notice // newest first
 	t        *testing.T
 	now      time.Time
 	nobody   bool
@@ -351,6 +352,22 @@ func (w *world) Marks(context.Context, passport.GrantID) ([]passport.Mark, error
 	return w.marks, w.broken
 }
 
+func (w *world) Notices(_ context.Context, payer passport.Payer, limit int) (out []passport.Notice, err error) {
+	for _, n := range w.notices {
+		if n.Payer == payer && len(out) < limit {
+			out = append(out, n)
+		}
+	}
+	return out, w.broken
+}
+
+func (w *world) Dismiss(_ context.Context, payer passport.Payer, id passport.EventID, upTo time.Time) error {
+	w.notices = slices.DeleteFunc(w.notices, func(n passport.Notice) bool {
+		return n.Payer == payer && (n.ID == id || id == "" && !n.At.After(upTo))
+	})
+	return w.broken
+}
+
 func (w *world) Adjust(_ context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error) {
 	s, err := w.at(id)
 	if err != nil {
@@ -422,7 +439,7 @@ func (w *world) pages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Identities: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]authority.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Notices: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Identities: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]authority.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: w.time, Stopping: w.stopping,

@@ -30,6 +30,9 @@ type appsView struct {
 	Apps           []appView
 	Frozen         []appView // of Apps: those that a bill above its hold has paused
 	Waiting        []appView
+	Notices        []noticeView
+	MoreNotices    bool
+	SeenUpTo       string // microseconds: of the newest of Notices
 	MoreWaiting    int
 	Ended          []appView
 	First          bool   // the newest page
@@ -132,6 +135,9 @@ func (a *Admin) apps(ctx context.Context, v web.Visitor, before time.Time) (apps
 	}
 	if d.First {
 		if err := a.sums(ctx, v, &d); err != nil {
+			return d, err
+		}
+		if err := a.notices(ctx, v, &d); err != nil {
 			return d, err
 		}
 	}

@@ -22,6 +22,8 @@ var eventTitles = map[passport.EventKind]string{
 	passport.GrantSpent:         "All of its money is spent",
 	passport.GrantNearCalls:     "80 % of its calls are used",
 	passport.GrantCallsSpent:    "All of its calls are used",
+	passport.GrantFirstUsed:     "First call",
+	passport.GrantUnusual:       "An unusual hour",
 	passport.TokenRevoked:       "A token was given back",
 	passport.SDKKeyMade:         "A key was made",
 	passport.SDKKeyRevoked:      "A key was revoked",
@@ -82,7 +84,7 @@ func eventClass(k passport.EventKind) string {
 	switch k {
 	case passport.GrantFrozen, passport.GrantSpent, passport.GrantCallsSpent, passport.CeilingSpent, passport.PasskeyRefused, passport.CredentialRefused:
 		return "err-b"
-	case passport.GrantNearCap, passport.GrantNearCalls, passport.CallCharged, passport.CeilingNear:
+	case passport.GrantNearCap, passport.GrantNearCalls, passport.GrantUnusual, passport.CallCharged, passport.CeilingNear:
 		return "warn"
 	default:
 		return ""

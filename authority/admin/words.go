@@ -67,6 +67,9 @@ func (d appsView) more() string {
 	for _, n := range d.Near {
 		fmt.Fprintln(h, n.Title, n.Spent)
 	}
+	for _, n := range d.Notices {
+		fmt.Fprintln(h, n.ID)
+	}
 	fmt.Fprintln(h, d.MoreWaiting)
 	return strconv.FormatUint(h.Sum64(), 36)
 }

@@ -37,6 +37,7 @@ type storage interface {
 	authority.History
 	authority.Ceilings
 	authority.Watching
+	authority.Notices
 	authority.SDKKeys
 	authority.Family
 	device.Codes

@@ -217,7 +217,10 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 		Public: b.public.String(),
 		Tokens: b.tokens, Grants: b.store, Meter: b.meter, Tariff: b.prices, Board: b.board, Vault: b.vault, Upstream: b.upstream, Repeats: b.repeats, Now: now,
 		OnKeepError: func(err error) { b.log.Error("an answer was not kept", "error", err.Error()) },
-		OpenAI:      openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: b.compatible,
+		OnMarkError: func(err error) {
+			b.log.Error("that a provider refuses or takes a key was not noted", "error", err.Error())
+		},
+		OpenAI: openai.New(), Anthropic: anthropic.New(), Google: gemini.New(), Compatible: b.compatible,
 		Charge5xx: cfg.charge5xx,
 		MaxBody:   cfg.maxBody, MaxBodies: max(maxBodies, cfg.maxBody), BodyTimeout: cfg.bodyTimeout, WriteTimeout: cfg.bodyTimeout,
 	})

@@ -32,15 +32,15 @@ after(async () => {
 })
 
 /** An app that was approved, with a token. */
-async function app(appUrl) {
-  const asked = await broker.ask({ appUrl, scope: { provider: 'openai', models: ['gpt-4o-mini', 'gpt-4o'], capabilities: ['chat'], maxBudgetCents: 500, maxRequests: 200, rateLimit: 60 } })
+async function app(appUrl, maxBudgetCents = 500) {
+  const asked = await broker.ask({ appUrl, scope: { provider: 'openai', models: ['gpt-4o-mini', 'gpt-4o'], capabilities: ['chat'], maxBudgetCents, maxRequests: 200, rateLimit: 60 } })
   await broker.owner('POST', `/grants/${asked.id}/approve`, {})
   const { body } = await broker.call('POST', '/tokens', { grantId: asked.id, grantSecret: asked.secret })
   return { id: asked.id, token: body.token }
 }
 
-async function call({ token }, model, input) {
-  const { status, body } = await broker.call('POST', '/v1/chat/completions', { model, max_tokens: 50, messages: [{ role: 'user', content: `spend ${input} 10 ${'x'.repeat(4 * input)}` }] }, token)
+async function call({ token }, model, input, characters = 4 * input) {
+  const { status, body } = await broker.call('POST', '/v1/chat/completions', { model, max_tokens: 50, messages: [{ role: 'user', content: `spend ${input} 10 ${'x'.repeat(characters)}` }] }, token)
   assert.equal(status, 200, JSON.stringify(body))
 }
 
@@ -120,6 +120,25 @@ test('an app is drawn as steps against its cap', async () => {
   await page.getByText('As a table').click()
   await page.getByRole('row', { name: /\$0\.2501 \$0\.2501$/ }).waitFor()
   await picture('grant-plot')
+  quiet()
+})
+
+test('a notice stands on top of the apps until it is dismissed', async () => {
+  const small = await app('https://small.example.net', 2)
+  await call(small, 'gpt-4o', 3600, 3600)
+  await call(small, 'gpt-4o', 2900, 2900) // $0.01645 of $0.02 together
+  await page.goto(broker.url + '/')
+  const notice = page.locator('.note').filter({ hasText: '80 % of its money is spent' })
+  await until('the notice is there', async () => (await notice.count()) === 1 || !(await page.reload()))
+  assert.match(await notice.innerText(), /small\.example\.net, \$0\.01645 of \$0\.02 is spent/)
+  await picture('notices')
+  await notice.getByRole('button', { name: /^Dismiss/ }).click()
+  await page.getByText('Gone from this page.').waitFor()
+  assert.equal(await notice.count(), 0)
+  await page.reload()
+  assert.equal(await notice.count(), 0, 'it stays away')
+  await page.goto(`${broker.url}/grants/${small.id}`)
+  await page.getByText('80 % of its money is spent').waitFor()
   quiet()
 })
 

@@ -45,6 +45,7 @@ type Memory struct {
 	answers  map[passport.ReservationID]answer
 	told     map[told]bool
 	marks    map[passport.GrantID][]passport.Mark // in the order of time
+	notices  []passport.Notice
 	seen     map[seenKey]time.Time
 	hook     *hook
 	door     door
@@ -133,6 +134,7 @@ func (m *Memory) note(ev passport.Event) {
 	if m.hook != nil && passport.Told(ev.Kind) {
 		m.hook.waiting = append(m.hook.waiting, ev)
 	}
+	m.notice(ev)
 }
 
 // Events returns what happened, in order, after a sequence number (0: from the first), and the number to go on from.

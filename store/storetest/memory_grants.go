@@ -90,11 +90,13 @@ func (m *Memory) changeGrant(g passport.Grant, ev passport.Event) error {
 	m.dropAnswers(g)
 	if a.recapped {
 		m.forgetTold(string(g.ID))
+		m.unnotice(string(g.ID), passport.OfCaps...)
 		a.recapped = false
 	}
 	if g.State == passport.GrantRevoked {
 		at := cmp.Or(store.Micros(g.RevokedAt), store.Micros(ev.At))
 		m.revokeTokens(g.ID, at)
+		m.unnotice(string(g.ID))
 		m.revokeBelow(g.ID, at, ev)
 	}
 	m.note(ev)

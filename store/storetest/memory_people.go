@@ -133,6 +133,7 @@ func (m *Memory) RemoveCredential(_ context.Context, id passport.CredentialID, e
 		}
 		delete(m.creds, id)
 		delete(m.ceilings, passport.CredentialCeiling(id))
+		m.unnotice(string(id))
 		m.note(ev)
 		return nil
 	})
@@ -150,6 +151,7 @@ func (m *Memory) ChangeCredential(_ context.Context, c passport.Credential, ev p
 		}
 		c.Provider, c.CreatedAt, c.Version = was.Provider, was.CreatedAt, c.Version+1
 		m.keep(c)
+		m.noticeKey(c, ev)
 		m.note(ev)
 		return nil
 	})

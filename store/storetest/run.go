@@ -102,6 +102,7 @@ func Run(t *testing.T, open Open) {
 		{"a ceiling that is passed is told once a month", testPassedCeiling},
 		{"what is spent is marked, and thinned", testMarks},
 		{"what a look finds is told once", testNoted},
+		{"notices stay until they are seen, or say nothing any more", testNotices},
 		{"events wait for the webhook", testWebhook},
 		{"history is listed and summed", testHistory},
 		{"each person has their own", testPayers},

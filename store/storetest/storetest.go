@@ -31,6 +31,7 @@ type Store interface {
 	authority.History
 	authority.Ceilings
 	authority.Watching
+	authority.Notices
 	authority.SDKKeys
 	device.Codes
 	device.Shown
