@@ -144,6 +144,22 @@ func (o Own) KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SDKKey,
 	return o.c.KeysOf(ctx, g)
 }
 
+// TokensOf is Control.TokensOf.
+func (o Own) TokensOf(ctx context.Context, g passport.GrantID) ([]passport.Token, error) {
+	if _, err := o.Standing(ctx, g); err != nil {
+		return nil, err
+	}
+	return o.c.TokensOf(ctx, g)
+}
+
+// RevokeToken is Control.RevokeToken.
+func (o Own) RevokeToken(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error) {
+	if _, err := o.Standing(ctx, g); err != nil {
+		return 0, err
+	}
+	return o.c.RevokeToken(ctx, g, id, actor)
+}
+
 // RevokeKey is Control.RevokeKey.
 func (o Own) RevokeKey(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error) {
 	if _, err := o.Standing(ctx, g); err != nil {

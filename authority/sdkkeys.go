@@ -19,6 +19,14 @@ func (c *Control) KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SD
 	return c.SDKKeys.SDKKeys(ctx, g, maxSDKKeysListed)
 }
 
+// MostTokens bounds how many tokens of a grant are listed.
+const MostTokens = 20
+
+// TokensOf lists the access tokens of a grant that have not ended, those that end last first: MostTokens, and one more if there are more.
+func (c *Control) TokensOf(ctx context.Context, g passport.GrantID) ([]passport.Token, error) {
+	return c.SDKKeys.LiveTokens(ctx, g, c.Now(), MostTokens+1)
+}
+
 // RevokeKey ends one SDK key of a grant for good, and then its calls in flight; it says how many. Once it returns, nothing new goes
 // upstream for this key. The grant, its tokens and its other keys go on. Error: NotFound.
 func (c *Control) RevokeKey(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error) {

@@ -63,6 +63,9 @@ type Ceilings interface {
 type SDKKeys interface {
 	// SDKKeys lists the keys of a grant, newest first, at most limit.
 	SDKKeys(ctx context.Context, g passport.GrantID, limit int) ([]passport.SDKKey, error)
+	// LiveTokens lists the access tokens of a grant that have not ended at a time, SDK keys not among them, those that end last first, at
+	// most limit.
+	LiveTokens(ctx context.Context, g passport.GrantID, now time.Time, limit int) ([]passport.Token, error)
 	// RevokeToken ends one access token or SDK key of a grant for good, at the time of ev and with it; one that is revoked stays as it is.
 	// Error: NotFound.
 	RevokeToken(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error

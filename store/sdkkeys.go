@@ -72,6 +72,15 @@ func SDKKeys(ctx context.Context, q *query.Queries, g passport.GrantID, limit in
 	return out, err
 }
 
+// LiveTokens is the step of authority.SDKKeys.
+func LiveTokens(ctx context.Context, q *query.Queries, g passport.GrantID, now time.Time, limit int) (out []passport.Token, err error) {
+	rows, err := q.LiveTokens(ctx, query.LiveTokensParams{GrantID: string(g), ExpiresAt: Micros(now), Limit: Bounded(limit)})
+	for _, t := range rows {
+		out = append(out, passport.Token{ID: passport.TokenID(t.ID), Grant: g, IssuedAt: TimeOf(t.IssuedAt), ExpiresAt: TimeOf(t.ExpiresAt)})
+	}
+	return out, err
+}
+
 // RevokeSDKKey is the step of authority.SDKKeys.
 func RevokeSDKKey(ctx context.Context, q *query.Queries, g passport.GrantID, id passport.TokenID, ev passport.Event) error {
 	n, err := q.SDKKeyThere(ctx, query.SDKKeyThereParams{ID: string(id), GrantID: string(g)})

@@ -165,10 +165,11 @@ func (a *Admin) Routes() map[string]http.HandlerFunc {
 		"POST /grants/{id}/answers":      a.KeepAnswers,
 		"POST /grants/{id}/limits":       a.Adjust,
 
-		"GET /grants/{id}/keys":               a.Keys,
-		"POST /grants/{id}/keys":              a.MakeKey,
-		"GET /grants/{id}/keys/{key}/revoke":  a.AskRevokeKey,
-		"POST /grants/{id}/keys/{key}/revoke": a.RevokeKey,
+		"GET /grants/{id}/keys":                   a.Keys,
+		"POST /grants/{id}/keys":                  a.MakeKey,
+		"POST /grants/{id}/tokens/{token}/revoke": a.RevokeToken,
+		"GET /grants/{id}/keys/{key}/revoke":      a.AskRevokeKey,
+		"POST /grants/{id}/keys/{key}/revoke":     a.RevokeKey,
 
 		"GET /clients":              a.ClientsPage,
 		"POST /clients":             a.AddClient,
@@ -249,6 +250,8 @@ func said(word string, n int) string {
 		return "Apps run again, each with the limits it had."
 	case "sdk-key-revoked":
 		return "The key is revoked: " + ended + " The app's access and its other keys go on."
+	case "token-ended":
+		return "The token has ended: " + ended + " The app's access goes on, and it can ask for another."
 	case "provider-added":
 		return "The provider is there. Put its key in under Keys, unless it needs none."
 	case "provider-changed":

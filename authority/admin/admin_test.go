@@ -34,6 +34,7 @@ type world struct {
 	spent    []passport.Spent
 	marks    []passport.Mark
 	notices  []passport.Notice // newest first
+	tokens   []passport.Token
 	t        *testing.T
 	now      time.Time
 	nobody   bool

@@ -24,7 +24,7 @@ var eventTitles = map[passport.EventKind]string{
 	passport.GrantCallsSpent:    "All of its calls are used",
 	passport.GrantFirstUsed:     "First call",
 	passport.GrantUnusual:       "An unusual hour",
-	passport.TokenRevoked:       "A token was given back",
+	passport.TokenRevoked:       "A token was ended",
 	passport.SDKKeyMade:         "A key was made",
 	passport.SDKKeyRevoked:      "A key was revoked",
 	passport.AnswersKept:        "Answers are kept for a day",

@@ -35,6 +35,7 @@ type grantView struct {
 	From           string    // the page of the grant that passed it on; empty: it is the person's own
 	Adjust         *adjustView
 	Keeps, Asks    bool // answers are kept; the owner may change that
+	Tokens         tokensView
 	Plot           *plotView
 	Days           []dayView // the same as Plot, newest first
 }

@@ -17,7 +17,7 @@ import (
 )
 
 var allRoutes = []string{"GET /", "GET /grants", "GET /grants/a", "POST /grants/a/pause", "GET /grants/a/resume", "POST /grants/a/resume", "GET /grants/a/revoke", "POST /grants/a/revoke",
-	"POST /stop", "POST /notices/dismiss", "GET /resume", "POST /resume", "GET /keys", "POST /keys", "POST /keys/cr0/test", "GET /keys/cr0/remove", "POST /keys/cr0/remove", "GET /keys/cr0", "POST /keys/cr0/rotate", "POST /keys/cr0/default", "POST /keys/cr0/limit", "GET /limits",
+	"POST /stop", "POST /notices/dismiss", "POST /grants/a/tokens/t0/revoke", "GET /resume", "POST /resume", "GET /keys", "POST /keys", "POST /keys/cr0/test", "GET /keys/cr0/remove", "POST /keys/cr0/remove", "GET /keys/cr0", "POST /keys/cr0/rotate", "POST /keys/cr0/default", "POST /keys/cr0/limit", "GET /limits",
 	"GET /providers/openai", "POST /providers/openai/models", "POST /limits/all", "POST /limits/openai", "GET /grants/a/keys", "POST /grants/a/keys", "GET /grants/a/keys/k0/revoke", "POST /grants/a/keys/k0/revoke",
 	"GET /activity", "GET /activity.json", "GET /clients", "POST /clients", "POST /clients/app_1/secret", "GET /clients/app_1/remove", "POST /clients/app_1/remove"}
 

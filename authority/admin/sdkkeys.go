@@ -16,6 +16,11 @@ import (
 type SDKKeys interface {
 	// KeysOf lists the keys of a grant, newest first. Error: NotFound.
 	KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SDKKey, error)
+	// TokensOf lists the access tokens of a grant that have not ended, those that end last first: authority.MostTokens, and one more if there
+	// are more. Error: NotFound.
+	TokensOf(ctx context.Context, g passport.GrantID) ([]passport.Token, error)
+	// RevokeToken ends an access token; it says how many calls it ended. Error: NotFound.
+	RevokeToken(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error)
 	// RevokeKey ends a key; it says how many calls it ended. Error: NotFound.
 	RevokeKey(ctx context.Context, g passport.GrantID, id passport.TokenID, actor string) (int, error)
 }
@@ -162,6 +167,9 @@ func (a *Admin) showGrant(w http.ResponseWriter, r *http.Request, v web.Visitor,
 	}
 	s.Grant = s.Grant.At(a.cfg.Now())
 	d, err := a.page(r, v, s)
+	if err == nil {
+		d.Tokens, err = a.tokens(r.Context(), v, s.Grant)
+	}
 	if err == nil {
 		d.Keys, err = a.sdkKeys(r.Context(), v, s.Grant, keys, chosen)
 	}

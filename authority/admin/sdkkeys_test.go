@@ -2,11 +2,14 @@ package admin_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -25,6 +28,47 @@ func (w *world) RevokeKey(_ context.Context, g passport.GrantID, id passport.Tok
 		}
 	}
 	return 0, problem.New(problem.NotFound, "no such key")
+}
+
+func (w *world) TokensOf(context.Context, passport.GrantID) ([]passport.Token, error) {
+	return w.tokens[:min(len(w.tokens), authority.MostTokens+1)], w.broken
+}
+
+func (w *world) RevokeToken(_ context.Context, g passport.GrantID, id passport.TokenID, who string) (int, error) {
+	n := len(w.tokens)
+	w.tokens = slices.DeleteFunc(w.tokens, func(t passport.Token) bool { return t.ID == id && t.Grant == g })
+	if len(w.tokens) == n {
+		return 0, problem.New(problem.NotFound, "no such token")
+	}
+	w.who = append(w.who, who)
+	return 2, nil
+}
+
+// TestTokensAreListedAndEndedOneByOne: what is known of each, and nothing that could be used.
+func TestTokensAreListedAndEndedOneByOne(t *testing.T) {
+	w := newWorld(t)
+	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
+	for i := range authority.MostTokens + 5 {
+		w.tokens = append(w.tokens, passport.Token{ID: passport.TokenID(fmt.Sprintf("tk%02d", i)), Grant: "a", IssuedAt: w.now.Add(-time.Minute), ExpiresAt: w.now.Add(59 * time.Minute)})
+	}
+	page := w.get("/grants/a").Body.String()
+	says(t, page, "Tokens it holds", `datetime="2026-11-23T15:03:00Z"`, `datetime="2026-11-23T16:03:00Z"`, `action="/grants/a/tokens/tk00/revoke"`, "There are more", "Not bound")
+	if n := strings.Count(page, "/tokens/tk"); n != authority.MostTokens {
+		t.Errorf("%d tokens are listed", n)
+	}
+	w.list[0].Grant.JKT = "thumb"
+	says(t, w.get("/grants/a").Body.String(), "Bound to a key of the app")
+	says(t, w.after("/grants/a/tokens/tk00/revoke", nil), "The token has ended: 2 running calls ended.")
+	if len(w.tokens) != authority.MostTokens+4 || len(w.who) != 1 {
+		t.Errorf("%d tokens, by %v", len(w.tokens), w.who)
+	}
+	if rec := w.post("/grants/a/tokens/none/revoke", nil); rec.Code != 404 {
+		t.Errorf("no such token: %d", rec.Code)
+	}
+	w.list[0].Grant.State = passport.GrantRevoked
+	if page := w.get("/grants/a").Body.String(); strings.Contains(page, "Tokens it holds") {
+		t.Error("an app that has ended has tokens")
+	}
 }
 
 func (w *world) NewKey(_ context.Context, g passport.Grant, name string, ends time.Time, _ string) (string, passport.SDKKey, error) {

@@ -123,7 +123,7 @@ test('an app is drawn as steps against its cap', async () => {
   quiet()
 })
 
-test('a notice stands on top of the apps until it is dismissed', async () => {
+test('a notice stands on top of the apps until it is dismissed; a token is ended', async () => {
   const small = await app('https://small.example.net', 2)
   await call(small, 'gpt-4o', 3600, 3600)
   await call(small, 'gpt-4o', 2900, 2900) // $0.01645 of $0.02 together
@@ -139,6 +139,11 @@ test('a notice stands on top of the apps until it is dismissed', async () => {
   assert.equal(await notice.count(), 0, 'it stays away')
   await page.goto(`${broker.url}/grants/${small.id}`)
   await page.getByText('80 % of its money is spent').waitFor()
+  await page.getByRole('button', { name: /^End the token given/ }).click()
+  await page.getByText('The token has ended: no call was running.').waitFor()
+  assert.equal(await page.getByRole('heading', { name: 'Tokens it holds' }).count(), 0)
+  const { status } = await broker.call('POST', '/v1/chat/completions', { model: 'gpt-4o', max_tokens: 5, messages: [{ role: 'user', content: 'spend 1 1' }] }, small.token)
+  assert.equal(status, 401)
   quiet()
 })
 

@@ -51,6 +51,46 @@ func (q *Queries) LiveSDKKeys(ctx context.Context, arg LiveSDKKeysParams) (int64
 	return count, err
 }
 
+const liveTokens = `-- name: LiveTokens :many
+SELECT t.id, t.grant_id, t.issued_at, t.expires_at, t.revoked_at FROM token t WHERE t.grant_id = $1 AND t.expires_at > $2 AND t.revoked_at = 0 AND NOT EXISTS (SELECT 1 FROM sdk_key k WHERE k.id = t.id)
+ORDER BY t.expires_at DESC, t.id DESC LIMIT $3
+`
+
+type LiveTokensParams struct {
+	GrantID   string
+	ExpiresAt int64
+	Limit     int32
+}
+
+func (q *Queries) LiveTokens(ctx context.Context, arg LiveTokensParams) ([]Token, error) {
+	rows, err := q.db.QueryContext(ctx, liveTokens, arg.GrantID, arg.ExpiresAt, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Token
+	for rows.Next() {
+		var i Token
+		if err := rows.Scan(
+			&i.ID,
+			&i.GrantID,
+			&i.IssuedAt,
+			&i.ExpiresAt,
+			&i.RevokedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const revokeToken = `-- name: RevokeToken :execrows
 UPDATE token SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0
 `

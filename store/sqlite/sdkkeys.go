@@ -37,6 +37,15 @@ func (s *Store) SDKKeys(ctx context.Context, g passport.GrantID, limit int) (out
 	return out, err
 }
 
+// LiveTokens implements authority.SDKKeys.
+func (s *Store) LiveTokens(ctx context.Context, g passport.GrantID, now time.Time, limit int) (out []passport.Token, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.LiveTokens(ctx, q, g, now, limit)
+		return err
+	})
+	return out, err
+}
+
 // RevokeSDKKey implements authority.SDKKeys.
 func (s *Store) RevokeSDKKey(ctx context.Context, g passport.GrantID, id passport.TokenID, ev passport.Event) error {
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.RevokeSDKKey(ctx, q, g, id, ev) })

@@ -110,6 +110,23 @@ func (m *Memory) RevokeToken(_ context.Context, g passport.GrantID, id passport.
 	})
 }
 
+// LiveTokens implements authority.SDKKeys.
+func (m *Memory) LiveTokens(_ context.Context, g passport.GrantID, now time.Time, limit int) (out []passport.Token, err error) {
+	err = m.do("LiveTokens", func() error {
+		for id, t := range m.tokens {
+			if _, key := m.sdkKeys[id]; !key && t.Grant == g && t.RevokedAt.IsZero() && t.ExpiresAt.After(stored(now)) {
+				out = append(out, t)
+			}
+		}
+		slices.SortFunc(out, func(a, b passport.Token) int {
+			return cmp.Or(b.ExpiresAt.Compare(a.ExpiresAt), cmp.Compare(b.ID, a.ID))
+		})
+		out = first(out, limit)
+		return nil
+	})
+	return out, err
+}
+
 func (m *Memory) endToken(id passport.TokenID, ev passport.Event) error {
 	t := m.tokens[id]
 	if !t.RevokedAt.IsZero() {

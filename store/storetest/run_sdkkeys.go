@@ -92,7 +92,23 @@ func (b *bench) tokenRevoked(g passport.Grant, other passport.GrantID) {
 	}
 	b.is(revoke(other, t.ID, Epoch()), problem.NotFound)
 	b.is(revoke(g.ID, "none", Epoch()), problem.NotFound)
+	live := func(now time.Time, limit int) (out []passport.TokenID) {
+		all, err := b.s.LiveTokens(ctx(), g.ID, now, limit)
+		b.ok(err)
+		for _, t := range all {
+			b.equal([]any{t.Grant, t.IssuedAt}, []any{g.ID, Epoch()})
+			out = append(out, t.ID)
+		}
+		return out
+	}
+	late := t
+	late.ID, late.ExpiresAt = "access-0", t.ExpiresAt.Add(-time.Second)
+	b.ok(b.s.AddToken(ctx(), late, b.event(passport.TokenIssued, g.ID)))
+	b.equal(live(Epoch(), 9), []passport.TokenID{"access-2", "access-1", "access-0"}) // and no SDK key
+	b.equal(live(Epoch(), 2), []passport.TokenID{"access-2", "access-1"})
+	b.equal(live(late.ExpiresAt, 9), []passport.TokenID{"access-2", "access-1"})
 	b.ok(revoke(g.ID, t.ID, Epoch().Add(time.Second)))
+	b.equal(live(Epoch(), 9), []passport.TokenID{"access-2", "access-0"})
 	events := len(b.events())
 	b.ok(revoke(g.ID, t.ID, Epoch().Add(time.Minute)))
 	b.equal(len(b.events()), events)

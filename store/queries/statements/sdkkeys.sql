@@ -17,6 +17,10 @@ SELECT COUNT(*) FROM sdk_key WHERE id = $1 AND grant_id = $2;
 -- name: TokenThere :one
 SELECT COUNT(*) FROM token WHERE id = $1 AND grant_id = $2;
 
+-- name: LiveTokens :many
+SELECT t.* FROM token t WHERE t.grant_id = $1 AND t.expires_at > $2 AND t.revoked_at = 0 AND NOT EXISTS (SELECT 1 FROM sdk_key k WHERE k.id = t.id)
+ORDER BY t.expires_at DESC, t.id DESC LIMIT $3;
+
 -- name: RevokeToken :execrows
 UPDATE token SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0;
 
