@@ -12,8 +12,8 @@ type Notice struct {
 	Note    string
 }
 
-// MostNotices bounds how many of them are shown at once, the newest.
-const MostNotices = 10
+// MostNotices bounds how many of them are shown at once, the newest: the next show when these are dismissed, and all are in Activity.
+const MostNotices = 3
 
 // Noticed says whether an event of a grant leaves a notice. Those of provider keys leave theirs where the key is marked as refused, and it goes
 // when the key is taken again, replaced or removed.

@@ -13,12 +13,9 @@ import (
 
 // noticeView is what is worth knowing, until the person has seen it.
 type noticeView struct {
-	ID                       string
-	Class, Icon, Title, Note string
-	App                      appView // empty: it is about a provider key
-	HasApp                   bool
-	At                       time.Time
-	Path, Look               string // where to look at it
+	ID, Class, Title, Note string
+	At                     time.Time
+	Path, Label            string // what it is about, and where to look at it
 }
 
 // notices reads what a person is to see: the newest, and whether there are more.
@@ -31,10 +28,10 @@ func (a *Admin) notices(ctx context.Context, v web.Visitor, d *appsView) error {
 		return err
 	}
 	for _, n := range list {
-		x := noticeView{ID: string(n.ID), Class: "warn", Icon: "alert", Title: eventTitle(n.Kind), Note: n.Note, At: n.At, Path: "/keys", Look: "Look at keys"}
+		x := noticeView{ID: string(n.ID), Class: "warn", Title: eventTitle(n.Kind), Note: n.Note, At: n.At, Path: "/keys", Label: "your keys"}
 		switch n.Kind {
 		case passport.GrantFirstUsed:
-			x.Class, x.Icon = "info", "info"
+			x.Class = "info"
 		case passport.GrantSpent, passport.GrantCallsSpent, passport.CredentialRefused:
 			x.Class = "err-b"
 		}
@@ -46,8 +43,7 @@ func (a *Admin) notices(ctx context.Context, v web.Visitor, d *appsView) error {
 			if err != nil {
 				return err
 			}
-			s.Grant = s.Grant.At(a.cfg.Now())
-			x.App, x.HasApp, x.Path, x.Look = a.app(s), true, grantPath(s.Grant.ID), "Look at it"
+			x.Path, x.Label = grantPath(s.Grant.ID), a.app(s).Label
 		}
 		d.Notices = append(d.Notices, x)
 		if at := strconv.FormatInt(n.At.UnixMicro(), 10); d.SeenUpTo == "" {

@@ -128,7 +128,7 @@ test('a notice stands on top of the apps until it is dismissed; a token is ended
   await call(small, 'gpt-4o', 3600, 3600)
   await call(small, 'gpt-4o', 2900, 2900) // $0.01645 of $0.02 together
   await page.goto(broker.url + '/')
-  const notice = page.locator('.note').filter({ hasText: '80 % of its money is spent' })
+  const notice = page.getByRole('listitem').filter({ hasText: '80 % of its money is spent' })
   await until('the notice is there', async () => (await notice.count()) === 1 || !(await page.reload()))
   assert.match(await notice.innerText(), /small\.example\.net, \$0\.01645 of \$0\.02 is spent/)
   await picture('notices')
