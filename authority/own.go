@@ -167,3 +167,58 @@ func (o Own) RevokeKey(ctx context.Context, g passport.GrantID, id passport.Toke
 	}
 	return o.c.RevokeKey(ctx, g, id, actor)
 }
+
+// endBatch is how many grants of a person are read at a time where all are ended.
+const endBatch = 200
+
+// EndAll pauses all apps of this person, or revokes them for good, one after the other, and then ends their running calls; it says how many
+// apps and calls that were. What was ended before an error stays so.
+func (o Own) EndAll(ctx context.Context, to passport.GrantState, actor string) (apps, calls int, err error) {
+	kind := map[passport.GrantState]passport.EventKind{passport.GrantPaused: passport.GrantWasPaused, passport.GrantRevoked: passport.GrantWasRevoked}[to]
+	if kind == "" || o.payer == "" {
+		return 0, 0, problem.New(problem.Internal, "all apps of a person are paused or revoked")
+	}
+	var done []passport.GrantID
+	defer func() { o.c.quietAll(ctx, done) }()
+	for before := (time.Time{}); ; {
+		list, err := o.Standings(ctx, before, endBatch)
+		if err != nil {
+			return apps, calls, err
+		}
+		for _, s := range list {
+			before = s.Grant.CreatedAt
+			live := s.Grant.State == passport.GrantActive || s.Grant.State == passport.GrantPaused
+			if s.Grant.Payer != o.payer || !live || s.Grant.State == to {
+				continue
+			}
+			_, err := o.c.changeNoted(ctx, s.Grant.ID, kind, actor, "with all others", func(g passport.Grant, now time.Time) (passport.Grant, error) { return g.To(to, now) })
+			if problem.KindOf(err) == problem.Conflict { // its app gave it back meanwhile, or its time has come
+				continue
+			}
+			// Durable first. Where nobody knows whether it is on disk, the calls are ended all the same.
+			calls += o.c.Recall.End(s.Grant.ID, problem.New(problem.GrantPaused, "all apps were stopped by the owner"))
+			apps, done = apps+1, append(done, s.Grant.ID)
+			if err != nil {
+				return apps, calls, err
+			}
+		}
+		if len(list) < endBatch {
+			return apps, calls, nil
+		}
+	}
+}
+
+// quietAll is quiet for several grants, within the same times.
+func (c *Control) quietAll(ctx context.Context, ids []passport.GrantID) {
+	ctx = context.WithoutCancel(ctx)
+	here, cancel := context.WithTimeout(ctx, quietTime)
+	defer cancel()
+	there, cancel := context.WithTimeout(ctx, elsewhereTime)
+	defer cancel()
+	for _, id := range ids {
+		c.Recall.Quiet(here, id)
+		if c.Elsewhere != nil {
+			c.Elsewhere(there, id)
+		}
+	}
+}

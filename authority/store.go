@@ -43,6 +43,8 @@ type History interface {
 	Stopped(ctx context.Context) (time.Time, error)
 	// Totals sums all grants of somebody: held now, and of the calls made since a time how many there are and what those that ended have cost.
 	Totals(ctx context.Context, payer passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error)
+	// MemberSums is what each member has: apps that can be used at now, and of the calls made since a time how many and what they have cost.
+	MemberSums(ctx context.Context, since, now time.Time) (map[passport.Payer]passport.MemberSum, error)
 	// SpentSince sums the calls of somebody's grants that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
 	// grant, provider and model, at most limit.
 	SpentSince(ctx context.Context, payer passport.Payer, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)

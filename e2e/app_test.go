@@ -80,7 +80,7 @@ func givesSecrets(method, path string) bool {
 	case "/tokens", "/grant-requests", "/oauth/token", "/oauth/device_authorization", "/oauth/register", "/login/cli/token":
 		return true
 	}
-	return method == "POST" && (strings.HasSuffix(path, "/keys") || path == "/clients")
+	return method == "POST" && (strings.HasSuffix(path, "/keys") || path == "/clients" || path == "/people")
 }
 
 // open makes one request; the caller reads the answer. Redirects are not followed.

@@ -253,7 +253,7 @@ func (c *call) account() {
 // refuse answers with an error of ours, in the shape of the caller's dialect, unless the answer has begun.
 func (c *call) refuse(err error) {
 	c.rec.Err = err
-	if short, ok := errors.AsType[passport.Short](err); ok {
+	if short, ok := errors.AsType[passport.Short](err); ok && c.standing.Grant.Payer.Member() == "" { // the limits are the owner's: a member's app is not told of them
 		c.tell(min(short.Left, c.standing.Total.Left()), c.standing.Total.CallsLeft())
 	}
 	p := problem.From(err)

@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"encoding/hex"
 	"slices"
 	"time"
 )
@@ -102,6 +103,9 @@ type Invitation struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
+
+// ID names an invitation: its hash in hexadecimal. It opens nothing.
+func (v Invitation) ID() string { return hex.EncodeToString(v.Hash[:]) }
 
 // MemberSum is what the owner sees of a member's apps: sums, and nothing of single ones.
 type MemberSum struct {

@@ -93,6 +93,9 @@ func swapGrant(ctx context.Context, q *query.Queries, g passport.Grant) error {
 	if err := CheckGrant(g); err != nil {
 		return err
 	}
+	if err := mayPay(ctx, q, g); err != nil {
+		return err
+	}
 	asked, details, err := bothDetails(g)
 	if err != nil {
 		return err

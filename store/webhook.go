@@ -29,6 +29,11 @@ func deliver(ctx context.Context, q *query.Queries, ev passport.Event) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	if payer, err := q.GrantPayer(ctx, string(ev.Grant)); err == nil && passport.Payer(payer).Member() != "" {
+		return nil // the webhook is the owner's, and what a member gave is not
+	} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
 	return q.AddDelivery(ctx, query.AddDeliveryParams{EventID: string(ev.ID), Kind: string(ev.Kind), At: Micros(ev.At), Actor: ev.Actor,
 		GrantID: string(ev.Grant), Note: ev.Note})
 }

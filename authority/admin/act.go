@@ -131,18 +131,24 @@ func (a *Admin) ask(w http.ResponseWriter, r *http.Request, about func(web.Visit
 	a.render(w, r, http.StatusOK, "confirm", web.Page{Title: q.Title, Nav: "Apps", Visitor: v, D: q})
 }
 
-// Stop answers POST /stop: one press, at once.
+// Stop answers POST /stop: one press, at once. The owner stops everybody's apps, or as everyone can their own: then each is paused.
 func (a *Admin) Stop(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.act(w, r)
 	if !ok {
 		return
 	}
-	n, err := a.cfg.StopAll.Stop(r.Context(), actor(v))
+	word, n, err := "stopped", 0, error(nil)
+	if !v.Role.May(passport.RunServer) || r.PostForm.Get("whose") == "mine" {
+		word = "stopped-mine"
+		_, n, err = a.cfg.Grants(v.Payer()).EndAll(r.Context(), passport.GrantPaused, actor(v))
+	} else {
+		n, err = a.cfg.StopAll.Stop(r.Context(), actor(v))
+	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
-	a.cfg.Pages.Say(w, "stopped", n)
+	a.cfg.Pages.Say(w, word, n)
 	a.cfg.Pages.Redirect(w, r, "/")
 }
 

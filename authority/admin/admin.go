@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -32,6 +33,8 @@ type Grants interface {
 	Adjust(ctx context.Context, id passport.GrantID, a passport.Adjustment, actor string) (passport.Grant, error)
 	// Children lists what a grant was passed on to, newest first.
 	Children(ctx context.Context, parent passport.GrantID) ([]passport.Standing, error)
+	// EndAll pauses or revokes all of them; it says how many apps and running calls it ended.
+	EndAll(ctx context.Context, to passport.GrantState, actor string) (apps, calls int, err error)
 	SDKKeys
 }
 
@@ -56,6 +59,8 @@ type History interface {
 	Marks(ctx context.Context, g passport.GrantID) ([]passport.Mark, error)
 	// Stopped says since when all apps are stopped; zero: they are not.
 	Stopped(ctx context.Context) (time.Time, error)
+	// MemberSums is what each member has: apps that can be used at now, and the calls made since a time.
+	MemberSums(ctx context.Context, since, now time.Time) (map[passport.Payer]passport.MemberSum, error)
 	// Totals sums the grants of one person: settled since a time, held now, calls since that time.
 	Totals(ctx context.Context, of passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error)
 	// SpentSince sums the calls of one person's grants that were made since a time, the newest stretch first: one for each stretch (a whole hour or a whole day),
@@ -88,6 +93,8 @@ type Config struct {
 	Passkeys   Passkeys
 	Sessions   Sessions
 	Identities Identities
+	Members    Members
+	Invites    Invites
 	Ceilings   Ceilings
 	Webhook    Webhook
 	Clients    Clients
@@ -113,15 +120,26 @@ type Admin struct {
 
 // New checks that nothing is missing.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Notices == nil || cfg.Keys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Sessions == nil || cfg.Identities == nil ||
+	if cfg.Pages == nil || cfg.People == nil || cfg.Grants == nil || cfg.StopAll == nil || cfg.History == nil || cfg.Notices == nil || cfg.Keys == nil || cfg.KeyMaker == nil || cfg.Bearers == nil || cfg.Passkeys == nil || cfg.Members == nil || cfg.Invites == nil || cfg.Sessions == nil || cfg.Identities == nil ||
 		cfg.Ceilings == nil || cfg.Webhook == nil || cfg.Clients == nil || cfg.Providers == nil || cfg.Titles == nil || cfg.TakesKey == nil || cfg.Roster == nil || cfg.Discover == nil || cfg.Live == nil || cfg.Now == nil {
-		return nil, errors.New("admin needs pages, people, grants, stop, history, notices, keys, a maker of SDK keys, bearers, passkeys, sessions, ceilings, a webhook, clients, providers, live calls and a clock")
+		return nil, errors.New("admin needs pages, people, grants, stop, history, notices, keys, a maker of SDK keys, bearers, passkeys, sessions, members, invitations, ceilings, a webhook, clients, providers, live calls and a clock")
 	}
 	return &Admin{cfg: cfg}, nil
 }
 
 // Routes are the handlers by pattern. Where the seed's API has the same pattern, these are for browsers.
 func (a *Admin) Routes() map[string]http.HandlerFunc {
+	all := a.routes()
+	maps.Copy(all, a.peopleRoutes())
+	for pattern, h := range all {
+		if !own[pattern] {
+			all[pattern] = a.ownersOnly(h)
+		}
+	}
+	return all
+}
+
+func (a *Admin) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /{$}":                       a.Apps,
 		"GET /grants":                    a.Apps,
@@ -277,7 +295,7 @@ func said(word string, n int) string {
 	case "limit-removed":
 		return "The limit is removed. What each app may spend still holds."
 	default:
-		return cmp.Or(saidOfKeys(word), saidOfPasskeys(word), saidOfSessions(word, n))
+		return cmp.Or(saidOfKeys(word), saidOfPasskeys(word), saidOfSessions(word, n), saidOfPeople(word, ended))
 	}
 }
 

@@ -65,6 +65,8 @@ type world struct {
 	again    string     // where a fresh sign-in was asked to lead back to
 	kept     url.Values // what was posted then
 	sessions []passport.Session
+	members  members
+	routes   map[string]http.HandlerFunc
 
 	mu         sync.Mutex       // guards what a test changes while somebody looks
 	clock      func() time.Time // nil: now
@@ -440,7 +442,7 @@ func (w *world) pages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Notices: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Identities: w, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]authority.Found, error) {
+	a, err := admin.New(admin.Config{Pages: pages, People: w, Grants: func(passport.Payer) admin.Grants { return w }, StopAll: w, History: w, Notices: w, Keys: w, KeyMaker: w, Bearers: w, Passkeys: w, Sessions: w, Identities: w, Members: &w.members, Invites: &w.members, Ceilings: w, Webhook: &w.hook, Clients: &w.clients, Providers: func() []passport.Provider { return []passport.Provider{passport.OpenAI, passport.Google} }, Titles: passport.Provider.Title, TakesKey: func(p passport.Provider) bool { return slices.Contains(passport.Providers, p) }, Roster: w.roster, Discover: func(_ context.Context, _ passport.Payer, p passport.Provider) ([]authority.Found, error) {
 		w.asked = append(w.asked, p)
 		return w.found, w.test
 	}, Now: w.time, Stopping: w.stopping,
@@ -458,7 +460,8 @@ func (w *world) pages(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.mux = http.NewServeMux()
-	for p, h := range a.Routes() {
+	w.routes = a.Routes()
+	for p, h := range w.routes {
 		w.mux.HandleFunc(p, h)
 	}
 }

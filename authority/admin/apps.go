@@ -38,6 +38,7 @@ type appsView struct {
 	First          bool   // the newest page
 	Older          string // link; empty: there is nothing older
 	HasKey         bool
+	Several        bool // there are others than the owner
 	Near           []nearLimit
 	Limit          *ceilingView // over all apps together; nil: not set
 	W              words        // of the numbers above the list
@@ -251,6 +252,13 @@ func (a *Admin) sums(ctx context.Context, v web.Visitor, d *appsView) error {
 		return err
 	}
 	d.HasKey = len(keys) > 0
+	if d.Several = !v.Role.May(passport.RunServer); !d.Several {
+		people, err := a.cfg.Members.People(ctx)
+		if err != nil {
+			return err
+		}
+		d.Several = len(people) > 1
+	}
 	set, err := a.cfg.Ceilings.CeilingsNow(ctx, v.Payer())
 	d.Near, d.Limit = a.near(set, keys)
 	return err

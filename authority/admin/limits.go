@@ -71,9 +71,9 @@ func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor
 	}
 	month := passport.MonthOf(a.cfg.Now())
 	d := limitsView{Month: month.Begins().Format("January"), Next: month.Ends(), Rows: []limitView{{Name: allApps, Title: "All apps together",
-		Hint: "Over everything that your apps spend in a month, with whichever key."}}}
+		Hint: "Over everything that apps spend in a month, with whichever key. Apps of members count too."}}}
 	for _, p := range a.cfg.Providers() {
-		d.Rows = append(d.Rows, limitView{Name: string(p), Title: a.cfg.Titles(p), Hint: "Over what is spent on your " + a.cfg.Titles(p) + " keys in a month, by whichever app."})
+		d.Rows = append(d.Rows, limitView{Name: string(p), Title: a.cfg.Titles(p), Hint: "Over what is spent on " + a.cfg.Titles(p) + " keys in a month, by whichever app. Keys of members count too."})
 	}
 	for i := range d.Rows {
 		row := &d.Rows[i]

@@ -24,6 +24,7 @@ type Webhook interface {
 
 // settingsView is the page of settings.
 type settingsView struct {
+	Server   bool // what is of the whole broker is shown too
 	Set      bool
 	Site     string
 	Since    time.Time
@@ -52,9 +53,18 @@ func (a *Admin) Settings(w http.ResponseWriter, r *http.Request) {
 	a.showSettings(w, r, v, settingsView{})
 }
 
+// hook reads the webhook, for the owner. Error: NotFound if there is none, or it is not this person's to see.
+func (a *Admin) hook(ctx context.Context, owner bool) (passport.Webhook, error) {
+	if !owner {
+		return passport.Webhook{}, problem.New(problem.NotFound, "there is no webhook")
+	}
+	return a.cfg.Webhook.Status(ctx)
+}
+
 // showSettings fills in how the webhook stands.
 func (a *Admin) showSettings(w http.ResponseWriter, r *http.Request, v web.Visitor, d settingsView) {
-	hook, err := a.cfg.Webhook.Status(r.Context())
+	d.Server = v.Role.May(passport.RunServer)
+	hook, err := a.hook(r.Context(), d.Server)
 	if err != nil && problem.KindOf(err) != problem.NotFound {
 		a.cfg.Pages.Error(w, r, v, err)
 		return

@@ -52,7 +52,7 @@ func (c *Clients) API() map[string]http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			who, err := c.cfg.Owner.Who(r)
 			if err == nil && !who.May(passport.RunServer) {
-				err = problem.New(problem.Forbidden, "only the owner of this broker may do this")
+				err = problem.New(problem.NotFound, "there is nothing at this address")
 			}
 			var out any
 			if err == nil {

@@ -144,6 +144,7 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /setup/passkey": i.PasskeyStep,
 		"GET /setup":         i.SetupPage, "POST /setup": i.SetUp,
+		"GET /join": i.JoinPage, "POST /join": i.Join,
 		"GET /login": i.LoginPage, "POST /login": i.Login,
 		"POST /logout":            i.Logout,
 		"POST /settings/sessions": i.EndSessions,

@@ -108,6 +108,31 @@ func (m *memory) PersonNamed(ctx context.Context, username string) (passport.Per
 	return p, err
 }
 
+// Members are tested on a store that has several people: members_test.go.
+func (m *memory) AddInvitation(context.Context, passport.Invitation, passport.Event) error {
+	return problem.New(problem.Internal, "one person")
+}
+func (m *memory) Invitation(context.Context, [32]byte) (passport.Invitation, error) {
+	return passport.Invitation{}, problem.New(problem.NotFound, "no invitation")
+}
+func (m *memory) Invitations(context.Context) ([]passport.Invitation, error) { return nil, nil }
+func (m *memory) EndInvitation(context.Context, [32]byte, passport.Event) error {
+	return problem.New(problem.NotFound, "no invitation")
+}
+func (m *memory) AddMember(context.Context, passport.Person, *[32]byte, passport.Event) error {
+	return problem.New(problem.Internal, "one person")
+}
+func (m *memory) People(ctx context.Context) ([]passport.Person, error) {
+	p, err := m.Owner(ctx)
+	return []passport.Person{p}, err
+}
+func (m *memory) SuspendPerson(context.Context, passport.PersonID, time.Time, passport.Event) error {
+	return problem.New(problem.NotFound, "no member")
+}
+func (m *memory) RemovePerson(context.Context, passport.PersonID, passport.Event) error {
+	return problem.New(problem.NotFound, "no member")
+}
+
 func (m *memory) AddSession(_ context.Context, s passport.Session, ev passport.Event) error {
 	return m.do(&ev, func() error { m.sessions[s.Hash] = s; return nil })
 }

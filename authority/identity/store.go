@@ -21,6 +21,25 @@ type Store interface {
 	// Person reads one by their id, PersonNamed by what they sign in with, suspended ones too. Error: NotFound.
 	Person(ctx context.Context, id passport.PersonID) (passport.Person, error)
 	PersonNamed(ctx context.Context, username string) (passport.Person, error)
+	// AddInvitation keeps an invitation, with the event, and drops those that have ended by it. Error: Conflict if there are as many
+	// invitations or members as there may be.
+	AddInvitation(ctx context.Context, v passport.Invitation, ev passport.Event) error
+	// Invitation reads one by the hash of its token. Error: NotFound. It does not look at the clock.
+	Invitation(ctx context.Context, hash [32]byte) (passport.Invitation, error)
+	// Invitations lists all, newest first, ended ones too.
+	Invitations(ctx context.Context) ([]passport.Invitation, error)
+	// EndInvitation removes one, with the event. Error: NotFound.
+	EndInvitation(ctx context.Context, hash [32]byte, ev passport.Event) error
+	// AddMember adds a member, with the event, and uses up the invitation that they come by, if one is named. Errors: NotFound if that is not
+	// there or its time has come; Conflict if there are as many members as there may be, or, in username, if that name is taken.
+	AddMember(ctx context.Context, p passport.Person, by *[32]byte, ev passport.Event) error
+	// People lists all, the owner first.
+	People(ctx context.Context) ([]passport.Person, error)
+	// SuspendPerson keeps a member out from a time on, ends their sessions and bearers, and lets nothing become active in their name; a zero
+	// time lets them in again. With the event. Error: NotFound.
+	SuspendPerson(ctx context.Context, id passport.PersonID, at time.Time, ev passport.Event) error
+	// RemovePerson forgets a member who is suspended, with passkeys, sessions and bearers. With the event. Errors: NotFound, Conflict.
+	RemovePerson(ctx context.Context, id passport.PersonID, ev passport.Event) error
 	// AddSession stores a session, with the event, and removes those that ended before it began.
 	AddSession(ctx context.Context, s passport.Session, ev passport.Event) error
 	// Session reads one by the hash of its cookie. Error: NotFound. It does not look at the clock.

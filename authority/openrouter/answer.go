@@ -118,6 +118,9 @@ func (d *Door) back(r *http.Request) (string, web.Visitor, error) {
 		return "", v, err
 	}
 	s, err := d.cfg.Control.Standing(r.Context(), id)
+	if err == nil && !v.Payer().MayAnswer(s.Grant) { // another person has answered it
+		err = problem.New(problem.NotFound, "there is no such request")
+	}
 	if err != nil {
 		return "", v, err
 	}

@@ -53,7 +53,7 @@ func (b *broker) openPages() (err error) {
 		return fmt.Errorf("provider keys: %w", err)
 	}
 	b.admin, err = admin.New(admin.Config{
-		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) admin.Grants { return b.control.Of(p) }, StopAll: b.control, History: b.store, Notices: b.store, Keys: b.keys, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity, Identities: b.identity,
+		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) admin.Grants { return b.control.Of(p) }, StopAll: b.control, History: b.store, Notices: b.store, Keys: b.keys, KeyMaker: b.tokens, Bearers: b.identity, Passkeys: b.identity, Sessions: b.identity, Identities: b.identity, Members: b.identity, Invites: b.identity,
 		Ceilings: b.control, Webhook: b.webhook, Clients: b.clients, Providers: b.providers, Titles: b.titleOf, TakesKey: b.takesKey, Roster: b.roster, Discover: b.discover, Live: b.board.Live, Now: now,
 		Stopping: b.stopping, Elsewhere: b.liveElsewhere(),
 	})

@@ -30,6 +30,22 @@ func budgets(g passport.GrantID) func(context.Context, *sql.Tx) error {
 	}
 }
 
+// withPayer takes a lock and keeps the member who pays for a grant from being suspended or removed: who does that waits for this commit and
+// sees the grant, or is seen.
+func withPayer(g passport.Grant, lock func(context.Context, *sql.Tx) error) func(context.Context, *sql.Tx) error {
+	member := g.Payer.Member()
+	if member == "" || g.State != passport.GrantActive {
+		return lock
+	}
+	return func(ctx context.Context, tx *sql.Tx) error {
+		if err := lock(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `SELECT 1 FROM person WHERE id = $1 FOR SHARE`, member)
+		return err
+	}
+}
+
 // grant keeps a grant as it is.
 func grant(g passport.GrantID) func(context.Context, *sql.Tx) error {
 	return func(ctx context.Context, tx *sql.Tx) error {
@@ -82,12 +98,12 @@ func (s *Store) ChangeGrant(ctx context.Context, g passport.Grant, ev passport.E
 	if g.State == passport.GrantRevoked {
 		lock = family(g.ID)
 	}
-	return s.change(ctx, lock, func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
+	return s.change(ctx, withPayer(g, lock), func(ctx context.Context, q *query.Queries) error { return store.ChangeGrant(ctx, q, g, ev) })
 }
 
 // ExtendGrant implements authority.Store. A revoke of the grant waits for it, or it for the revoke, whose version is another then.
 func (s *Store) ExtendGrant(ctx context.Context, g, request passport.Grant, ev passport.Event) error {
-	return s.change(ctx, budgets(g.ID), func(ctx context.Context, q *query.Queries) error {
+	return s.change(ctx, withPayer(g, budgets(g.ID)), func(ctx context.Context, q *query.Queries) error {
 		return store.ExtendGrant(ctx, q, g, request, ev)
 	})
 }

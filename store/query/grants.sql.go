@@ -527,6 +527,17 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 	return i, err
 }
 
+const grantPayer = `-- name: GrantPayer :one
+SELECT payer FROM grants WHERE id = $1
+`
+
+func (q *Queries) GrantPayer(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRowContext(ctx, grantPayer, id)
+	var payer string
+	err := row.Scan(&payer)
+	return payer, err
+}
+
 const grantsBefore = `-- name: GrantsBefore :many
 SELECT id, request_id, version, state, app_name, app_url, reason, asked, details, secret_hash, owner_id, created_at, expires_at, approved_at, revoked_at, notes, keep_answers, client_id, site, checked, jkt, parent_id, actor, extends_id, above, payer FROM grants WHERE CASE payer WHEN '' THEN 'owner' ELSE payer END = $1 AND created_at < $2 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $3
 `

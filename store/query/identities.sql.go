@@ -94,6 +94,18 @@ func (q *Queries) Identity(ctx context.Context, hash []byte) (Identity, error) {
 	return i, err
 }
 
+const removeIdentitiesOf = `-- name: RemoveIdentitiesOf :execrows
+DELETE FROM identity WHERE person_id = $1
+`
+
+func (q *Queries) RemoveIdentitiesOf(ctx context.Context, personID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeIdentitiesOf, personID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const removeIdentity = `-- name: RemoveIdentity :execrows
 DELETE FROM identity WHERE hash = $1 AND person_id = $2
 `

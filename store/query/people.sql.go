@@ -9,6 +9,30 @@ import (
 	"context"
 )
 
+const addInvitation = `-- name: AddInvitation :execrows
+INSERT INTO invitation (hash, label, created_at, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING
+`
+
+type AddInvitationParams struct {
+	Hash      []byte
+	Label     string
+	CreatedAt int64
+	ExpiresAt int64
+}
+
+func (q *Queries) AddInvitation(ctx context.Context, arg AddInvitationParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, addInvitation,
+		arg.Hash,
+		arg.Label,
+		arg.CreatedAt,
+		arg.ExpiresAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const addOwnerToken = `-- name: AddOwnerToken :execrows
 INSERT INTO owner_token (hash, label, created_at, expires_at, person_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hash) DO NOTHING
 `
@@ -90,6 +114,39 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) (int64, 
 	return result.RowsAffected()
 }
 
+const appsByPayer = `-- name: AppsByPayer :many
+SELECT payer, COUNT(*) AS apps FROM grants
+WHERE (state = 'active' OR state = 'paused') AND expires_at > $1 AND parent_id = '' AND payer <> '' AND payer <> 'owner' GROUP BY payer
+`
+
+type AppsByPayerRow struct {
+	Payer string
+	Apps  int64
+}
+
+func (q *Queries) AppsByPayer(ctx context.Context, expiresAt int64) ([]AppsByPayerRow, error) {
+	rows, err := q.db.QueryContext(ctx, appsByPayer, expiresAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AppsByPayerRow
+	for rows.Next() {
+		var i AppsByPayerRow
+		if err := rows.Scan(&i.Payer, &i.Apps); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countPeople = `-- name: CountPeople :one
 SELECT COUNT(*) FROM person
 `
@@ -118,6 +175,54 @@ func (q *Queries) FirstPerson(ctx context.Context) (Person, error) {
 		&i.SuspendedAt,
 	)
 	return i, err
+}
+
+const invitation = `-- name: Invitation :one
+SELECT hash, label, created_at, expires_at FROM invitation WHERE hash = $1
+`
+
+func (q *Queries) Invitation(ctx context.Context, hash []byte) (Invitation, error) {
+	row := q.db.QueryRowContext(ctx, invitation, hash)
+	var i Invitation
+	err := row.Scan(
+		&i.Hash,
+		&i.Label,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+	)
+	return i, err
+}
+
+const invitations = `-- name: Invitations :many
+SELECT hash, label, created_at, expires_at FROM invitation ORDER BY created_at DESC, hash LIMIT $1
+`
+
+func (q *Queries) Invitations(ctx context.Context, limit int32) ([]Invitation, error) {
+	rows, err := q.db.QueryContext(ctx, invitations, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Invitation
+	for rows.Next() {
+		var i Invitation
+		if err := rows.Scan(
+			&i.Hash,
+			&i.Label,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ownerToken = `-- name: OwnerToken :one
@@ -175,6 +280,41 @@ func (q *Queries) OwnerTokens(ctx context.Context, arg OwnerTokensParams) ([]Own
 	return items, nil
 }
 
+const people = `-- name: People :many
+SELECT id, name, username, password_hash, created_at, role, suspended_at FROM person ORDER BY role DESC, created_at, id LIMIT $1
+`
+
+func (q *Queries) People(ctx context.Context, limit int32) ([]Person, error) {
+	rows, err := q.db.QueryContext(ctx, people, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Person
+	for rows.Next() {
+		var i Person
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Username,
+			&i.PasswordHash,
+			&i.CreatedAt,
+			&i.Role,
+			&i.SuspendedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const person = `-- name: Person :one
 SELECT id, name, username, password_hash, created_at, role, suspended_at FROM person WHERE id = $1
 `
@@ -213,6 +353,18 @@ func (q *Queries) PersonNamed(ctx context.Context, username string) (Person, err
 	return i, err
 }
 
+const removeEndedInvitations = `-- name: RemoveEndedInvitations :execrows
+DELETE FROM invitation WHERE expires_at <= $1
+`
+
+func (q *Queries) RemoveEndedInvitations(ctx context.Context, expiresAt int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeEndedInvitations, expiresAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const removeEndedOwnerTokens = `-- name: RemoveEndedOwnerTokens :execrows
 DELETE FROM owner_token WHERE expires_at <> 0 AND expires_at <= $1
 `
@@ -237,6 +389,18 @@ func (q *Queries) RemoveEndedSessions(ctx context.Context, expiresAt int64) (int
 	return result.RowsAffected()
 }
 
+const removeInvitation = `-- name: RemoveInvitation :execrows
+DELETE FROM invitation WHERE hash = $1
+`
+
+func (q *Queries) RemoveInvitation(ctx context.Context, hash []byte) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeInvitation, hash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const removeOwnerToken = `-- name: RemoveOwnerToken :execrows
 DELETE FROM owner_token WHERE hash = $1 AND person_id = $2
 `
@@ -254,12 +418,60 @@ func (q *Queries) RemoveOwnerToken(ctx context.Context, arg RemoveOwnerTokenPara
 	return result.RowsAffected()
 }
 
+const removeOwnerTokensOf = `-- name: RemoveOwnerTokensOf :execrows
+DELETE FROM owner_token WHERE person_id = $1 AND person_id <> ''
+`
+
+func (q *Queries) RemoveOwnerTokensOf(ctx context.Context, personID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeOwnerTokensOf, personID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const removePasskeysOf = `-- name: RemovePasskeysOf :execrows
+DELETE FROM passkey WHERE person_id = $1
+`
+
+func (q *Queries) RemovePasskeysOf(ctx context.Context, personID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removePasskeysOf, personID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const removePerson = `-- name: RemovePerson :execrows
+DELETE FROM person WHERE id = $1 AND role = 'member' AND suspended_at <> 0
+`
+
+func (q *Queries) RemovePerson(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removePerson, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const removeSession = `-- name: RemoveSession :execrows
 DELETE FROM session WHERE hash = $1
 `
 
 func (q *Queries) RemoveSession(ctx context.Context, hash []byte) (int64, error) {
 	result, err := q.db.ExecContext(ctx, removeSession, hash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const removeSessionsOf = `-- name: RemoveSessionsOf :execrows
+DELETE FROM session WHERE person_id = $1
+`
+
+func (q *Queries) RemoveSessionsOf(ctx context.Context, personID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeSessionsOf, personID)
 	if err != nil {
 		return 0, err
 	}
@@ -296,6 +508,70 @@ type SetPasswordParams struct {
 
 func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, setPassword, arg.PasswordHash, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const spentByPayer = `-- name: SpentByPayer :many
+SELECT g.payer, CAST(COALESCE(SUM(r.reached), 0) AS BIGINT) AS calls,
+  CAST(COALESCE(SUM(r.actual), 0) AS BIGINT) AS settled,
+  CAST(COALESCE(SUM(CASE WHEN r.state = 'held' THEN r.amount ELSE 0 END), 0) AS BIGINT) AS held
+FROM reservation r JOIN grants g ON g.id = r.grant_id WHERE r.id >= $1 AND r.created_at >= $2 AND g.payer <> '' AND g.payer <> 'owner' GROUP BY g.payer
+`
+
+type SpentByPayerParams struct {
+	ID        string
+	CreatedAt int64
+}
+
+type SpentByPayerRow struct {
+	Payer   string
+	Calls   int64
+	Settled int64
+	Held    int64
+}
+
+func (q *Queries) SpentByPayer(ctx context.Context, arg SpentByPayerParams) ([]SpentByPayerRow, error) {
+	rows, err := q.db.QueryContext(ctx, spentByPayer, arg.ID, arg.CreatedAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SpentByPayerRow
+	for rows.Next() {
+		var i SpentByPayerRow
+		if err := rows.Scan(
+			&i.Payer,
+			&i.Calls,
+			&i.Settled,
+			&i.Held,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const suspendPerson = `-- name: SuspendPerson :execrows
+UPDATE person SET suspended_at = $1 WHERE id = $2 AND role = 'member'
+`
+
+type SuspendPersonParams struct {
+	SuspendedAt int64
+	ID          string
+}
+
+func (q *Queries) SuspendPerson(ctx context.Context, arg SuspendPersonParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, suspendPerson, arg.SuspendedAt, arg.ID)
 	if err != nil {
 		return 0, err
 	}

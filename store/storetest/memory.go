@@ -35,6 +35,7 @@ type Memory struct {
 	setups   map[[32]byte]time.Time
 	resets   map[[32]byte]reset
 	links    map[[32]byte]passport.Identity
+	invited  map[[32]byte]passport.Invitation
 	sessions map[[32]byte]passport.Session
 	passkeys map[string]passport.Passkey
 	bearers  map[[32]byte]passport.OwnerToken
@@ -90,6 +91,7 @@ func NewMemory() *Memory {
 		keys:     map[string]passport.SigningKey{},
 		setups:   map[[32]byte]time.Time{},
 		links:    map[[32]byte]passport.Identity{},
+		invited:  map[[32]byte]passport.Invitation{},
 		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
 		bearers: map[[32]byte]passport.OwnerToken{},
 		claims:  map[claimKey]claim{},
@@ -131,7 +133,8 @@ func (m *Memory) Close() error { return nil }
 func (m *Memory) note(ev passport.Event) {
 	ev.At = stored(ev.At)
 	m.events = append(m.events, ev)
-	if m.hook != nil && passport.Told(ev.Kind) {
+	a := m.accounts[ev.Grant]
+	if m.hook != nil && passport.Told(ev.Kind) && (a == nil || a.grant.Payer.Member() == "") {
 		m.hook.waiting = append(m.hook.waiting, ev)
 	}
 	m.notice(ev)

@@ -68,6 +68,9 @@ func (m *Memory) at(g passport.Grant) (*account, error) {
 	if err := store.CheckGrant(g); err != nil {
 		return nil, err
 	}
+	if err := m.mayPay(g); err != nil {
+		return nil, err
+	}
 	a := m.accounts[g.ID]
 	if a == nil {
 		return nil, store.NotFound("grant")

@@ -14,6 +14,7 @@ func testActivity(_ *testing.T, b *bench) {
 	b.ok(err)
 	b.equal([]any{len(list), next}, []any{0, int64(0)})
 
+	b.member("p2")
 	// 1. A grant of the owner's, p1, one of p2's, a request that is nobody's yet, and what has no grant.
 	own, other := b.active(Detail(1, 9)), b.active(Detail(1, 9))
 	own = b.change(own, func(g *passport.Grant) { g.Owner, g.Payer = "p1", passport.OwnerPays })

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ func (b *bench) pay(payer passport.Payer, details ...passport.Detail) passport.G
 
 // testPayers: what one person gave, spent and put in is in nobody else's lists and sums.
 func testPayers(_ *testing.T, b *bench) {
+	b.member("m1")
 	asked := b.pending(Detail(500, 1000))
 	mine, theirs := b.pay(passport.OwnerPays, Detail(500, 1000)), b.pay("m1", Detail(500, 1000))
 	b.spend(mine.ID, 1000, 700)
@@ -72,4 +75,135 @@ func testPayers(_ *testing.T, b *bench) {
 		b.is(b.s.EndOwnerToken(ctx(), other, o.Hash, b.event(passport.OwnerTokenEnded, "")), problem.NotFound)
 	}
 	b.ok(b.s.EndOwnerToken(ctx(), "m1", o.Hash, b.event(passport.OwnerTokenEnded, "")))
+}
+
+// member adds one, behind the owner.
+func (b *bench) member(id passport.PersonID) {
+	b.t.Helper()
+	if _, err := b.s.Owner(ctx()); err != nil {
+		b.ok(b.s.AddFirstPerson(ctx(), passport.Person{ID: "o", Username: "o", CreatedAt: Epoch()}, b.event(passport.PersonJoined, "")))
+	}
+	b.ok(b.s.AddMember(ctx(), passport.Person{ID: id, Name: "n", Username: "u-" + string(id), CreatedAt: Epoch()}, nil, b.event(passport.PersonJoined, "")))
+}
+
+func testInvitations(_ *testing.T, b *bench) {
+	b.is(b.s.AddMember(ctx(), passport.Person{ID: "m0", Username: "m0"}, nil, b.event(passport.PersonJoined, "")), problem.NotFound) // no owner
+	b.member("m1")
+	invite := func(n byte, ends time.Duration) error {
+		return b.s.AddInvitation(ctx(), passport.Invitation{Hash: [32]byte{n}, Label: fmt.Sprint(n), CreatedAt: Epoch(), ExpiresAt: Epoch().Add(ends)}, b.event(passport.PersonInvited, ""))
+	}
+	b.ok(invite(1, time.Hour))
+	b.ok(invite(2, time.Hour))
+	got, err := b.s.Invitation(ctx(), [32]byte{1})
+	b.ok(err)
+	b.equal(got, passport.Invitation{Hash: [32]byte{1}, Label: "1", CreatedAt: Epoch(), ExpiresAt: Epoch().Add(time.Hour)})
+	b.ok(b.s.EndInvitation(ctx(), [32]byte{2}, b.event(passport.InvitationEnded, "")))
+	b.is(b.s.EndInvitation(ctx(), [32]byte{2}, b.event(passport.InvitationEnded, "")), problem.NotFound)
+	join := func(id passport.PersonID, name string, n byte) error {
+		hash := [32]byte{n}
+		return b.s.AddMember(ctx(), passport.Person{ID: id, Name: "n", Username: name, PasswordHash: "p", CreatedAt: Epoch()}, &hash, b.event(passport.PersonJoined, ""))
+	}
+	b.is(join("m2", "m2", 2), problem.NotFound)
+	b.is(join("m2", "u-m1", 1), problem.Conflict) // and the invitation is not used up
+	var mu sync.Mutex
+	joined := 0
+	parallel(8, func(i int) {
+		if join(passport.PersonID(fmt.Sprint("p", i)), fmt.Sprint("p", i), 1) == nil {
+			mu.Lock()
+			joined++
+			mu.Unlock()
+		}
+	})
+	b.equal(joined, 1)
+	for n := range byte(passport.MaxInvitations) {
+		b.ok(invite(10+n, 2*time.Hour))
+	}
+	b.is(invite(99, time.Hour), problem.Conflict)
+	late := b.event(passport.PersonInvited, "")
+	late.At = Epoch().Add(3 * time.Hour)
+	b.ok(b.s.AddInvitation(ctx(), passport.Invitation{Hash: [32]byte{100}, Label: "late", CreatedAt: late.At, ExpiresAt: late.At.Add(time.Hour)}, late))
+	list, err := b.s.Invitations(ctx())
+	b.ok(err)
+	b.equal(len(list), 1)
+}
+
+// testMembersEnd: from a suspension on nothing becomes active in a member's name, however it races with an approval.
+func testMembersEnd(_ *testing.T, b *bench) {
+	b.member("m1")
+	b.member("m2")
+	g := b.pay("m1", Detail(500, 1000))
+	b.ok(b.s.AddSession(ctx(), passport.Session{Hash: [32]byte{1}, Person: "m1", CreatedAt: Epoch(), ExpiresAt: Epoch().Add(time.Hour)}, b.event(passport.SessionStarted, "")))
+	b.ok(b.s.AddOwnerToken(ctx(), passport.OwnerToken{Hash: [32]byte{2}, Person: "m1", Label: "l", CreatedAt: Epoch()}, b.event(passport.OwnerTokenMade, ""), Epoch()))
+	b.ok(b.s.AddOwnerToken(ctx(), passport.OwnerToken{Hash: [32]byte{3}, Label: "the owner's", CreatedAt: Epoch()}, b.event(passport.OwnerTokenMade, ""), Epoch()))
+	b.is(b.s.RemovePerson(ctx(), "m1", b.event(passport.PersonRemoved, "")), problem.Conflict)
+	b.is(b.s.SuspendPerson(ctx(), "o", Epoch(), b.event(passport.PersonSuspended, "")), problem.NotFound)
+
+	asked := make([]passport.Grant, 6)
+	for i := range asked {
+		asked[i] = b.pending(Detail(500, 1000))
+	}
+	active := make([]bool, len(asked))
+	parallel(len(asked)+1, func(i int) {
+		if i == len(asked) {
+			b.ok(b.s.SuspendPerson(ctx(), "m1", Epoch(), b.event(passport.PersonSuspended, "")))
+			return
+		}
+		n := asked[i]
+		n.Version, n.State, n.ApprovedAt, n.Owner, n.Payer = n.Version+1, passport.GrantActive, Epoch(), "m1", "m1"
+		err := b.s.ChangeGrant(ctx(), n, b.event(passport.GrantApproved, n.ID))
+		if active[i] = err == nil; err != nil && problem.KindOf(err) != problem.Forbidden {
+			b.t.Errorf("got %v", err)
+		}
+	})
+	// What is active now was so before the suspension: whoever lists after it finds all.
+	list, err := b.s.Standings(ctx(), "m1", time.Time{}, 20)
+	b.ok(err)
+	n := 1
+	for _, on := range active {
+		if on {
+			n++
+		}
+	}
+	b.equal(len(list), n)
+	late := b.pending(Detail(500, 1000))
+	late.Version, late.State, late.ApprovedAt, late.Owner, late.Payer = 2, passport.GrantActive, Epoch(), "m1", "m1"
+	b.is(b.s.ChangeGrant(ctx(), late, b.event(passport.GrantApproved, late.ID)), problem.Forbidden)
+	late.Owner, late.Payer = "gone", "gone"
+	b.is(b.s.ChangeGrant(ctx(), late, b.event(passport.GrantApproved, late.ID)), problem.Forbidden)
+	_, err = b.s.Session(ctx(), [32]byte{1})
+	b.is(err, problem.NotFound)
+	_, err = b.s.OwnerToken(ctx(), [32]byte{2})
+	b.is(err, problem.NotFound)
+	_, err = b.s.OwnerToken(ctx(), [32]byte{3})
+	b.ok(err)
+
+	b.spend(g.ID, 1000, 700)
+	sums, err := b.s.MemberSums(ctx(), Epoch(), Epoch())
+	b.ok(err)
+	b.equal(sums, map[passport.Payer]passport.MemberSum{"m1": {Apps: int64(n), Calls: 1, Settled: 700}})
+	b.ok(b.s.RemovePerson(ctx(), "m1", b.event(passport.PersonRemoved, "")))
+	_, err = b.s.Person(ctx(), "m1")
+	b.is(err, problem.NotFound)
+	people, err := b.s.People(ctx())
+	b.ok(err)
+	b.equal([]any{len(people), people[0].Role}, []any{2, passport.RoleOwner})
+}
+
+// testMembersWebhook: the webhook is the owner's, and what a member gave is not told to it.
+func testMembersWebhook(_ *testing.T, b *bench) {
+	b.member("m1")
+	b.ok(b.s.SetWebhook(ctx(), passport.Webhook{Site: "hook.example", Sealed: []byte{1}, CreatedAt: Epoch()}, b.event(passport.WebhookSet, "")))
+	theirs := b.pay("m1", Detail(1, 1000))
+	b.spend(theirs.ID, 10_000, 9000)
+	b.change(theirs, func(g *passport.Grant) { g.State = passport.GrantPaused })
+	b.flush()
+	w, err := b.s.Webhook(ctx())
+	b.ok(err)
+	b.equal(w.Waiting, int64(0))
+	mine := b.pay(passport.OwnerPays, Detail(1, 1000))
+	b.spend(mine.ID, 10_000, 9000)
+	b.flush()
+	w, err = b.s.Webhook(ctx())
+	b.ok(err)
+	b.equal(w.Waiting > 0, true)
 }

@@ -23,6 +23,9 @@ SELECT * FROM grants WHERE id = $1;
 -- name: GrantsBefore :many
 SELECT * FROM grants WHERE CASE payer WHEN '' THEN 'owner' ELSE payer END = $1 AND created_at < $2 AND parent_id = '' ORDER BY created_at DESC, id DESC LIMIT $3;
 
+-- name: GrantPayer :one
+SELECT payer FROM grants WHERE id = $1;
+
 -- name: OpenBudget :exec
 INSERT INTO budget (grant_id, seq, status, expires_at, cap, settled, held, calls_cap, calls, member)
 VALUES ($1, $2, $3, $4, $5, 0, 0, $6, 0, $7);

@@ -9,3 +9,6 @@ SELECT * FROM identity WHERE person_id = $1 ORDER BY linked_at, hash LIMIT $2;
 
 -- name: RemoveIdentity :execrows
 DELETE FROM identity WHERE hash = $1 AND person_id = $2;
+
+-- name: RemoveIdentitiesOf :execrows
+DELETE FROM identity WHERE person_id = $1;
