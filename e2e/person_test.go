@@ -150,14 +150,22 @@ func (p *person) text() string {
 		p.b.t.Fatal(err)
 	}
 	var sb strings.Builder
-	for n := range doc.Descendants() {
-		switch {
-		case n.Type == html.TextNode && n.Parent.Data != "script" && n.Parent.Data != "style":
-			sb.WriteString(n.Data)
-		case n.Type == html.ElementNode && !slices.Contains([]string{"wbr", "b", "bdi", "span", "strong", "small", "time"}, n.Data):
-			sb.WriteByte(' ')
+	var read func(*html.Node)
+	read = func(n *html.Node) {
+		for c := range n.ChildNodes() {
+			switch {
+			case c.Type == html.TextNode && n.Data != "script" && n.Data != "style":
+				sb.WriteString(c.Data)
+			case c.Type == html.ElementNode && slices.ContainsFunc(c.Attr, func(a html.Attribute) bool { return a.Key == "hidden" }): // until it is so
+			case c.Type == html.ElementNode && !slices.Contains([]string{"wbr", "b", "bdi", "span", "strong", "small", "time"}, c.Data):
+				sb.WriteByte(' ')
+				read(c)
+			default:
+				read(c)
+			}
 		}
 	}
+	read(doc)
 	return strings.Join(strings.Fields(sb.String()), " ")
 }
 
