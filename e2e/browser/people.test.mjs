@@ -1,0 +1,95 @@
+// Two people on one broker: an invitation, joining by it, pages of one's own, and what the owner sees and may do.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { mkdirSync } from 'node:fs'
+import { launch, openPage, password, startBroker, startProvider } from './harness.mjs'
+import { addKey, setUp } from './scenes.mjs'
+
+const shots = new URL('./shots/', import.meta.url).pathname
+let provider, broker, browser, owner, member
+
+before(async () => {
+  mkdirSync(shots, { recursive: true })
+  provider = await startProvider()
+  broker = await startBroker(provider)
+  browser = await launch()
+  owner = await openPage(browser)
+  member = await openPage(browser)
+  await setUp(broker, owner)
+})
+
+after(async () => {
+  await browser?.close()
+  await broker?.stop()
+  provider?.stop()
+})
+
+async function picture(page, name) {
+  for (const width of [1280, 360]) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.setViewportSize({ width, height: 900 })
+      await page.emulateMedia({ colorScheme })
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      assert.ok(wide <= 0, `${name} at ${width} scrolls sideways by ${wide} px`)
+      if (!process.env.CI) await page.screenshot({ path: `${shots}${name}-${width}-${colorScheme}.png`, fullPage: true })
+    }
+  }
+}
+
+test('a member joins by a link that works once, and has pages of their own', async () => {
+  await owner.goto(broker.url + '/people')
+  await owner.getByLabel('Whom is it for?').fill('Bo from the office')
+  await owner.getByRole('button', { name: 'Make a link' }).click()
+  const link = await owner.getByRole('textbox', { name: 'Invitation' }).inputValue()
+  await picture(owner, 'people-invited')
+
+  await member.goto(link)
+  await picture(member, 'join')
+  await member.getByLabel('Your name').fill('Bo')
+  await member.getByLabel('Sign-in name or email').fill('bo')
+  await member.getByLabel('Password').fill(password)
+  await member.getByRole('button', { name: 'Join' }).click()
+  await member.waitForURL(url => url.pathname !== '/join')
+  await addKey(broker, member, 'openai', 'of Bo')
+
+  // Neither sees the other's key, and the member no page of the owner's.
+  await owner.goto(broker.url + '/keys')
+  assert.ok(!(await owner.locator('main').innerText()).includes('of Bo'), 'the owner sees a key of the member')
+  assert.equal((await member.request.get(broker.url + '/people')).status(), 404)
+  assert.equal(await member.getByRole('link', { name: 'People' }).count(), 0)
+  await member.goto(broker.url + '/')
+  await picture(member, 'apps-of-a-member')
+
+  const late = await openPage(browser)
+  await late.goto(link)
+  assert.equal(await late.getByRole('button', { name: 'Join' }).count(), 0, 'the link works twice')
+  await late.context().close()
+})
+
+test('the owner suspends a member, who is signed out at once, and lets them in again', async () => {
+  await owner.goto(broker.url + '/people')
+  await owner.getByRole('link', { name: 'Suspend Bo' }).click()
+  await owner.locator('main form button').last().click()
+  await owner.getByText('Suspended').first().waitFor()
+  await picture(owner, 'people-suspended')
+  await member.goto(broker.url + '/')
+  assert.equal(new URL(member.url()).pathname, '/login')
+  const signIn = async () => {
+    await member.getByLabel('Sign-in name or email').fill('bo')
+    const field = member.getByLabel('Password')
+    if (!(await field.isVisible())) await member.locator('summary').first().click()
+    await field.fill(password)
+    await field.press('Enter')
+  }
+  await signIn()
+  assert.equal(new URL(member.url()).pathname, '/login')
+  await owner.getByRole('button', { name: 'Let in again' }).click()
+  await owner.getByText('Member', { exact: true }).waitFor()
+  await signIn()
+  await member.waitForURL(url => url.pathname !== '/login')
+})
+
+test('nothing in the console', () => {
+  const odd = [...owner.complaints, ...member.complaints].filter(c => !/status of 4\d\d/.test(c))
+  assert.deepEqual(odd, [])
+})
