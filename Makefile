@@ -20,7 +20,7 @@ RACE_SKIP := TestEnginesGiveTheSameAnswers|KeepsTheContract
 RACE_CASES := KeepsTheContract/(race|many|once|after_a_revoke|stands_behind)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit sim race e2e sdk oauth browser pictures sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim race e2e sdk oauth browser pictures sdkjs clients postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -37,7 +37,12 @@ build: ## Build one static binary, bin/aipassport, optimised by the profile of a
 test: postgres valkey ## Run every test; installs what the tests of Postgres and of the pages need
 	@# Side by side: the stores' tests wait for disks most of the time, the simulator for nothing.
 	$(MAKE) --no-print-directory -j2 unit sim
-	$(MAKE) --no-print-directory race e2e sdk oauth browser sdkjs
+	$(MAKE) --no-print-directory race
+	@# Side by side again: both wait for processes that they have started.
+	$(MAKE) --no-print-directory -j2 e2e clients
+
+clients: ## What uses the built broker from outside: SDKs, OAuth libraries, the pages in Chromium, the client for web apps
+	$(MAKE) --no-print-directory -j1 sdk oauth browser sdkjs
 
 postgres: ## Install Postgres for the tests that start one, where that is possible
 	scripts/postgres.sh
