@@ -468,7 +468,7 @@ func TestInstancesAreOneBroker(t *testing.T) {
 	p := &person{b: b, cookies: map[string]string{}}
 	p.open(link)
 	p.submit("/setup", url.Values{"name": {"Ada"}, "username": {"ada"}, "password": {password}})
-	if p.page.status != 200 || p.path != "/keys" {
+	if p.page.status != 200 || p.path != "/setup/passkey" {
 		t.Fatalf("after setup at %s: %s", p.path, p.page)
 	}
 	p.b = a

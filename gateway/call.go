@@ -306,6 +306,11 @@ func (c *call) fail(ctx context.Context, err error) {
 		err = cause
 	}
 	c.settle()
+	if c.started && !c.flushed { // its status was for the first piece to bring, and an answer that is not whole still has one
+		rc := http.NewResponseController(c.w)
+		rc.SetWriteDeadline(c.g.Now().Add(c.g.WriteTimeout))
+		rc.Flush()
+	}
 	p := problem.From(err)
 	switch {
 	case !c.started:
