@@ -90,7 +90,7 @@ func (c *demoCmd) open(ctx context.Context, dir, origin, key string) (*broker, s
 	cfg := config{
 		listen: "127.0.0.1:" + c.Port, data: filepath.Join(dir, "data"), kekFile: filepath.Join(dir, "kek"), ownerToken: secret.New(owner),
 		freshAbove: 2000 * passport.Cent, // as where nothing is set
-		tokenTTL: time.Hour, bases: map[passport.Provider]*url.URL{passport.Sandbox: u}, sandbox: true,
+		tokenTTL:   time.Hour, bases: map[passport.Provider]*url.URL{passport.Sandbox: u}, sandbox: true,
 		requestsPerMinute: 30, headerTimeout: time.Minute, idleTimeout: time.Minute, readHeaderTimeout: 10 * time.Second,
 		bodyTimeout: time.Minute, drain: time.Second, maxBody: 1 << 20,
 	}
