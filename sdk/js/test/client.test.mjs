@@ -184,6 +184,7 @@ test('more: the grant stays the same, has more, and the app goes on', async () =
   const popup = await opened
   await popup.waitForURL('**/consent/*')
   assert.match(await popup.locator('main').innerText(), /It runs out\./, 'the reason is shown')
+  await popup.getByRole('checkbox').first().check()
   await until('more is given, by a press that comes not at once', async () => { // the page takes none in its first seconds
     if (!popup.isClosed()) await popup.getByRole('button', { name: /^Add more/ }).click({ timeout: 1000 }).catch(() => {})
     return popup.isClosed()
