@@ -25,7 +25,11 @@ after(async () => {
 async function picture(name) {
   for (const width of [1280, 360]) {
     await page.setViewportSize({ width, height: 900 })
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    const wide = await page.evaluate(async () => { // once scripts have drawn it anew: at most 30 frames later
+      const by = () => document.documentElement.scrollWidth - document.documentElement.clientWidth
+      for (let n = 0; n < 30 && by() > 0; n++) await new Promise(next => requestAnimationFrame(next))
+      return by()
+    })
     assert.ok(wide <= 0, `${name} at ${width} scrolls sideways by ${wide} px`)
     for (const colorScheme of process.env.CI ? [] : ['light', 'dark']) {
       await page.emulateMedia({ colorScheme })
@@ -250,6 +254,17 @@ test('pages move with what happens: a stream, pause, the switch that stops all, 
   await running(row)
   await running(other)
   await until('the sum above the list follows', async () => (await page.locator('.stats').innerText()).includes('from 1 of these apps'))
+  await page.setViewportSize({ width: 360, height: 900 })
+  assert.deepEqual(await page.$$eval('.stats dd>span', all => all.map(e => {
+    const was = e.textContent
+    e.textContent = '< $0.0001'
+    const text = document.createRange()
+    text.selectNodeContents(e)
+    const box = e.closest('.stats>div').getBoundingClientRect(), got = [text.getClientRects().length, text.getBoundingClientRect().right < box.right]
+    e.textContent = was
+    return got
+  })), Array(4).fill([1, true]), 'an amount is on one line, and whole')
+  await page.setViewportSize({ width: 1280, height: 900 })
   assert.ok(/\$0\.\d+ is held/.test(await other.locator('main').innerText()), 'what is held is told')
   await broker.owner('POST', `/grants/${asked.id}/pause`)
   await row.getByText('Paused').waitFor()
