@@ -3,6 +3,9 @@ package authority
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/devrelopers/aipassport/passport"
@@ -10,9 +13,10 @@ import (
 
 // Watching is what a Watch needs from storage.
 type Watching interface {
-	// Watched lists the grants that a person gave and that can still spend at a time, by their end and id, behind one of them (zero: from
-	// the first), at most limit.
-	Watched(ctx context.Context, now time.Time, after passport.Watched, limit int) ([]passport.Watched, error)
+	// Watched says how those of some grants stand at a time that a person gave and that can still spend.
+	Watched(ctx context.Context, now time.Time, grants []passport.GrantID) ([]passport.Watched, error)
+	// SpentLately lists the grants that a person gave and that the newest calls were made with, so many calls.
+	SpentLately(ctx context.Context, calls int) ([]passport.GrantID, error)
 	// Marks lists what a grant had spent, in the order of time: the newest passport.MostMarks.
 	Marks(ctx context.Context, g passport.GrantID) ([]passport.Mark, error)
 	// NoteWatched writes what was found, in one atomic step: marks, unless there is one of the last passport.MarkEvery, and events, each once:
@@ -28,44 +32,94 @@ type Notices interface {
 	Dismiss(ctx context.Context, payer passport.Payer, id passport.EventID, upTo time.Time) error
 }
 
-// watchedAtOnce bounds how many grants are read, and written, in one step of a look.
-const watchedAtOnce = 200
+// watchedAtOnce bounds how many grants are read, and written, in one step of a look; watchedMost those that wait for one. A grant beyond that is
+// looked at after its next call. watchedCalls bounds the calls before a start whose grants the first look is at.
+const (
+	watchedAtOnce = 200
+	watchedMost   = 100_000
+	watchedCalls  = 10_000
+)
 
 // Watch looks at what grants spend, besides the path of calls: it marks it for plots, and tells of an app's first call and of an hour that
-// is unusual.
+// is unusual. What a look costs goes by the grants that spent since the last one, not by those that there are.
 type Watch struct {
 	Store Watching
 	Now   func() time.Time
+
+	begun bool
+	mu    sync.Mutex // guards spent
+	spent map[passport.GrantID]struct{}
 }
 
-// Look looks at every grant that can still spend, once.
-func (w *Watch) Look(ctx context.Context) error {
-	now, after := w.Now(), passport.Watched{}
-	for {
-		list, err := w.Store.Watched(ctx, now, after, watchedAtOnce)
-		if err != nil {
-			return fmt.Errorf("read what grants spend: %w", err)
-		}
-		var found []passport.Found
-		for _, x := range list {
-			f, err := w.look(ctx, x, now)
-			if err != nil {
-				return err
-			}
-			if !f.Mark.At.IsZero() || len(f.Events) > 0 {
-				found = append(found, f)
-			}
-		}
-		if len(found) > 0 {
-			if err := w.Store.NoteWatched(ctx, found); err != nil {
-				return fmt.Errorf("write what grants spend: %w", err)
-			}
-		}
-		if len(list) < watchedAtOnce {
-			return nil
-		}
-		after = list[len(list)-1]
+// Spent says that a call with a grant has ended, or with one that it was passed on to. It takes no time.
+func (w *Watch) Spent(g passport.GrantID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.spent == nil {
+		w.spent = map[passport.GrantID]struct{}{}
 	}
+	if len(w.spent) < watchedMost {
+		w.spent[g] = struct{}{}
+	}
+}
+
+// Look looks at the grants that have spent since the last look; the first at those of the newest calls, which an instance that is gone may not
+// have looked at. What it could not look at, and what has no mark yet of what it spent, waits for the next one. One look at a time.
+func (w *Watch) Look(ctx context.Context) error {
+	if !w.begun {
+		list, err := w.Store.SpentLately(ctx, watchedCalls)
+		if err != nil {
+			return fmt.Errorf("read which grants spent: %w", err)
+		}
+		for _, g := range list {
+			w.Spent(g)
+		}
+		w.begun = true
+	}
+	w.mu.Lock()
+	all := slices.Sorted(maps.Keys(w.spent))
+	w.spent = nil
+	w.mu.Unlock()
+	for len(all) > 0 {
+		n := min(len(all), watchedAtOnce)
+		if err := w.step(ctx, all[:n]); err != nil {
+			for _, g := range all {
+				w.Spent(g)
+			}
+			return err
+		}
+		all = all[n:]
+	}
+	return nil
+}
+
+// step looks at some grants and writes what it finds.
+func (w *Watch) step(ctx context.Context, grants []passport.GrantID) error {
+	now := w.Now()
+	list, err := w.Store.Watched(ctx, now, grants)
+	if err != nil {
+		return fmt.Errorf("read what grants spend: %w", err)
+	}
+	var found []passport.Found
+	for _, x := range list {
+		f, err := w.look(ctx, x, now)
+		if err != nil {
+			return err
+		}
+		if !f.Mark.At.IsZero() || len(f.Events) > 0 {
+			found = append(found, f)
+		}
+		if f.Mark.At.IsZero() && x.Behind() {
+			w.Spent(x.Grant)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	if err := w.Store.NoteWatched(ctx, found); err != nil {
+		return fmt.Errorf("write what grants spend: %w", err)
+	}
+	return nil
 }
 
 func (w *Watch) look(ctx context.Context, x passport.Watched, now time.Time) (passport.Found, error) {

@@ -1,6 +1,8 @@
 package authority_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -45,6 +47,7 @@ func (l *lookout) spend(g passport.GrantID, m passport.Money) {
 	if err := l.store.Settle(l.t.Context(), passport.Settlement{ID: h.ID, Grant: g, Actual: m, Reached: true, Why: passport.Finished, At: l.now}); err != nil {
 		l.t.Fatal(err)
 	}
+	l.watch.Spent(g)
 }
 
 // pass lets time go by, with a look every ten minutes; each does what is to be done every hour.
@@ -160,8 +163,72 @@ func TestALookSeesEveryGrant(t *testing.T) {
 	l.pass(30*time.Minute, nil)
 	for _, g := range all {
 		l.tells(g, first)
-		if marks, err := l.store.Marks(t.Context(), g); err != nil || len(marks) != 1 {
+		if marks, err := l.store.Marks(t.Context(), g); err != nil || len(marks) != 2 {
 			t.Fatalf("%d marks, %v", len(marks), err)
 		}
 	}
+}
+
+// TestALookIsOnlyAtWhatSpent: what it costs does not go by the grants that there are.
+func TestALookIsOnlyAtWhatSpent(t *testing.T) {
+	l := newLookout(t)
+	a, b := l.app(), l.app()
+	l.spend(a, 1)
+	looked := &counted{Watching: l.store}
+	l.watch.Store = looked
+	l.pass(10*time.Minute, nil) // its first mark was made at its approval
+	l.pass(time.Hour, nil)
+	if want := []passport.GrantID{a, a}; !slices.Equal(looked.at, want) {
+		t.Fatalf("looked at %v, want %v", looked.at, want)
+	}
+	l.spend(b, 1)
+	l.pass(time.Hour, nil)
+	if want := []passport.GrantID{a, a, b}; !slices.Equal(looked.at, want) {
+		t.Fatalf("looked at %v, want %v", looked.at, want)
+	}
+}
+
+// TestALookThatFailsIsMadeAgain: nothing that was spent is forgotten with it.
+func TestALookThatFailsIsMadeAgain(t *testing.T) {
+	l := newLookout(t)
+	a := l.app()
+	l.pass(10*time.Minute, nil)
+	l.spend(a, 1)
+	looked := &counted{Watching: l.store, failing: true}
+	l.watch.Store = looked
+	if err := l.watch.Look(t.Context()); err == nil {
+		t.Fatal("no error")
+	}
+	looked.failing = false
+	l.pass(10*time.Minute, nil)
+	l.tells(a, first)
+}
+
+// TestAStartLooksAtTheCallsBeforeIt: those that an instance made which is gone, before its next look.
+func TestAStartLooksAtTheCallsBeforeIt(t *testing.T) {
+	l := newLookout(t)
+	a := l.app()
+	l.spend(a, 1)
+	l.watch = &authority.Watch{Store: l.store, Now: l.watch.Now}
+	l.pass(10*time.Minute, nil)
+	l.tells(a, first)
+}
+
+// counted notes what is looked at.
+type counted struct {
+	authority.Watching
+	failing bool
+	at      []passport.GrantID
+}
+
+func (c *counted) Watched(ctx context.Context, now time.Time, grants []passport.GrantID) ([]passport.Watched, error) {
+	c.at = append(c.at, grants...)
+	return c.Watching.Watched(ctx, now, grants)
+}
+
+func (c *counted) NoteWatched(ctx context.Context, found []passport.Found) error {
+	if c.failing {
+		return errors.New("no")
+	}
+	return c.Watching.NoteWatched(ctx, found)
 }

@@ -43,12 +43,19 @@ func startBroker(o options, data, upstream string, env ...string) (*process, err
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
 	}
+	profile := o.profile
+	if profile != "" {
+		profile = filepath.Join(profile, filepath.Base(data))
+		if err := os.MkdirAll(profile, 0o700); err != nil {
+			return nil, err
+		}
+	}
 	p := &process{cmd: exec.Command(o.binary, "serve"), addr: addr, log: data + ".log"}
 	p.cmd.Env = append([]string{
 		"AIPASSPORT_LISTEN=" + addr, "AIPASSPORT_DATA=" + filepath.Join(data, "data"), "AIPASSPORT_KEK_FILE=" + filepath.Join(data, "kek"),
 		"AIPASSPORT_OWNER_TOKEN=" + ownerToken, "AIPASSPORT_FRESH_ABOVE=100000", "AIPASSPORT_GRANT_REQUESTS_PER_MINUTE=1000000", "AIPASSPORT_DATABASE_URL=" + o.database,
 		"AIPASSPORT_PUBLIC_URL=http://localhost:3001", // tokens are good on whatever port the next start is
-		"OPENAI_API_KEY=" + providerKey, "OPENAI_BASE_URL=http://" + upstream, "HOME=" + data, "AIPASSPORT_PROFILE=" + o.profile}, env...)
+		"OPENAI_API_KEY=" + providerKey, "OPENAI_BASE_URL=http://" + upstream, "HOME=" + data, "AIPASSPORT_PROFILE=" + profile}, env...)
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,6 @@ const (
 // Watched is a grant as the look of each minute finds it: one that a person gave and that can still spend.
 type Watched struct {
 	Grant   GrantID
-	Ends    time.Time
 	Settled Money
 	Used    bool // a call was made
 	Told    bool // of that
@@ -41,8 +40,11 @@ type Watched struct {
 
 // Due says whether the grant needs a mark.
 func (w Watched) Due(now time.Time) bool {
-	return w.Last.At.IsZero() || (w.Settled != w.Last.Settled && !now.Before(w.Last.At.Add(MarkEvery)))
+	return w.Last.At.IsZero() || (w.Behind() && !now.Before(w.Last.At.Add(MarkEvery)))
 }
+
+// Behind says whether the newest mark is not what the grant has spent.
+func (w Watched) Behind() bool { return w.Settled != w.Last.Settled }
 
 // LastHour is what was spent in the last hour, as far as marks tell: what was spent in up to MarkEvery before it may count too. Before a
 // grant is watched for an hour that is not known, and 0.

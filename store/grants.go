@@ -175,6 +175,11 @@ func bringBudgets(ctx context.Context, q *query.Queries, g passport.Grant) error
 			return err
 		}
 	}
+	if len(open) == 0 && g.Parent == "" {
+		if err := firstMark(ctx, q, g); err != nil {
+			return err
+		}
+	}
 	for seq, b := range path {
 		if err := bringBudget(ctx, q, g, int64(seq), b, len(open) == 0); err != nil {
 			return err

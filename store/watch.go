@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -9,15 +11,27 @@ import (
 	"github.com/devrelopers/aipassport/store/query"
 )
 
-// Watched is the step of authority.Watching. A grant whose time is over is behind none whose end is now.
-func Watched(ctx context.Context, q *query.Queries, now time.Time, after passport.Watched, limit int) (out []passport.Watched, err error) {
-	if after.Ends.IsZero() {
-		after.Ends = now.Add(time.Microsecond)
-	}
-	rows, err := q.WatchedGrants(ctx, query.WatchedGrantsParams{At: Micros(now.Add(-time.Hour)), ExpiresAt: Micros(after.Ends), ID: string(after.Grant), Limit: Bounded(limit)})
-	for _, r := range rows {
-		out = append(out, passport.Watched{Grant: passport.GrantID(r.ID), Ends: TimeOf(r.ExpiresAt), Settled: passport.Money(r.Settled), Used: r.Calls > 0, Told: r.Told > 0,
+// Watched is the step of authority.Watching.
+func Watched(ctx context.Context, q *query.Queries, now time.Time, grants []passport.GrantID) (out []passport.Watched, err error) {
+	for _, g := range grants {
+		r, err := q.WatchedGrant(ctx, query.WatchedGrantParams{At: Micros(now.Add(-time.Hour)), ID: string(g), ExpiresAt: Micros(now)})
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, passport.Watched{Grant: g, Settled: passport.Money(r.Settled), Used: r.Calls > 0, Told: r.Told > 0,
 			Last: passport.Mark{At: TimeOf(r.LastAt), Settled: passport.Money(r.LastSettled)}, Hour: passport.Mark{Settled: passport.Money(r.HourSettled)}})
+	}
+	return out, nil
+}
+
+// SpentLately is the step of authority.Watching.
+func SpentLately(ctx context.Context, q *query.Queries, calls int) (out []passport.GrantID, err error) {
+	rows, err := q.SpentLately(ctx, Bounded(calls))
+	for _, id := range rows {
+		out = append(out, passport.GrantID(id))
 	}
 	return out, err
 }
@@ -55,6 +69,12 @@ func NoteWatched(ctx context.Context, q *query.Queries, found []passport.Found) 
 		}
 	}
 	return nil
+}
+
+// firstMark says that a grant that begins has spent nothing, from which a Watch goes on.
+func firstMark(ctx context.Context, q *query.Queries, g passport.Grant) error {
+	_, err := q.AddMark(ctx, query.AddMarkParams{Column1: string(g.ID), Column2: Micros(g.ApprovedAt)})
+	return err
 }
 
 func addMark(ctx context.Context, q *query.Queries, f passport.Found) error {

@@ -195,8 +195,10 @@ func (b *broker) openGuards(ctx context.Context, env map[string]string) error {
 	if err != nil {
 		return err
 	}
+	b.lookout = &authority.Watch{Store: b.store, Now: now}
 	b.meter, err = meter.New(meter.Config{
 		Ledger: b.store, Rates: rates, Tariff: b.prices, Now: now, NewID: newID, MaxInFlight: maxInFlight, CutCostsHold: b.cfg.cutCostsHold,
+		OnSettled: b.lookout.Spent,
 		OnFreeze: func(g passport.GrantID) {
 			n := b.board.End(g, problem.New(problem.GrantPaused, "the grant was frozen: a bill was above its worst case"))
 			b.log.Error("a provider billed above the worst case of a call: the grant is frozen", "grant", string(g), "cut", n)
@@ -227,7 +229,6 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 	b.control = &authority.Control{
 		Store: b.store, Ceilings: b.store, SDKKeys: b.store, Family: b.store, Recall: b.board, Now: now, NewID: newID, PendingTTL: pendingTTL, Defaults: ownerDefaults, FreshAbove: cfg.freshAbove,
 		Elsewhere: b.elsewhere(), Heard: b.heard()}
-	b.lookout = &authority.Watch{Store: b.store, Now: now}
 	b.pages, err = web.New(web.Options{
 		PublicURL: b.public.String(), Log: b.log,
 		RequestID: func(r *http.Request) string { return record.From(r.Context()).ID },

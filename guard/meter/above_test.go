@@ -2,6 +2,7 @@ package meter_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,11 @@ import (
 
 // TestLimitsAboveHold: calls in flight and the rate of a grant are shared by all that was narrowed from it, whoever calls first.
 func TestLimitsAboveHold(t *testing.T) {
-	d := open(t, func(c *meter.Config, p *passport.Detail) { c.MaxInFlight, p.RateLimit = 2, passport.LimitOf(3) })
+	var settled []passport.GrantID
+	d := open(t, func(c *meter.Config, p *passport.Detail) {
+		c.MaxInFlight, p.RateLimit = 2, passport.LimitOf(3)
+		c.OnSettled = func(g passport.GrantID) { settled = append(settled, g) }
+	})
 	child := func(id passport.GrantID) passport.Grant {
 		g := d.grant
 		g.ID, g.Version, g.State, g.Parent = id, 1, passport.GrantActive, d.grant.ID
@@ -57,6 +62,9 @@ func TestLimitsAboveHold(t *testing.T) {
 	four.Settle(t.Context(), passport.Finished, passport.Usage{Known: true, Input: 1 << 30})
 	if len(d.frozen) != 2 {
 		t.Errorf("frozen %v, want the grant and what is above it", d.frozen)
+	}
+	if want := []passport.GrantID{d.grant.ID, d.grant.ID, d.grant.ID, d.grant.ID}; !slices.Equal(settled, want) {
+		t.Errorf("settled %v, want each call once, of the grant that a person gave", settled)
 	}
 	d.balanced()
 }

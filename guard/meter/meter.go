@@ -29,6 +29,7 @@ type Config struct {
 	NewID         func() string          // UUIDv7
 	MaxInFlight   int                    // calls of one grant that may be open at once; at least 1
 	CutCostsHold  bool                   // a stream that was cut is charged its hold, whatever was seen of it
+	OnSettled     func(passport.GrantID) // a call of a grant that a person gave has ended, or of one below it; may be nil
 	OnFreeze      func(passport.GrantID) // a bill above its hold was recorded, which pauses the grant; may be nil
 	OnSettleError func(error)            // the ledger did not take what a call cost: its hold stays, to be charged in full; may be nil
 	OnTellError   func(error)            // the ledger did not tell that a grant is spent: the next refusal tries again; may be nil
@@ -57,6 +58,9 @@ func New(c Config) (*Meter, error) {
 	}
 	if c.OnFreeze == nil {
 		c.OnFreeze = func(passport.GrantID) {}
+	}
+	if c.OnSettled == nil {
+		c.OnSettled = func(passport.GrantID) {}
 	}
 	if c.OnSettleError == nil {
 		c.OnSettleError = func(error) {}

@@ -43,9 +43,18 @@ func (r *Reservation) end(ctx context.Context, by func() passport.Settlement) pa
 				r.m.c.OnFreeze(up)
 			}
 		}
+		r.m.c.OnSettled(r.top())
 		r.m.leave(r.grant, r.above)
 	})
 	return r.charged
+}
+
+// top is the grant that a person gave.
+func (r *Reservation) top() passport.GrantID {
+	if n := len(r.above); n > 0 {
+		return r.above[n-1]
+	}
+	return r.grant
 }
 
 // settlement is the table of outcomes. Whatever it does not know is charged in full.

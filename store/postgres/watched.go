@@ -10,10 +10,19 @@ import (
 )
 
 // Watched implements authority.Watching.
-func (s *Store) Watched(ctx context.Context, now time.Time, after passport.Watched, limit int) (out []passport.Watched, err error) {
+func (s *Store) Watched(ctx context.Context, now time.Time, grants []passport.GrantID) (out []passport.Watched, err error) {
 	s.settled(ctx)
 	err = s.read(ctx, func(q *query.Queries) error {
-		out, err = store.Watched(ctx, q, now, after, limit)
+		out, err = store.Watched(ctx, q, now, grants)
+		return err
+	})
+	return out, err
+}
+
+// SpentLately implements authority.Watching.
+func (s *Store) SpentLately(ctx context.Context, calls int) (out []passport.GrantID, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.SpentLately(ctx, q, calls)
 		return err
 	})
 	return out, err

@@ -71,6 +71,37 @@ func (q *Queries) Marks(ctx context.Context, arg MarksParams) ([]MarksRow, error
 	return items, nil
 }
 
+const spentLately = `-- name: SpentLately :many
+WITH RECURSIVE up (id, parent_id) AS (
+  SELECT g.id, g.parent_id FROM grants g WHERE g.id IN (SELECT r.grant_id FROM reservation r ORDER BY r.id DESC LIMIT $1)
+  UNION
+  SELECT p.id, p.parent_id FROM grants p JOIN up u ON p.id = u.parent_id WHERE u.parent_id <> '')
+SELECT CAST(up.id AS TEXT) AS id FROM up WHERE up.parent_id = ''
+`
+
+func (q *Queries) SpentLately(ctx context.Context, limit int32) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, spentLately, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const thinMarks = `-- name: ThinMarks :execrows
 DELETE FROM spent_mark WHERE spent_mark.grant_id = $1 AND spent_mark.at < $2 AND EXISTS (
   SELECT 1 FROM spent_mark n WHERE n.grant_id = $1 AND n.at > spent_mark.at AND n.at / CAST($3 AS BIGINT) = spent_mark.at / $3)
@@ -90,27 +121,23 @@ func (q *Queries) ThinMarks(ctx context.Context, arg ThinMarksParams) (int64, er
 	return result.RowsAffected()
 }
 
-const watchedGrants = `-- name: WatchedGrants :many
-SELECT g.id, g.expires_at, b.settled, b.calls,
+const watchedGrant = `-- name: WatchedGrant :one
+SELECT b.settled, b.calls,
   CAST((SELECT COUNT(*) FROM told t WHERE t.subject = g.id || '/first' AND t.kind = 'grant.first_used') AS BIGINT) AS told,
   CAST(COALESCE((SELECT m.at FROM spent_mark m WHERE m.grant_id = g.id ORDER BY m.at DESC LIMIT 1), 0) AS BIGINT) AS last_at,
   CAST(COALESCE((SELECT m.settled FROM spent_mark m WHERE m.grant_id = g.id ORDER BY m.at DESC LIMIT 1), 0) AS BIGINT) AS last_settled,
   CAST(COALESCE((SELECT m.settled FROM spent_mark m WHERE m.grant_id = g.id AND m.at <= $1 ORDER BY m.at DESC LIMIT 1), -1) AS BIGINT) AS hour_settled
 FROM grants g JOIN budget b ON b.grant_id = g.id AND b.seq = 0
-WHERE g.state IN ('active', 'paused') AND g.parent_id = '' AND g.expires_at >= $2 AND (g.expires_at > $2 OR g.id > $3)
-ORDER BY g.expires_at, g.id LIMIT $4
+WHERE g.id = $2 AND g.state IN ('active', 'paused') AND g.parent_id = '' AND g.expires_at > $3
 `
 
-type WatchedGrantsParams struct {
+type WatchedGrantParams struct {
 	At        int64
-	ExpiresAt int64
 	ID        string
-	Limit     int32
+	ExpiresAt int64
 }
 
-type WatchedGrantsRow struct {
-	ID          string
-	ExpiresAt   int64
+type WatchedGrantRow struct {
 	Settled     int64
 	Calls       int64
 	Told        int64
@@ -119,39 +146,16 @@ type WatchedGrantsRow struct {
 	HourSettled int64
 }
 
-func (q *Queries) WatchedGrants(ctx context.Context, arg WatchedGrantsParams) ([]WatchedGrantsRow, error) {
-	rows, err := q.db.QueryContext(ctx, watchedGrants,
-		arg.At,
-		arg.ExpiresAt,
-		arg.ID,
-		arg.Limit,
+func (q *Queries) WatchedGrant(ctx context.Context, arg WatchedGrantParams) (WatchedGrantRow, error) {
+	row := q.db.QueryRowContext(ctx, watchedGrant, arg.At, arg.ID, arg.ExpiresAt)
+	var i WatchedGrantRow
+	err := row.Scan(
+		&i.Settled,
+		&i.Calls,
+		&i.Told,
+		&i.LastAt,
+		&i.LastSettled,
+		&i.HourSettled,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []WatchedGrantsRow
-	for rows.Next() {
-		var i WatchedGrantsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.ExpiresAt,
-			&i.Settled,
-			&i.Calls,
-			&i.Told,
-			&i.LastAt,
-			&i.LastSettled,
-			&i.HourSettled,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return i, err
 }

@@ -89,6 +89,9 @@ func (m *Memory) changeGrant(g passport.Grant, ev passport.Event) error {
 	if err != nil {
 		return err
 	}
+	if a.opened && g.Parent == "" && len(m.marks[g.ID]) == 0 {
+		m.marks[g.ID] = []passport.Mark{{At: stored(g.ApprovedAt)}}
+	}
 	a.grant = copied(g)
 	m.dropAnswers(g)
 	if a.recapped {

@@ -1,8 +1,8 @@
 package storetest
 
 import (
-	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,17 +11,18 @@ import (
 )
 
 // Watched implements authority.Watching.
-func (m *Memory) Watched(_ context.Context, now time.Time, after passport.Watched, limit int) (out []passport.Watched, err error) {
+func (m *Memory) Watched(_ context.Context, now time.Time, grants []passport.GrantID) (out []passport.Watched, err error) {
 	err = m.do("Watched", func() error {
-		for id, a := range m.accounts {
+		for _, id := range grants {
+			a := m.accounts[id]
+			if a == nil {
+				continue
+			}
 			g := a.grant
 			if (g.State != passport.GrantActive && g.State != passport.GrantPaused) || g.Parent != "" || !g.ExpiresAt.After(stored(now)) {
 				continue
 			}
-			if c := g.ExpiresAt.Compare(after.Ends); !after.Ends.IsZero() && (c < 0 || c == 0 && id <= after.Grant) {
-				continue
-			}
-			w := passport.Watched{Grant: id, Ends: g.ExpiresAt, Settled: a.total.Settled, Used: a.total.Calls > 0, Told: m.told[told{string(id) + "/first", passport.GrantFirstUsed}], Hour: passport.Mark{Settled: -1}}
+			w := passport.Watched{Grant: id, Settled: a.total.Settled, Used: a.total.Calls > 0, Told: m.told[told{string(id) + "/first", passport.GrantFirstUsed}], Hour: passport.Mark{Settled: -1}}
 			for _, x := range m.marks[id] {
 				w.Last = x
 				if !x.At.After(stored(now).Add(-time.Hour)) {
@@ -30,8 +31,24 @@ func (m *Memory) Watched(_ context.Context, now time.Time, after passport.Watche
 			}
 			out = append(out, w)
 		}
-		slices.SortFunc(out, func(a, b passport.Watched) int { return cmp.Or(a.Ends.Compare(b.Ends), cmp.Compare(a.Grant, b.Grant)) })
-		out = first(out, limit)
+		return nil
+	})
+	return out, err
+}
+
+// SpentLately implements authority.Watching.
+func (m *Memory) SpentLately(_ context.Context, calls int) (out []passport.GrantID, err error) {
+	err = m.do("SpentLately", func() error {
+		ids := slices.Sorted(maps.Keys(m.calls))
+		for _, id := range ids[max(0, len(ids)-calls):] {
+			top := m.calls[id].Grant
+			for m.accounts[top].grant.Parent != "" {
+				top = m.accounts[top].grant.Parent
+			}
+			out = append(out, top)
+		}
+		slices.Sort(out)
+		out = slices.Compact(out)
 		return nil
 	})
 	return out, err

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -9,25 +10,28 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// watched lists what a look at a time finds, as text, in pieces of so many.
-func (b *bench) watched(now time.Time, pieces int) (out []string) {
+// watched says what a look at a time finds of grants, as text.
+func (b *bench) watched(now time.Time, grants ...passport.GrantID) (out []string) {
 	b.t.Helper()
-	after := passport.Watched{}
-	for {
-		list, err := b.s.Watched(ctx(), now, after, pieces)
-		b.ok(err)
-		for _, w := range list {
-			last := "none"
-			if !w.Last.At.IsZero() {
-				last = fmt.Sprint(w.Last.At.Sub(Epoch()), " ", int64(w.Last.Settled))
-			}
-			out = append(out, fmt.Sprintf("%s spent %d used %t told %t last %s hour %d", w.Grant, w.Settled, w.Used, w.Told, last, w.Hour.Settled))
-			after = w
+	list, err := b.s.Watched(ctx(), now, grants)
+	b.ok(err)
+	for _, w := range list {
+		last := "none"
+		if !w.Last.At.IsZero() {
+			last = fmt.Sprint(w.Last.At.Sub(Epoch()), " ", int64(w.Last.Settled))
 		}
-		if len(list) < pieces {
-			return out
-		}
+		out = append(out, fmt.Sprintf("%s spent %d used %t told %t last %s hour %d", w.Grant, w.Settled, w.Used, w.Told, last, w.Hour.Settled))
 	}
+	return out
+}
+
+// lately lists the grants of the newest calls.
+func (b *bench) lately(calls int) []passport.GrantID {
+	b.t.Helper()
+	list, err := b.s.SpentLately(ctx(), calls)
+	b.ok(err)
+	slices.Sort(list)
+	return list
 }
 
 func mark(g passport.GrantID, at time.Duration, settled passport.Money) passport.Found {
@@ -37,26 +41,30 @@ func mark(g passport.GrantID, at time.Duration, settled passport.Money) passport
 func testMarks(_ *testing.T, b *bench) {
 	long := func(g *passport.Grant) { g.ExpiresAt = Epoch().Add(24 * time.Hour) }
 	g, other := b.change(b.active(Detail(100, 100)), long), b.change(b.active(Detail(100, 100)), long)
-	b.pending(Detail(1, 1))
-	b.change(b.active(Detail(1, 1)), to(passport.GrantRevoked))
+	asked, revoked := b.pending(Detail(1, 1)), b.change(b.active(Detail(1, 1)), to(passport.GrantRevoked))
 	paused := b.change(b.active(Detail(1, 1)), to(passport.GrantPaused))
 	child := b.child(g, []int{0}, Detail(10, 10))
+	b.equal(b.lately(10), []passport.GrantID(nil))
 	b.spend(child.ID, 50, 40)
+	b.equal(b.lately(10), []passport.GrantID{g.ID})
 	b.hold(other.ID, 7)
-	none := func(g passport.GrantID) string { return string(g) + " spent 0 used false told false last none hour -1" }
-	want := []string{none(paused.ID), string(g.ID) + " spent 40 used true told false last none hour -1", string(other.ID) + " spent 0 used true told false last none hour -1"}
-	b.equal(b.watched(Epoch(), 2), want)
-	b.equal(b.watched(Epoch(), 3), want)
-	b.equal(b.watched(g.ExpiresAt, 3), []string(nil))
+	b.equal(b.lately(1), []passport.GrantID{other.ID})
+	b.equal(b.lately(2), slices.Sorted(slices.Values([]passport.GrantID{g.ID, other.ID})))
+
+	all := []passport.GrantID{paused.ID, g.ID, other.ID, child.ID, asked.ID, revoked.ID, "none"}
+	b.equal(b.watched(Epoch(), all...), []string{string(paused.ID) + " spent 0 used false told false last 0s 0 hour -1",
+		string(g.ID) + " spent 40 used true told false last 0s 0 hour -1", string(other.ID) + " spent 0 used true told false last 0s 0 hour -1"})
+	b.equal(b.watched(g.ExpiresAt.Add(-time.Microsecond), g.ID), []string{string(g.ID) + " spent 40 used true told false last 0s 0 hour 0"})
+	b.equal(b.watched(g.ExpiresAt, all...), []string(nil))
+	b.equal(b.line(child.ID), []string(nil))
 
 	// One mark in ten minutes, of whoever is first.
-	b.ok(b.s.NoteWatched(ctx(), []passport.Found{mark(g.ID, 0, 40), mark(other.ID, 0, 0)}))
 	b.ok(b.s.NoteWatched(ctx(), []passport.Found{mark(g.ID, passport.MarkEvery-1, 41)}))
 	b.ok(b.s.NoteWatched(ctx(), []passport.Found{mark(g.ID, passport.MarkEvery, 42)}))
-	b.equal(b.line(g.ID), []string{"0s 40", "10m0s 42"})
+	b.equal(b.line(g.ID), []string{"0s 0", "10m0s 42"})
 	b.equal(b.line(other.ID), []string{"0s 0"})
-	b.equal(b.watched(Epoch().Add(time.Hour+passport.MarkEvery-time.Microsecond), 9)[0], string(g.ID)+" spent 40 used true told false last 10m0s 42 hour 40")
-	b.equal(b.watched(Epoch().Add(time.Hour+passport.MarkEvery), 9)[0], string(g.ID)+" spent 40 used true told false last 10m0s 42 hour 42")
+	b.equal(b.watched(Epoch().Add(time.Hour+passport.MarkEvery-time.Microsecond), g.ID)[0], string(g.ID)+" spent 40 used true told false last 10m0s 42 hour 0")
+	b.equal(b.watched(Epoch().Add(time.Hour+passport.MarkEvery), g.ID)[0], string(g.ID)+" spent 40 used true told false last 10m0s 42 hour 42")
 
 	// Old ones are thinned: the last of each hour stays, then the last of each day. Epoch is at noon.
 	for _, at := range []time.Duration{50 * time.Minute, time.Hour, 25 * time.Hour, 26 * time.Hour, 26*time.Hour + passport.MarkEvery, 5 * 24 * time.Hour} {
