@@ -19,6 +19,9 @@ RACE_E2E := TestThreat01|TestThreat02Abort|TestThreat03APeer|TestThreat09Revoke|
 RACE_SKIP := TestEnginesGiveTheSameAnswers|KeepsTheContract
 RACE_CASES := KeepsTheContract/(race|many|once|after_a_revoke|stands_behind)
 
+# How many of the tests that wait most of the time, for processes, leases and disks, a package runs at once.
+PARALLEL := 8
+
 .DEFAULT_GOAL := help
 .PHONY: help demo dev build test unit sim race e2e sdk oauth browser pictures sdkjs clients postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
@@ -51,19 +54,19 @@ valkey: ## Install Redis for the tests that start one, where that is possible
 	scripts/valkey.sh
 
 unit: ## All Go tests but e2e and the simulator
-	$(GO) test -timeout 20m $$($(GO) list ./... | grep -v -e /e2e -e /internal/ledgersim)
+	$(GO) test -timeout 20m -parallel $(PARALLEL) $$($(GO) list ./... | grep -v -e /e2e -e /internal/ledgersim)
 
 sim: ## Simulate the ledger for SIM_RUNS seeds (1500), crashes and failing disks among them, and once with each fault at each write
 	$(GO) test -count=1 ./internal/ledgersim/ -sim.runs $(SIM_RUNS)
 
 race: ## The tests of what runs concurrently, under the race detector
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race: the race detector needs a C compiler; install gcc (Debian: apt-get install gcc)"; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m -run '$(RACE_CASES)' ./store/...
-	E2E_RACE=1 $(GO) test -count=1 -timeout 15m -run '$(RACE_E2E)' ./e2e/
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m -parallel $(PARALLEL) -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m -parallel $(PARALLEL) -run '$(RACE_CASES)' ./store/...
+	E2E_RACE=1 $(GO) test -count=1 -timeout 15m -parallel $(PARALLEL) -run '$(RACE_E2E)' ./e2e/
 
 e2e: ## Start the built binary against a fake provider: lifecycle, money, crashes, threats (RACE=1: binary with -race)
-	E2E_RACE=$${RACE:-} $(GO) test -count=1 -timeout 20m ./e2e/...
+	E2E_RACE=$${RACE:-} $(GO) test -count=1 -timeout 20m -parallel $(PARALLEL) ./e2e/...
 
 sdk: ## Drive the built broker with the official SDKs and compare docs/reference/sdks.md with what was seen (SDK=-write writes it)
 	scripts/sdk.sh $(SDK)

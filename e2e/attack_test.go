@@ -147,6 +147,7 @@ func TestThreat24SlowBodiesOverHTTP2AreCut(t *testing.T) {
 // TestThreat15AFloodDoesNotHideKnownApps: requests of a stranger push neither the app that has access off the list, nor its address
 // out of what others are compared with.
 func TestThreat15AFloodDoesNotHideKnownApps(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	p := b.setUp()
 	ask := func(url string) string {

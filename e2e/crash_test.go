@@ -18,6 +18,7 @@ import (
 // each restart: what the provider billed is covered by what is settled, and the cap holds; what was revoked stays revoked;
 // what was in flight is charged.
 func TestThreat03KillLosesNoHoldAndNoRevoke(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))

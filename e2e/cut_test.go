@@ -88,6 +88,7 @@ func TestOwnStanding(t *testing.T) {
 // TestNineTenthsOfACapCanBeSpent after whatever was before: calls that end well, break, are refused or are left. What was bought that way
 // counts as spent; the rest is not stuck.
 func TestNineTenthsOfACapCanBeSpent(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))

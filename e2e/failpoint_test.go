@@ -31,22 +31,25 @@ var mortal = sync.OnceValues(func() (string, error) {
 // TestThreat03KilledAtEveryCommit kills the broker before and after every commit of a story, one at a time, and starts it
 // again: what was answered is there, what the provider billed is covered, the ledger adds up.
 func TestThreat03KilledAtEveryCommit(t *testing.T) {
-	everyPlace(t, 1, func(t *testing.T, n int) bool { return dieAt(t, n, nil) })
+	t.Parallel()
+	everyPlace(t, func(t *testing.T, n int) bool { return dieAt(t, n, nil) })
 }
 
-// TestThreat03KilledAtEveryCommitOnPostgres is the same there. What was held at its death is charged when its lease has lapsed, so some die
-// side by side.
+// TestThreat03KilledAtEveryCommitOnPostgres is the same there. What was held at its death is charged when its lease has lapsed.
 func TestThreat03KilledAtEveryCommitOnPostgres(t *testing.T) {
+	t.Parallel()
 	server := pgtest.New(t)
-	everyPlace(t, 12, func(t *testing.T, n int) bool {
-		t.Parallel()
+	everyPlace(t, func(t *testing.T, n int) bool {
 		return dieAt(t, n, env{"AIPASSPORT_DATABASE_URL": server.Database(t)})
 	})
 }
 
-// everyPlace dies at each place of the story, some at a time, until it lives to the end.
-func everyPlace(t *testing.T, together int, die func(t *testing.T, n int) (over bool)) {
-	const most = 200 // places to die; the story has fewer
+// everyPlace dies at each place of the story, some side by side, as each of them waits most of the time, until it lives to the end.
+func everyPlace(t *testing.T, die func(t *testing.T, n int) (over bool)) {
+	const (
+		most     = 200 // places to die; the story has fewer
+		together = 12
+	)
 	var places atomic.Int64
 	for first := 1; places.Load() == 0; first += together {
 		if first > most {
@@ -55,6 +58,7 @@ func everyPlace(t *testing.T, together int, die func(t *testing.T, n int) (over 
 		t.Run(fmt.Sprint("from ", first), func(t *testing.T) {
 			for n := first; n < first+together; n++ {
 				t.Run(strconv.Itoa(n), func(t *testing.T) {
+					t.Parallel()
 					if die(t, n) {
 						places.CompareAndSwap(0, int64(n-1))
 					}

@@ -77,6 +77,7 @@ func rushBoth(at [2]*broker, s speaker, g grant, n, fit, maxTokens int, streamin
 
 // TestThreat01TwoInstancesKeepOneCap: 320 calls at once through two brokers on money for 10, and on 10 calls.
 func TestThreat01TwoInstancesKeepOneCap(t *testing.T) {
+	t.Parallel()
 	a, b := two(t, pgtest.Database(t), nil)
 	at, s := [2]*broker{a, b}, native[0]
 	const many = 320
@@ -270,6 +271,7 @@ func TestThreat09TheAnswerWaitsForOtherInstances(t *testing.T) {
 // TestThreat03APeerChargesTheKilled: one of two brokers is killed (SIGKILL) under load. The other goes on, charges what the dead one
 // had open, and the cap holds as the provider counts.
 func TestThreat03APeerChargesTheKilled(t *testing.T) {
+	t.Parallel()
 	a, b := two(t, pgtest.Database(t), nil)
 	a.fake.When("load", fakeprovider.Behaviour{Worst: true})
 	const cents = 300
@@ -310,6 +312,7 @@ func TestThreat03APeerChargesTheKilled(t *testing.T) {
 // charged them in full. When it goes on it settles them late: each charge is lowered to what was used, once, and a bill above its hold is
 // recorded whole and freezes its grant.
 func TestThreat03AStoppedInstanceSettlesLate(t *testing.T) {
+	t.Parallel()
 	a, b := two(t, pgtest.Database(t), nil)
 	g := a.give(native[0].scope(5000, 1000))
 	dear := a.give(native[0].scope(5000, 1000))
@@ -399,6 +402,7 @@ func (b *broker) frozenLate(by *broker, g grant, bill int64) {
 // TestThreat03PostgresRestartsUnderLoad: the database crashes, and is stopped, under calls through two brokers. A call is answered or
 // refused with 503; none is at the provider without being counted; the sums add up and nothing stays held.
 func TestThreat03PostgresRestartsUnderLoad(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))

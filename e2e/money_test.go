@@ -138,6 +138,7 @@ func (s speaker) dearest() fakeprovider.Behaviour {
 // TestThreat02AbortBeforeUsageDoesNotDodgeTheCap: the client reads every delta and leaves before the usage, again and again. At
 // no step has the provider billed more than what the ledger has settled and holds, and the cap holds.
 func TestThreat02AbortBeforeUsageDoesNotDodgeTheCap(t *testing.T) {
+	t.Parallel()
 	for _, s := range anyone {
 		t.Run(s.name, func(t *testing.T) {
 			b := start(t, nil)

@@ -12,6 +12,7 @@ import (
 
 // TestOAuthClientLibraryOfGo: golang.org/x/oauth2 runs the code flow, refreshes, and runs the device flow.
 func TestOAuthClientLibraryOfGo(t *testing.T) {
+	t.Parallel()
 	fleets(t, func(t *testing.T, f *fleet) {
 		f.in(t)
 		ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: f.http})

@@ -19,6 +19,7 @@ type misuse struct {
 // TestOAuthMisuse: each misuse is refused with its status and its error code, by one broker and by the one of two that has not seen what
 // came before. What begins is what takes time to become a misuse; the last cases use limits up that others need.
 func TestOAuthMisuse(t *testing.T) {
+	t.Parallel()
 	fleets(t, func(t *testing.T, f *fleet) {
 		f.in(t)
 		late := f.rotated()
