@@ -11,7 +11,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/sqlite"
@@ -27,10 +26,11 @@ type engines struct {
 // TestEnginesGiveTheSameAnswers does the same to all engines and compares answers, in words too, and at the end all that they
 // remember: calls, balances and events.
 func TestEnginesGiveTheSameAnswers(t *testing.T) {
+	t.Parallel()
 	lite, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "a.db")})
 	must(t, err)
 	t.Cleanup(func() { lite.Close() })
-	e := &engines{stores: []storetest.Store{storetest.NewMemory(), lite, open(t, options(pgtest.Database(t)))}}
+	e := &engines{stores: []storetest.Store{storetest.NewMemory(), lite, open(t, options(database(t)))}}
 	rapid.Check(t, func(t *rapid.T) {
 		root := e.grant(t)
 		all := []passport.Grant{root}

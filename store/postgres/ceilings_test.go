@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/postgres"
@@ -16,7 +15,7 @@ import (
 // TestACeilingIsOverAllInstances: calls through two of them, while the owner sets, changes and removes ceilings. What was on its way when
 // a ceiling was set is on it, no more is held than it has, and every month is the sum of its reservations.
 func TestACeilingIsOverAllInstances(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	stores := []*postgres.Store{open(t, options(url)), open(t, options(url))}
 	for i := range 4 {
 		active(t, stores[0], passport.GrantID(fmt.Sprint("g", i)), 1000, 1_000_000)

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/postgres"
@@ -15,7 +14,7 @@ import (
 
 // TestTwoInstancesKeepTheCapAbove: a cap of $1 with three children of the same cap, and 100 calls at once over both instances, by all four.
 func TestTwoInstancesKeepTheCapAbove(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	stores := []*postgres.Store{open(t, options(url)), open(t, options(url))}
 	active(t, stores[0], "root", 100, 10_000)
 	root, err := stores[0].Standing(t.Context(), "root")

@@ -12,14 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/postgres"
 )
 
 func TestCloseWritesWhatIsQueued(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	s := open(t, options(url))
 	active(t, s, "g", 100, 1000)
 	for i := range 30 {
@@ -47,7 +46,7 @@ func TestCloseWritesWhatIsQueued(t *testing.T) {
 
 // One job that the database refuses for ever does not take the others with it; it is given up after some tries, and its hold stays.
 func TestOneBadJobFailsAlone(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	s, err := postgres.Open(t.Context(), options(url))
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +78,7 @@ func TestOneBadJobFailsAlone(t *testing.T) {
 }
 
 func TestEventsAreNotChanged(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	s := open(t, options(url))
 	active(t, s, "g", 1, 1)
 	c, err := pgx.Connect(t.Context(), url)
@@ -100,7 +99,7 @@ func TestEventsAreNotChanged(t *testing.T) {
 
 // The notes of events are written in SQL; amounts in them read as everywhere else.
 func TestDollarsAreWrittenAsMoneyIs(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	open(t, options(url))
 	c, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -121,7 +120,7 @@ func TestDollarsAreWrittenAsMoneyIs(t *testing.T) {
 
 // What Postgres cannot keep is refused by name, and spoils no batch.
 func TestTextsThatCannotBeKept(t *testing.T) {
-	s := open(t, options(pgtest.Database(t)))
+	s := open(t, options(database(t)))
 	active(t, s, "g", 1, 10)
 	for _, bad := range []string{"a\x00b", "a\xffb"} {
 		h := ask("g", "r1", 1)
@@ -145,7 +144,7 @@ func TestTextsThatCannotBeKept(t *testing.T) {
 
 // What sqlc read must be what is there.
 func TestSchemasAgree(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	open(t, options(url))
 	c, err := pgx.Connect(t.Context(), url)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 
 // Two instances on one database, many callers at each, several grants: each grant gives exactly what fits.
 func TestTwoInstancesNeverPassTheCap(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	stores := []*postgres.Store{open(t, options(url)), open(t, options(url))}
 	const grants, fits = 5, 20
 	for g := range grants {
@@ -59,7 +59,7 @@ func withLease(o postgres.Options, d time.Duration) postgres.Options {
 // An instance that nobody hears any more: a peer charges what it held, once and in full; it stops holding by itself; what it has to say
 // when it is back lowers the charge, once.
 func TestAPeerChargesTheDead(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	way := pgtest.LineTo(t, url)
 	const lease = 1200 * time.Millisecond
 	dead, peer := open(t, withLease(options(way.URL), lease)), open(t, withLease(options(url), lease))
@@ -126,7 +126,7 @@ func TestAPeerChargesTheDead(t *testing.T) {
 
 // A peer has raised the epoch: what is sent with the old one holds nothing, and its settlements are heard.
 func TestTheFence(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	s := open(t, withLease(options(url), time.Hour))
 	active(t, s, "g", 1, 10)
 	hold(t, s, ask("g", "r1", 100))
@@ -145,7 +145,7 @@ func TestTheFence(t *testing.T) {
 
 // The answer to a batch is lost after it was committed: it is asked for again, and given once.
 func TestALostAnswerIsAskedForAgain(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	way := pgtest.LineTo(t, url)
 	s := open(t, withLease(options(way.URL), time.Hour))
 	active(t, s, "g", 1, 10)
@@ -174,7 +174,7 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 
 // Whoever left before the answer hears that nobody knows; what was not sent is given back behind the hold, whichever way that went.
 func TestACallerThatLeftGivesBack(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	way := pgtest.LineTo(t, url)
 	s := open(t, withLease(options(way.URL), time.Hour))
 	active(t, s, "g", 1, 10)
@@ -208,6 +208,7 @@ func TestACallerThatLeftGivesBack(t *testing.T) {
 // A server that is stopped and started again and again under load, with and without a crash, from two instances: no call without its
 // hold, none held twice, every sum right.
 func TestARestartLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	server := pgtest.New(t)
@@ -337,7 +338,7 @@ func (l *load) awaitMore(t *testing.T, n int) {
 
 // What an instance leaves open when it ends is charged by the next start; what live ones hold is not.
 func TestAStartLeavesLivePeersAlone(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	first := open(t, options(url))
 	active(t, first, "g", 1, 10)
 	hold(t, first, ask("g", "r1", 100))

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/devrelopers/aipassport/internal/pgtest"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/postgres"
@@ -15,7 +14,7 @@ import (
 // Two instances, the same few keys at both, calls that free their key and calls that keep it: at no time do two calls have one key, and
 // nobody waits for each other for ever.
 func TestTwoInstancesAndOneKey(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	stores := []*postgres.Store{open(t, options(url)), open(t, options(url))}
 	const grants, keys = 3, 4
 	for g := range grants {

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,22 +48,26 @@ func open(t testing.TB, o postgres.Options) *postgres.Store {
 	return s
 }
 
-// migrated brings a database's schema up to date, which takes longer than most tests.
-func migrated(t *testing.T) func(url string) {
-	return func(url string) {
+// database is one whose schema is up to date already: to bring it there takes longer than most tests.
+func database(t *testing.T) string {
+	t.Helper()
+	return pgtest.Filled(t, func(url string) {
 		s, err := postgres.Open(t.Context(), options(url))
 		must(t, err)
 		must(t, s.Close())
-	}
+	})
 }
 
 func TestKeepsTheContract(t *testing.T) {
-	places := map[string]string{}
+	t.Parallel()
+	var places sync.Map // of a case, which opens one after the other, to its database
 	storetest.Run(t, func(t *testing.T, place string) storetest.Store {
-		if places[place] == "" {
-			places[place] = pgtest.Filled(t, migrated(t))
+		url, ok := places.Load(place)
+		if !ok {
+			url = database(t)
+			places.Store(place, url)
 		}
-		return open(t, options(places[place]))
+		return open(t, options(url.(string)))
 	})
 }
 

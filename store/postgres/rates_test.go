@@ -24,14 +24,16 @@ func openRates(t *testing.T, url string, now func() time.Time) *rates.Rates {
 }
 
 func TestRatesKeepTheContract(t *testing.T) {
+	t.Parallel()
 	storetest.RunRates(t, func(t *testing.T) func(func() time.Time) meter.Rates {
-		url := pgtest.Database(t)
+		url := database(t)
 		return func(now func() time.Time) meter.Rates { return openRates(t, url, now) }
 	})
 }
 
 // A connection that broke is made anew without a word; a server that is gone refuses.
 func TestRatesOutliveTheirConnection(t *testing.T) {
+	t.Parallel()
 	server := pgtest.New(t)
 	url := server.Database(t)
 	r := openRates(t, url, nil)
@@ -54,7 +56,7 @@ func TestRatesOutliveTheirConnection(t *testing.T) {
 
 // Details of which nothing counts are dropped, those that count are not.
 func TestRatesArePutAway(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	now := time.Now()
 	r := openRates(t, url, func() time.Time { return now })
 	for _, step := range []struct {

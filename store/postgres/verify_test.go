@@ -17,7 +17,7 @@ import (
 // ledger is a database with a grant and a call of each state, and a store on it.
 func ledger(t *testing.T) (url string) {
 	t.Helper()
-	url = pgtest.Database(t)
+	url = database(t)
 	s := open(t, options(url))
 	d := storetest.Detail(2, 10)
 	g := passport.Grant{ID: "g", RequestID: "rq", Version: 1, State: passport.GrantPending, Asked: []passport.Detail{d}, Details: []passport.Detail{d},

@@ -97,7 +97,7 @@ func change(t *testing.T, s *postgres.Store, g passport.Grant, to passport.Grant
 
 // What one instance ends, another hears: revoke, pause, freeze, a stop, keys.
 func TestThreat09OthersHearWhatEnds(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	a, b := open(t, options(url)), open(t, options(url))
 	grants := []passport.Grant{active(t, a, "revoked", 100, 100), active(t, a, "paused", 100, 100), active(t, a, "frozen", 100, 100)}
 	e := watch(t, b, "revoked", "paused", "frozen")
@@ -155,7 +155,7 @@ func TestThreat09OthersHearWhatEnds(t *testing.T) {
 
 // What is not in flight here is not polled for, so it can only have been notified: the quick way works too.
 func TestThreat09EndsAreNotified(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	a, b := open(t, options(url)), open(t, options(url))
 	e := watch(t, b)
 	for i := range 50 { // what is said before it listens is not heard
@@ -228,7 +228,7 @@ func TestThreat09ABlindInstanceStops(t *testing.T) {
 
 // The wait for other instances is over when they have no open call, and not before.
 func TestElsewhereWaitsForTheLastOpenCall(t *testing.T) {
-	url := pgtest.Database(t)
+	url := database(t)
 	a, b := open(t, options(url)), open(t, options(url))
 	active(t, a, "g", 100, 100)
 	active(t, a, "other", 100, 100)

@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/devrelopers/aipassport/passport"
@@ -10,12 +11,10 @@ import (
 )
 
 func TestMemoryKeepsTheContract(t *testing.T) {
-	places := map[string]*storetest.Memory{}
+	var places sync.Map
 	storetest.Run(t, func(_ *testing.T, place string) storetest.Store {
-		if places[place] == nil {
-			places[place] = storetest.NewMemory()
-		}
-		return places[place]
+		m, _ := places.LoadOrStore(place, storetest.NewMemory())
+		return m.(*storetest.Memory)
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// Open opens the store at a place. The same place gives the same data, once the one before is closed.
+// Open opens the store at a place. The same place gives the same data, once the one before is closed. It is called from several goroutines.
 type Open func(t *testing.T, place string) Store
 
 // rule is one case of the contract.
@@ -23,7 +23,7 @@ type rule struct {
 	test func(*testing.T, *bench)
 }
 
-// Run is the contract that every store keeps.
+// Run is the contract that every store keeps. Its cases run side by side, each with a place of its own: most wait for disks.
 func Run(t *testing.T, open Open) {
 	for _, c := range []rule{
 		{"grants are swapped by version", testGrants},
@@ -121,7 +121,10 @@ func Run(t *testing.T, open Open) {
 		{"children are bounded and fit what is above", testChildBounds},
 		{"a random walk keeps to the model", testWalk},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, newBench(t, open)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, newBench(t, open))
+		})
 	}
 }
 
