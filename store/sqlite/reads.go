@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/devrelopers/aipassport/passport"
@@ -46,13 +45,13 @@ const sqlChain = `WITH RECURSIVE chain (id, n) AS (
 // Reservations implements authority.History.
 func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) (out []passport.Reservation, err error) {
 	s.settled(ctx)
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, sqlChain, string(g), string(before), store.Bounded(limit))
+	err = s.snapshot(ctx, func(r *reader) error {
+		rows, err := r.QueryContext(ctx, sqlChain, string(g), string(before), store.Bounded(limit))
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		q := query.New(tx)
+		q := query.New(r)
 		for rows.Next() {
 			var id string
 			if err := rows.Scan(&id); err != nil {

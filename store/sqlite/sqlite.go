@@ -45,11 +45,12 @@ const (
 // Store is an open database. It satisfies meter.Ledger, token.Store, vault.Sealed, authority.Store, authority.History and
 // identity.Store.
 type Store struct {
-	writes *sql.DB
-	reads  *sql.DB
-	live   chan *liveReader
-	known  *committed
-	writer *writer
+	writes  *sql.DB
+	reads   *sql.DB
+	readers chan *reader
+	live    chan *liveReader
+	known   *committed
+	writer  *writer
 
 	mu     sync.RWMutex // guards closed: a job enters the queue under the read lock
 	closed bool
@@ -77,7 +78,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 		o.Readers = readers
 	}
 	o.VFS = inRuns(o.VFS)
-	s := &Store{live: make(chan *liveReader, o.Readers), known: newCommitted()}
+	s := &Store{live: make(chan *liveReader, o.Readers), readers: make(chan *reader, o.Readers), known: newCommitted()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -106,6 +107,11 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 			return nil, err
 		}
 		s.live <- r
+		other, err := openReader(ctx, s.reads)
+		if err != nil {
+			return nil, err
+		}
+		s.readers <- other
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -188,6 +194,9 @@ func (s *Store) release() error {
 	for range len(s.live) {
 		errs = append(errs, (<-s.live).close())
 	}
+	for range len(s.readers) {
+		errs = append(errs, (<-s.readers).close())
+	}
 	if s.reads != nil {
 		errs = append(errs, s.reads.Close())
 	}
@@ -208,26 +217,4 @@ func (s *Store) change(ctx context.Context, step func(context.Context, *query.Qu
 // add is change for a step that changes no token, grant, budget or setting that is there.
 func (s *Store) add(ctx context.Context, step func(context.Context, *query.Queries) error) error {
 	return s.do(ctx, &job{step: step, keeps: true, done: make(chan error, 1)})
-}
-
-// read runs a step on a snapshot.
-func (s *Store) read(ctx context.Context, step func(*query.Queries) error) error {
-	return s.snapshot(ctx, func(tx *sql.Tx) error { return step(query.New(tx)) })
-}
-
-func (s *Store) snapshot(ctx context.Context, step func(*sql.Tx) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return errClosed()
-	}
-	tx, err := s.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return failed(ctx, err)
-	}
-	err = step(tx)
-	if end := tx.Rollback(); err == nil {
-		err = end
-	}
-	return failed(ctx, err)
 }

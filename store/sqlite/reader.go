@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/devrelopers/aipassport/store/query"
+)
+
+// statements bounds how many texts a reader keeps compiled: package query has fewer. What is above it is compiled each time.
+const statements = 512
+
+// reader is a connection for snapshots that keeps its statements: to compile one takes longer than to run most of them. The texts are
+// constants of this package and of package query. One goroutine at a time has it.
+type reader struct {
+	*sql.Conn
+	kept map[string]*sql.Stmt
+}
+
+func openReader(ctx context.Context, db *sql.DB) (*reader, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{conn, map[string]*sql.Stmt{}}, nil
+}
+
+func (r *reader) close() error {
+	var errs []error
+	for _, st := range r.kept {
+		errs = append(errs, st.Close())
+	}
+	return errors.Join(append(errs, r.Conn.Close())...)
+}
+
+// statement is the one of a text; nil: too many are kept.
+func (r *reader) statement(ctx context.Context, text string) *sql.Stmt {
+	if st := r.kept[text]; st != nil || len(r.kept) >= statements {
+		return st
+	}
+	st, err := r.Conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil // as it says without the statement too
+	}
+	r.kept[text] = st
+	return st
+}
+
+// QueryContext implements query.DBTX.
+func (r *reader) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if st := r.statement(ctx, text); st != nil {
+		return st.QueryContext(ctx, args...)
+	}
+	return r.Conn.QueryContext(ctx, text, args...)
+}
+
+// QueryRowContext implements query.DBTX.
+func (r *reader) QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row {
+	if st := r.statement(ctx, text); st != nil {
+		return st.QueryRowContext(ctx, args...)
+	}
+	return r.Conn.QueryRowContext(ctx, text, args...)
+}
+
+// read runs a step on a snapshot.
+func (s *Store) read(ctx context.Context, step func(*query.Queries) error) error {
+	return s.snapshot(ctx, func(r *reader) error { return step(query.New(r)) })
+}
+
+// snapshot lends a reader to a step, which ends all rows that it has begun.
+func (s *Store) snapshot(ctx context.Context, step func(*reader) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return errClosed()
+	}
+	var r *reader
+	select {
+	case r = <-s.readers:
+	case <-ctx.Done():
+		return failed(ctx, ctx.Err())
+	}
+	defer func() { s.readers <- r }()
+	// A caller that leaves interrupts its statements, not the end of the snapshot: the connection must outlive it.
+	tx, err := r.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return failed(ctx, err)
+	}
+	err = step(r)
+	if end := tx.Rollback(); err == nil {
+		err = end
+	}
+	return failed(ctx, err)
+}
