@@ -180,13 +180,12 @@ func (o Own) EndAll(ctx context.Context, to passport.GrantState, actor string) (
 	}
 	var done []passport.GrantID
 	defer func() { o.c.quietAll(ctx, done) }()
-	for before := (time.Time{}); ; {
-		list, err := o.Standings(ctx, before, endBatch)
+	for before, room := (time.Time{}), endBatch; ; {
+		list, err := o.Standings(ctx, before, room)
 		if err != nil {
 			return apps, calls, err
 		}
 		for _, s := range list {
-			before = s.Grant.CreatedAt
 			live := s.Grant.State == passport.GrantActive || s.Grant.State == passport.GrantPaused
 			if s.Grant.Payer != o.payer || !live || s.Grant.State == to {
 				continue
@@ -202,8 +201,14 @@ func (o Own) EndAll(ctx context.Context, to passport.GrantState, actor string) (
 				return apps, calls, err
 			}
 		}
-		if len(list) < endBatch {
+		if len(list) < room {
 			return apps, calls, nil
+		}
+		// Behind the last there may be others of its moment, so that is read again; where it filled all the room, with more of it.
+		if from := list[len(list)-1].Grant.CreatedAt.Add(time.Microsecond); from.Equal(before) {
+			room *= 2
+		} else {
+			before = from
 		}
 	}
 }
