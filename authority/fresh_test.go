@@ -69,6 +69,15 @@ func TestMoreThanTheAmountTakesAFreshSignIn(t *testing.T) {
 	fine("lowered", adjust(g.ID, 100, false))
 	fine("raised to the amount", adjust(g.ID, 2000, false))
 
+	key := func(id passport.GrantID, fresh bool) error {
+		_, err := d.Of(passport.OwnerPays).ForKey(ctx, id, fresh)
+		return err
+	}
+	fine("a key of the amount", key(g.ID, false))
+	fine("raised above it", adjust(g.ID, 2001, true))
+	refused("a key of more", key(g.ID, false))
+	fine("a key of more, freshly", key(g.ID, true))
+
 	d.FreshAbove = 0 // not set: all money takes one
 	g = ask("", 1)
 	_, err = d.Approve(ctx, g.ID, yes(false))

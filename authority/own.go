@@ -30,6 +30,19 @@ func (o Own) Standing(ctx context.Context, id passport.GrantID) (passport.Standi
 	return s, nil
 }
 
+// ForKey is Standing, of a grant that an SDK key is to be made of: whoever has the key can spend all that the grant may, which is money that
+// is given once more. fresh: the person proved a moment ago who they are. Errors: NotFound, SignInStale.
+func (o Own) ForKey(ctx context.Context, id passport.GrantID, fresh bool) (passport.Standing, error) {
+	s, err := o.Standing(ctx, id)
+	if err == nil {
+		err = o.c.proved(0, s.Grant.Cap(), fresh)
+	}
+	if err != nil {
+		return passport.Standing{}, err
+	}
+	return s, nil
+}
+
 // Asked is Standing, and reads a request that nobody has answered for whoever knows its id.
 func (o Own) Asked(ctx context.Context, id passport.GrantID) (passport.Standing, error) {
 	s, err := o.c.Standing(ctx, id)

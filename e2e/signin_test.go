@@ -60,6 +60,21 @@ func TestMuchTakesAFreshSignIn(t *testing.T) {
 	if a := b.owner("GET", "/grants/"+g.id, ""); a.str("status") != "approved" || a.num("scope.maxBudgetCents") != 2550 || a.num("scope.maxRequests") != 7 {
 		t.Errorf("given: %s", a)
 	}
+	if a := b.owner("POST", "/grants/"+g.id+"/keys", `{"name":"laptop"}`); a.status != 403 || !strings.Contains(a.str("error"), "AIPASSPORT_FRESH_ABOVE") {
+		t.Errorf("a bearer makes a key of it: %s", a)
+	}
+	b.age()
+	p.open("/grants/" + g.id)
+	form := p.form("/grants/" + g.id + "/keys#keys")
+	form.Set("name", "laptop")
+	p.take("/grants/"+g.id+"/keys", b.send("POST", "/grants/"+g.id+"/keys", form.Encode(), p.headers(false)))
+	if a := b.owner("GET", "/grants/"+g.id+"/keys", ""); p.path != "/login" || string(a.body) != "[]" {
+		t.Fatalf("an old session makes a key of it, at %s: %s", p.path, a)
+	}
+	p.submit("/login", url.Values{"username": {"ada"}, "password": {password}})
+	if !strings.HasPrefix(p.path, "/grants/"+g.id) || !strings.Contains(string(p.page.body), `value="laptop"`) || !strings.Contains(p.text(), "there is no key yet") {
+		t.Errorf("afterwards at %s: %s", p.path, p.text())
+	}
 }
 
 // TestTheOwnerResetsAForgottenPassword by a link that a command on the broker's machine prints, while the broker runs.

@@ -138,9 +138,12 @@ func (w *world) Again(rec http.ResponseWriter, r *http.Request, _ web.Visitor, p
 }
 
 func (w *world) Kept(_ http.ResponseWriter, _ *http.Request, _ web.Visitor, path string) (url.Values, bool) {
+	if w.kept == nil || path != w.again {
+		return nil, false
+	}
 	f := w.kept
 	w.kept = nil
-	return f, f != nil && path == w.again
+	return f, true
 }
 
 func (w *world) at(id passport.GrantID) (*passport.Standing, error) {

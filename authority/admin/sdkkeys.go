@@ -16,6 +16,9 @@ import (
 type SDKKeys interface {
 	// KeysOf lists the keys of a grant, newest first. Error: NotFound.
 	KeysOf(ctx context.Context, g passport.GrantID) ([]passport.SDKKey, error)
+	// ForKey reads a grant that a key is to be made of. fresh: the person proved a moment ago who they are. Errors: NotFound; SignInStale if that
+	// takes it.
+	ForKey(ctx context.Context, id passport.GrantID, fresh bool) (passport.Standing, error)
 	// TokensOf lists the access tokens of a grant that have not ended, those that end last first: authority.MostTokens, and one more if there
 	// are more. Error: NotFound.
 	TokensOf(ctx context.Context, g passport.GrantID) ([]passport.Token, error)
@@ -38,6 +41,7 @@ type sdkKeysView struct {
 	Made  string // shown once, right after it was made
 	Name  string // what stands in the field
 	Error string
+	Back  bool // what stands in the form was entered before a fresh sign-in
 	Lives []life
 }
 
@@ -100,7 +104,12 @@ func (a *Admin) MakeKey(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	s, err := a.cfg.Grants(v.Payer()).Standing(r.Context(), passport.GrantID(r.PathValue("id")))
+	id := passport.GrantID(r.PathValue("id"))
+	s, err := a.cfg.Grants(v.Payer()).ForKey(r.Context(), id, a.cfg.People.Fresh(r))
+	if err != nil && problem.KindOf(err) == problem.SignInStale {
+		a.cfg.People.Again(w, r, v, keysOn(id))
+		return
+	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
@@ -131,6 +140,9 @@ func (a *Admin) MakeKey(w http.ResponseWriter, r *http.Request) {
 		a.cfg.Pages.Error(w, r, v, err)
 	}
 }
+
+// keysOn is where the keys are on an app's page.
+func keysOn(id passport.GrantID) string { return grantPath(id) + "#keys" }
 
 // AskRevokeKey answers GET /grants/{id}/keys/{key}/revoke.
 func (a *Admin) AskRevokeKey(w http.ResponseWriter, r *http.Request) {
@@ -166,6 +178,11 @@ func (a *Admin) showGrant(w http.ResponseWriter, r *http.Request, v web.Visitor,
 		return
 	}
 	s.Grant = s.Grant.At(a.cfg.Now())
+	if r.Method == http.MethodGet {
+		if f, ok := a.cfg.People.Kept(w, r, v, keysOn(s.Grant.ID)); ok {
+			keys, chosen = sdkKeysView{Name: clip(f.Get("name"), passport.MaxSDKKeyName), Back: true}, f.Get("life")
+		}
+	}
 	d, err := a.page(r, v, s)
 	if err == nil {
 		d.Tokens, err = a.tokens(r.Context(), v, s.Grant)

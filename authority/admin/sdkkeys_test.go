@@ -106,6 +106,34 @@ func TestAKeyIsShownOnce(t *testing.T) {
 	}
 }
 
+func (w *world) ForKey(ctx context.Context, id passport.GrantID, fresh bool) (passport.Standing, error) {
+	s, err := w.Standing(ctx, id)
+	if err == nil && !fresh && s.Grant.Cap() > 20*passport.Dollar {
+		err = problem.New(problem.SignInStale, "sign in")
+	}
+	return s, err
+}
+
+// TestAKeyOfMuchMoneyTakesAFreshSignIn: who has the key can spend what the app may.
+func TestAKeyOfMuchMoneyTakesAFreshSignIn(t *testing.T) {
+	w := newWorld(t)
+	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})
+	w.stale = true
+	form := url.Values{"name": {"laptop"}, "life": {"24h"}}
+	w.list[0].Grant.Details[0].MaxBudgetCents = passport.LimitOf(2001)
+	if rec := w.post("/grants/a/keys", form); rec.Header().Get("Location") != "/login" || w.again != "/grants/a#keys" || len(w.sdk) != 0 {
+		t.Fatalf("%d, back to %q, %d keys", rec.Code, w.again, len(w.sdk))
+	}
+	w.stale = false
+	says(t, w.get("/grants/a").Body.String(), "You are signed in freshly", "there is no key yet", `value="laptop"`, `value="24h" selected`)
+	if len(w.sdk) != 0 {
+		t.Error("coming back made a key")
+	}
+	says(t, w.post("/grants/a/keys", form).Body.String(), madeKey)
+	w.list[0].Grant.Details[0].MaxBudgetCents, w.stale = passport.LimitOf(2000), true
+	says(t, w.post("/grants/a/keys", form).Body.String(), madeKey)
+}
+
 func TestAKeyThatCannotBeMadeIsSaidAtTheField(t *testing.T) {
 	w := newWorld(t)
 	w.add("a", passport.GrantActive, passport.Balance{Cap: 5e6})

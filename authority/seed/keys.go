@@ -65,7 +65,7 @@ func (a *API) MakeKey(w http.ResponseWriter, r *http.Request) {
 		if err := o.Err(); err != nil {
 			return nil, err
 		}
-		s, err := a.Control.Of(who.Payer()).Standing(ctx, id)
+		s, err := a.Control.Of(who.Payer()).ForKey(ctx, id, a.Owner.Fresh(r))
 		if err != nil {
 			return nil, err
 		}
