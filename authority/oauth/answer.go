@@ -101,6 +101,9 @@ func (o *OAuth) returning(r *http.Request) (web.Visitor, passport.Authorization,
 		return v, a, passport.Grant{}, err
 	}
 	g, err := o.answered(r.Context(), id)
+	if err == nil && !v.Payer().MayAnswer(g) { // another person has answered it in this browser
+		err = gone
+	}
 	return v, a, g, err
 }
 

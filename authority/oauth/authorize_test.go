@@ -201,7 +201,11 @@ func TestAnswers(t *testing.T) {
 	if a := b.get("/oauth/return/"+string(o.id), o.cookie); !strings.HasPrefix(a.header.Get("Location"), "/login?next=") {
 		t.Errorf("nobody signed in: got %v", a.header)
 	}
-	b.signed = true
+	b.signed, b.member = true, true
+	if a := b.get("/oauth/return/"+string(o.id), o.cookie); a.status != 404 || a.header.Get("Location") != "" {
+		t.Errorf("another person in the same browser: got %d %v", a.status, a.header)
+	}
+	b.member = false
 	q := b.back(o)
 	if q.Get("state") != "st/a te" || q.Get("iss") != issuer || q.Get("from") != "ai" || len(q.Get("code")) != 43 || q.Has("error") {
 		t.Errorf("got %v", q)

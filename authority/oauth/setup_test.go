@@ -47,6 +47,7 @@ type bench struct {
 	mux     *http.ServeMux
 	now     atomic.Int64 // ms after the start
 	signed  bool         // somebody is signed in
+	member  bool         // and that is not who gives
 	from    string       // address
 	clients map[passport.ClientID]passport.Client
 }
@@ -77,6 +78,9 @@ func (b *bench) Prove(r *http.Request) (string, error) { return r.Header.Get("DP
 func (b *bench) Visitor(*http.Request) (web.Visitor, error) {
 	if !b.signed {
 		return web.Visitor{}, problem.New(problem.Unauthenticated, "sign in first")
+	}
+	if b.member {
+		return web.NewVisitor("p2", "Bob", passport.RoleMember, []byte("another session")), nil
 	}
 	return web.NewVisitor("p1", "Ada", passport.RoleOwner, []byte("session")), nil
 }
