@@ -38,6 +38,9 @@ async function read(iss: string): Promise<Server> {
   const relaxed = { [oauth.allowInsecureRequests]: local(url) }
   const answer = await oauth.discoveryRequest(url, { algorithm: 'oauth2', ...relaxed })
   const as = await oauth.processDiscoveryResponse(url, answer)
+  // The person may have been talked into this broker. What it says is where their browser goes: to a page of its own, never to a script,
+  // which would run as the app's.
+  if (!as.authorization_endpoint?.startsWith(url.origin + '/')) throw new ConnectError('invalid_broker', `${url.origin} leads elsewhere`)
   return { as, relaxed }
 }
 

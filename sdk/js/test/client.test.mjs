@@ -169,6 +169,22 @@ test('an answer that names another issuer is refused', async () => {
   assert.ok(!calls.includes('POST /oauth/token'), 'the code went nowhere')
 })
 
+test('a broker whose metadata leads to a script gets none to run in the page', async () => {
+  await open(page)
+  const evil = 'http://127.0.0.1:4999'
+  await context.route(evil + '/**', r => r.fulfill({
+    status: r.request().method() === 'POST' ? 201 : 200, contentType: 'application/json', headers: { 'access-control-allow-origin': '*' },
+    body: JSON.stringify({ issuer: evil, authorization_endpoint: 'javascript:(window.opener??window).ran=1//', pushed_authorization_request_endpoint: evil + '/par',
+      registration_endpoint: evil + '/register', token_endpoint: evil + '/token', client_id: 'app', request_uri: 'urn:x', expires_in: 60 }),
+  }))
+  for (const mode of ['popup', 'redirect']) {
+    await connect(page, { broker: evil, mode })
+    const end = await page.evaluate(() => Promise.race([window.answer, new Promise(done => setInterval(() => window.ran && done('a script ran'), 20))]))
+    assert.equal(end, 'invalid_broker', mode)
+  }
+  await context.unroute(evil + '/**')
+})
+
 test('by popup: the page stays, the window closes itself', async () => {
   await open(page)
   const popup = await byPopup(approve)
