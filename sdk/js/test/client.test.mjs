@@ -1,17 +1,20 @@
 // The built client in Chromium, in the page of an app on another origin, against the built broker. In this order, on one broker.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { launch, openPage, startBroker, until } from '../../../e2e/browser/harness.mjs'
+import { launch, openPage, providerKey, startBroker, until } from '../../../e2e/browser/harness.mjs'
+import { sdkTests, typed } from './sdks.mjs'
 import { setUp, startApp, startProvider } from './setup.mjs'
 
-let provider, broker, browser, app, page, context
+let provider, broker, browser, app, page, context, types
 const calls = [] // "METHOD path" of all that pages send to the broker
 const options = more => ({ broker: broker.url, appName: 'Notes', reason: 'To answer you.', ask: { provider: 'openai', models: ['gpt-4o-mini'], maxBudgetCents: 50, maxRequests: 100, rateLimit: 60 }, ...more })
 
 before(async () => {
   provider = await startProvider()
-  broker = await startBroker(provider)
+  broker = await startBroker(provider, { GOOGLE_BASE_URL: provider.origin, OPENAI_API_KEY: providerKey, ANTHROPIC_API_KEY: providerKey, GOOGLE_API_KEY: providerKey })
   app = await startApp()
+  app.broker = broker.url
+  types = typed()
   browser = await launch()
   page = await openPage(browser)
   context = page.context()
@@ -270,3 +273,5 @@ test('one registration served all of it; the build for pages without modules is 
   await page.addScriptTag({ url: app.url + 'aipassport.global.js' })
   assert.deepEqual(await page.evaluate(() => Object.keys(window.AIPassport).sort()), ['ConnectError', 'Session', 'button', 'connect', 'restore'])
 })
+
+sdkTests(() => ({ app, broker, provider, context, typed: types }), approve)
