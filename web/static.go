@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed templates/*.html
@@ -70,6 +71,9 @@ func (p *Pages) Static(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// sets are the templates of all pages, parsed once in a process: all Pages share them.
+var sets = sync.OnceValues(parseTemplates)
+
 // parseTemplates makes one set a page: the layout, and the page that fills it.
 func parseTemplates() (map[string]*template.Template, error) {
 	layout, err := template.New("").Funcs(funcs).ParseFS(templates, "templates/layout.html", "templates/parts.html")
@@ -80,7 +84,7 @@ func parseTemplates() (map[string]*template.Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read templates: %w", err)
 	}
-	sets := map[string]*template.Template{}
+	all := map[string]*template.Template{}
 	for _, e := range entries {
 		name := strings.TrimSuffix(e.Name(), ".html")
 		if name == "layout" || name == "parts" {
@@ -90,9 +94,9 @@ func parseTemplates() (map[string]*template.Template, error) {
 		if err != nil {
 			return nil, fmt.Errorf("clone the layout: %w", err)
 		}
-		if sets[name], err = set.ParseFS(templates, "templates/"+e.Name()); err != nil {
+		if all[name], err = set.ParseFS(templates, "templates/"+e.Name()); err != nil {
 			return nil, fmt.Errorf("parse %s: %w", name, err)
 		}
 	}
-	return sets, nil
+	return all, nil
 }

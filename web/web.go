@@ -87,7 +87,7 @@ func New(opt Options) (*Pages, error) {
 	if err := p.protect.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, fmt.Errorf("trust our own origin: %w", err)
 	}
-	if p.sets, err = parseTemplates(); err != nil {
+	if p.sets, err = sets(); err != nil {
 		return nil, err
 	}
 	p.files, p.paths, err = readFiles()
