@@ -19,11 +19,14 @@ RACE_E2E := TestThreat01|TestThreat02Abort|TestThreat03APeer|TestThreat09Revoke|
 RACE_SKIP := TestEnginesGiveTheSameAnswers|KeepsTheContract
 RACE_CASES := KeepsTheContract/(race|many|once|after_a_revoke|stands_behind)
 
+# All is compiled as the binary is that is released: what one target has compiled serves the others. The race detector alone needs cgo.
+export CGO_ENABLED := 0
+
 # How many of the tests that wait most of the time, for processes, leases and disks, a package runs at once.
 PARALLEL := 8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit sim race e2e sdk oauth browser pictures sdkjs clients postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim simpg race e2e clients sdks pages tools sdk oauth browser pictures sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -38,14 +41,25 @@ build: ## Build one static binary, bin/aipassport, optimised by the profile of a
 	CGO_ENABLED=0 $(GO) build -trimpath -pgo=cmd/aipassport/release.pgo -o bin/aipassport ./cmd/aipassport
 
 test: postgres valkey ## Run every test; installs what the tests of Postgres and of the pages need
-	@# Side by side: the stores' tests wait for disks most of the time, the simulator for nothing.
-	$(MAKE) --no-print-directory -j2 unit sim
+	@# What all would compile is compiled once.
+	$(GO) build -o bin/aipassport ./cmd/aipassport
+	@# Side by side: the stores' tests wait for disks most of the time, the simulator on Postgres for leases, the other one for nothing.
+	$(MAKE) --no-print-directory -j4 unit sim simpg tools
 	$(MAKE) --no-print-directory race
-	@# Side by side again: both wait for processes that they have started.
+	@# Side by side again: all wait for processes that they have started.
 	$(MAKE) --no-print-directory -j2 e2e clients
 
-clients: ## What uses the built broker from outside: SDKs, OAuth libraries, the pages in Chromium, the client for web apps
-	$(MAKE) --no-print-directory -j1 sdk oauth browser sdkjs
+clients: tools ## What uses the built broker from outside: SDKs, OAuth libraries, the pages in Chromium, the client for web apps
+	$(MAKE) --no-print-directory -j2 sdks pages
+
+sdks:
+	$(MAKE) --no-print-directory -j1 sdk oauth
+
+pages:
+	$(MAKE) --no-print-directory -j1 browser sdkjs
+
+tools: ## Install Node and Chromium where that is possible, and build the broker for what drives it from outside
+	scripts/browser.sh install
 
 postgres: ## Install Postgres for the tests that start one, where that is possible
 	scripts/postgres.sh
@@ -57,13 +71,17 @@ unit: ## All Go tests but e2e and the simulator
 	$(GO) test -timeout 20m -parallel $(PARALLEL) $$($(GO) list ./... | grep -v -e /e2e -e /internal/ledgersim)
 
 sim: ## Simulate the ledger for SIM_RUNS seeds (1500), crashes and failing disks among them, and once with each fault at each write
-	$(GO) test -count=1 ./internal/ledgersim/ -sim.runs $(SIM_RUNS)
+	$(GO) test -count=1 -skip OnPostgres ./internal/ledgersim/ -sim.runs $(SIM_RUNS)
+
+simpg: ## Simulate the ledger of two instances on Postgres
+	$(GO) test -vet=off -count=1 -run OnPostgres ./internal/ledgersim/
 
 race: ## The tests of what runs concurrently, under the race detector
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race: the race detector needs a C compiler; install gcc (Debian: apt-get install gcc)"; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m -parallel $(PARALLEL) -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m -parallel $(PARALLEL) -run '$(RACE_CASES)' ./store/...
-	E2E_RACE=1 $(GO) test -count=1 -timeout 15m -parallel $(PARALLEL) -run '$(RACE_E2E)' ./e2e/
+	@# Vet looks at each package once, in unit, sim and e2e.
+	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m -parallel $(PARALLEL) -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
+	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m -parallel $(PARALLEL) -run '$(RACE_CASES)' ./store/...
+	E2E_RACE=1 $(GO) test -vet=off -count=1 -timeout 15m -parallel $(PARALLEL) -run '$(RACE_E2E)' ./e2e/
 
 e2e: ## Start the built binary against a fake provider: lifecycle, money, crashes, threats (RACE=1: binary with -race)
 	E2E_RACE=$${RACE:-} $(GO) test -count=1 -timeout 20m -parallel $(PARALLEL) ./e2e/...

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the browser tests in e2e/browser, or those that are named, with Node and Chromium, installing what is missing where it can.
 # "pictures" as the first word makes the pictures in docs/pictures instead, or those of the pages that are named.
+# "install" installs and builds what they need, and runs none.
 # CHROMIUM names the browser (default: the first of chromium, chromium-browser, google-chrome).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,10 +28,11 @@ command -v sqlite3 >/dev/null || apt sqlite3 || { echo "The browser tests need s
 
 mkdir -p bin
 CGO_ENABLED=0 go build -o bin/aipassport ./cmd/aipassport
-npm --prefix e2e/browser ci --no-audit --no-fund --loglevel=error
+[ e2e/browser/node_modules/.package-lock.json -nt e2e/browser/package-lock.json ] || npm --prefix e2e/browser ci --no-audit --no-fund --loglevel=error
+[ "$1" != install ] || exit 0
 export CHROMIUM=$browser AIPASSPORT_BIN=$PWD/bin/aipassport
 if [ "$1" = pictures ]; then
   shift
   exec node e2e/browser/pictures.mjs docs/pictures "$@"
 fi
-node --test --test-reporter=spec "$@"
+node --test --test-concurrency=2 --test-reporter=spec "$@"
