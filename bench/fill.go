@@ -32,10 +32,12 @@ func (b *bed) flat() error {
 	}
 	defer many.stop()
 	fmt.Fprintf(os.Stderr, "%d grants written in %.1f s, first answer after %.0f ms\n", b.o.grants, time.Since(begin).Seconds(), many.took.Seconds()*1000)
-	targets := []*target{{"1 grant, 1 token", few, fewTokens}, {fmt.Sprintf("%d grants, 1 token", b.o.grants), many, manyTokens[:1]},
-		{fmt.Sprintf("%d grants, %d tokens in turn", b.o.grants, b.o.tokens), many, manyTokens}}
-	for at := 0; at < len(manyTokens); at += 10_000 { // each token verified once, as in a broker that has run for a while
-		targets[2].run(load{conns: 64, window: time.Second})
+	targets := []*target{{name: "1 grant, 1 token", p: few, tokens: fewTokens}, {name: fmt.Sprintf("%d grants, 1 token", b.o.grants), p: many, tokens: manyTokens[:1]},
+		{name: fmt.Sprintf("%d grants, %d tokens in turn", b.o.grants, b.o.tokens), p: many, tokens: manyTokens}}
+	for targets[2].turn.Load() < int64(len(manyTokens)) { // each token used once, as in a broker that has run for a while
+		if did := targets[2].run(load{conns: 64, window: time.Second}); did.lastError != nil {
+			return did.lastError
+		}
 	}
 	w, err := rounds(b.o.rounds, load{conns: 64, warm: b.o.warm, window: b.o.window}, targets)
 	if err != nil {

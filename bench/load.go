@@ -13,6 +13,7 @@ type target struct {
 	name   string
 	p      *process
 	tokens []string
+	turn   atomic.Int64 // of the tokens, over all that is loaded
 }
 
 // load is one way to ask.
@@ -45,7 +46,7 @@ type tally struct {
 // run loads a target for one window.
 func (t *target) run(l load) window {
 	tallies := make([]tally, l.conns)
-	var turn, number atomic.Int64
+	var number atomic.Int64
 	begin := time.Now()
 	from := begin.Add(l.warm)
 	to := from.Add(l.window)
@@ -63,7 +64,7 @@ func (t *target) run(l load) window {
 				if due.After(to) {
 					return
 				}
-				err := c.do(t.tokens[int(turn.Add(1))%len(t.tokens)], patience)
+				err := c.do(t.tokens[int(t.turn.Add(1))%len(t.tokens)], patience)
 				tallies[i].add(&c, due, from, to, l.rate > 0, err)
 			}
 		})

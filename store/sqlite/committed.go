@@ -10,8 +10,10 @@ import (
 
 // Bounds of what is kept.
 const (
-	maxLive     = 16_384  // tokens, and no more grants than that
+	maxLive     = 131_072 // tokens, and no more grants than that: some 2 KiB each
 	maxLiveText = 4 << 10 // bytes of the texts of a grant that is kept
+	maxTouched  = 16_384  // grants
+	maxWaiting  = 1024    // readings
 )
 
 // committed is the committed state of the tokens and grants that calls were made with lately, so that a call need not read it from
@@ -21,14 +23,26 @@ const (
 //
 //   - What a hold or a settlement changed is carried over: they change balances and nothing else.
 //   - After any other change, and after a commit whose outcome is unknown, nothing is kept, and all is read anew.
-//   - What was read is kept only if no commit has ended since the reading began and none is under way: it is then what is
-//     committed, and no commit is carried over that the reading has seen already.
+//   - What was read is kept only if no commit that ended since the reading began, nor one that is under way, touches its grant: it is
+//     then what is committed, and no commit is carried over that the reading has seen already. Beside a commit that is under way it
+//     waits for what that one has touched. Under load one always is: without that, what calls look at would hardly ever be kept.
 type committed struct {
 	mu         sync.Mutex // guards what follows
 	committing bool
 	commits    uint64 // ended
 	tokens     map[passport.TokenID]liveToken
 	grants     map[passport.GrantID]*liveGrant
+
+	touched map[passport.GrantID]uint64 // the newest commit that moved a grant's budgets, of those after floor
+	floor   uint64                      // what a reading saw that began before this commit is not kept
+	waiting []reading                   // for the end of the commit that is under way; at most maxWaiting
+}
+
+// reading is what was read after so many commits, and perhaps more.
+type reading struct {
+	commits uint64
+	live    passport.Liveness
+	budgets []passport.Balance
 }
 
 type liveToken struct {
@@ -44,7 +58,7 @@ type liveGrant struct {
 }
 
 func newCommitted() *committed {
-	return &committed{tokens: map[passport.TokenID]liveToken{}, grants: map[passport.GrantID]*liveGrant{}}
+	return &committed{tokens: map[passport.TokenID]liveToken{}, grants: map[passport.GrantID]*liveGrant{}, touched: map[passport.GrantID]uint64{}}
 }
 
 // get returns what is committed, or else how many commits had ended before a reading of it, for put.
@@ -66,9 +80,20 @@ func (c *committed) put(commits uint64, l passport.Liveness, budgets []passport.
 	if len(budgets) == 0 || len(g.AppName)+len(g.AppURL)+len(g.Reason)+len(g.Notes) > maxLiveText {
 		return
 	}
+	r := reading{commits, l, slices.Clone(budgets)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.committing || c.commits != commits {
+	if !c.committing {
+		c.keep(r)
+	} else if len(c.waiting) < maxWaiting {
+		c.waiting = append(c.waiting, r)
+	}
+}
+
+// keep is called with mu held, while no commit is under way.
+func (c *committed) keep(r reading) {
+	g := r.live.Standing.Grant
+	if r.commits < c.floor || c.touched[g.ID] > r.commits {
 		return
 	}
 	if len(c.tokens) >= maxLive {
@@ -76,16 +101,28 @@ func (c *committed) put(commits uint64, l passport.Liveness, budgets []passport.
 	}
 	live := c.grants[g.ID]
 	if live == nil {
-		live = &liveGrant{grant: g, stopped: l.Stopped, budgets: slices.Clone(budgets)}
+		live = &liveGrant{grant: g, stopped: r.live.Stopped, budgets: r.budgets}
 		c.grants[g.ID] = live
 	}
-	c.tokens[l.Token.ID] = liveToken{l.Token, live}
+	c.tokens[r.live.Token.ID] = liveToken{r.live.Token, live}
 }
 
 // clear is called with mu held.
 func (c *committed) clear() {
 	clear(c.tokens)
 	clear(c.grants)
+}
+
+// forget is called with mu held, after a commit that may have changed anything.
+func (c *committed) forget() {
+	c.clear()
+	c.draw()
+}
+
+// draw is called with mu held: what began to be read before now is not kept.
+func (c *committed) draw() {
+	c.floor = c.commits
+	clear(c.touched)
 }
 
 // begin is called by the writer before a commit, end after it with the jobs that it ran and whether all of it is in the file. Between
@@ -102,9 +139,22 @@ func (c *committed) end(jobs []*job, done bool) {
 	c.committing = false
 	c.commits++
 	if !done {
-		c.clear()
-		return
+		c.forget()
+	} else {
+		c.carry(jobs)
 	}
+	if len(c.touched) > maxTouched {
+		c.draw()
+	}
+	for _, r := range c.waiting {
+		c.keep(r)
+	}
+	clear(c.waiting)
+	c.waiting = c.waiting[:0]
+}
+
+// carry carries a commit over to what is kept.
+func (c *committed) carry(jobs []*job) {
 	for _, j := range jobs {
 		switch {
 		case j.err != nil: // refused or undone: it changed nothing
@@ -114,13 +164,14 @@ func (c *committed) end(jobs []*job, done bool) {
 		case j.settle != nil && j.moved != nil:
 			c.moved(j.moved)
 		case !j.keeps:
-			c.clear()
+			c.forget()
 		}
 	}
 }
 
 // held notes the budgets of a hold as they are after it.
 func (c *committed) held(id passport.GrantID, detail int, h passport.Held) {
+	c.touched[id] = c.commits
 	g := c.grants[id]
 	if g == nil {
 		return
@@ -141,6 +192,7 @@ type move struct {
 
 func (c *committed) moved(all []move) {
 	for _, m := range all {
+		c.touched[m.grant] = c.commits
 		g := c.grants[m.grant]
 		if g == nil {
 			continue
