@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -108,7 +109,8 @@ func TestTheOwnerResetsAForgottenPassword(t *testing.T) {
 	}
 }
 
-// TestAPersonSignsInAtAnOpenIDProvider: linked in Settings, then by the button of the sign-in page; who has linked nothing stays outside.
+// TestAPersonSignsInAtAnOpenIDProvider: linked in Settings, then by the button of the sign-in page. Who is nobody here becomes a
+// member by an invitation, or because the operator lets in who is on the list, and then only on a page that asks; who is not on it stays outside.
 func TestAPersonSignsInAtAnOpenIDProvider(t *testing.T) {
 	op, stop, err := fakeprovider.NewOpenID("broker", "the secret of this client: long enough")
 	if err != nil {
@@ -119,7 +121,7 @@ func TestAPersonSignsInAtAnOpenIDProvider(t *testing.T) {
 	if err := os.WriteFile(file, []byte(op.Secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := start(t, env{"AIPASSPORT_OIDC_ISSUER": op.Origin, "AIPASSPORT_OIDC_CLIENT_ID": "broker", "AIPASSPORT_OIDC_CLIENT_SECRET_FILE": file, "AIPASSPORT_OIDC_ALLOWED": "@example.com"})
+	b := start(t, env{"AIPASSPORT_OIDC_ISSUER": op.Origin, "AIPASSPORT_OIDC_CLIENT_ID": "broker", "AIPASSPORT_OIDC_CLIENT_SECRET_FILE": file, "AIPASSPORT_OIDC_ALLOWED": "@example.com", "AIPASSPORT_OIDC_JOIN": "on"})
 	b.keepSecret(op.Secret)
 	p := b.setUp()
 	p.open("/settings")
@@ -128,15 +130,43 @@ func TestAPersonSignsInAtAnOpenIDProvider(t *testing.T) {
 	if p.path != "/settings" || !strings.Contains(p.text(), "ada@example.com") {
 		t.Fatalf("linked, at %s: %s", p.path, p.text())
 	}
-	for subject, at := range map[string]string{"subject-1": "/usage", "subject-2": "/login/oidc/callback"} {
-		op.Says("ES256", map[string]any{"sub": subject})
+	p.open("/people")
+	p.submit("/people", url.Values{"label": {"Grace"}})
+	link := regexp.MustCompile(`/join\?token=[\w-]+`).FindString(string(p.page.body))
+	for _, c := range []struct{ subject, email, at string }{
+		{"subject-1", "ada@example.com", "/usage"}, {"subject-2", "joan@example.org", "/login/oidc/callback"},
+		{"subject-3", "joan@example.com", "/join/as"}, {"subject-4", "grace@example.com", "/join/as"},
+	} {
+		op.Says("ES256", map[string]any{"sub": c.subject, "email": c.email})
 		p = &person{b: b, cookies: map[string]string{}}
-		p.open("/login?next=/usage")
-		p.submit("/login/oidc", nil)
-		p.returns(op)
-		if p.path != at || (at != "/usage") != strings.Contains(p.text(), "Nobody here has linked who you are") {
-			t.Errorf("%s is at %s: %s", subject, p.path, p.text())
+		next := "/usage"
+		if c.subject == "subject-4" {
+			p.open(link)
+			p.submit("/join/oidc", nil)
+			next = "/keys"
+		} else {
+			p.open("/login?next=/usage")
+			p.submit("/login/oidc", nil)
 		}
+		p.returns(op)
+		if p.path != c.at || (c.at == "/login/oidc/callback") != strings.Contains(p.text(), "does not let in who you are there") {
+			t.Errorf("%s is at %s: %s", c.subject, p.path, p.text())
+		}
+		if c.at != "/join/as" {
+			continue
+		}
+		if !strings.Contains(p.text(), "You are "+c.email) {
+			t.Errorf("the page does not say who %s is: %s", c.subject, p.text())
+		}
+		if p.submit("/join/as", url.Values{"name": {c.subject}}); p.path != next {
+			t.Errorf("%s joined at %s: %s", c.subject, p.path, p.text())
+		}
+		if p.open("/settings"); !strings.Contains(p.text(), c.email) || strings.Contains(p.text(), "Webhook") {
+			t.Errorf("%s is no member who is linked: %s", c.subject, p.text())
+		}
+	}
+	if p.open(link); p.page.status != 404 {
+		t.Errorf("the invitation works twice: %d", p.page.status)
 	}
 }
 

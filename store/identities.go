@@ -15,6 +15,16 @@ func TooManyIdentities() error {
 	return problem.New(problem.Conflict, "there are %d links already: remove one first", passport.MaxIdentities)
 }
 
+// IdentityTaken says that an identity is somebody's here.
+func IdentityTaken() error {
+	return problem.New(problem.Conflict, "who you are there is somebody here already").In("identity")
+}
+
+// IdentityOver says that an identity was somebody's here, and that it takes an invitation to come back with it.
+func IdentityOver() error {
+	return problem.New(problem.Conflict, "who you are there was linked here once and is not any more: it takes an invitation").In("identity")
+}
+
 // CheckIdentity says what keeps an identity from being stored, as Invalid.
 func CheckIdentity(i passport.Identity) error {
 	if i.Issuer == "" || len(i.Issuer) > passport.MaxIssuer || i.Subject == "" || len(i.Subject) > passport.MaxSubject || len(i.Email) > passport.MaxEmail {
@@ -42,7 +52,16 @@ func AddIdentity(ctx context.Context, q *query.Queries, i passport.Identity, ev 
 	}
 	hash := i.Hash()
 	n, err := q.AddIdentity(ctx, query.AddIdentityParams{Hash: hash[:], PersonID: string(i.Person), Issuer: i.Issuer, Subject: i.Subject, Email: i.Email, LinkedAt: Micros(i.LinkedAt)})
+	if err == nil && n > 0 {
+		err = q.ForgetIdentityGone(ctx, hash[:])
+	}
 	return added(ctx, q, n, err, "identity", ev)
+}
+
+// IdentityGone is the step of identity.Store.
+func IdentityGone(ctx context.Context, q *query.Queries, hash [32]byte) (bool, error) {
+	n, err := q.IdentityGone(ctx, hash[:])
+	return n > 0, err
 }
 
 // Identity is the step of identity.Store.
@@ -72,6 +91,9 @@ func identityOf(r query.Identity) passport.Identity {
 func RemoveIdentity(ctx context.Context, q *query.Queries, who passport.PersonID, hash [32]byte, ev passport.Event) error {
 	n, err := q.RemoveIdentity(ctx, query.RemoveIdentityParams{Hash: hash[:], PersonID: string(who)})
 	if err := gone(ctx, q, n, err, "identity", ev); err != nil {
+		return err
+	}
+	if err := q.NoteIdentityGone(ctx, query.NoteIdentityGoneParams{Hash: hash[:], At: Micros(ev.At)}); err != nil {
 		return err
 	}
 	p, err := q.Person(ctx, string(who))

@@ -103,7 +103,12 @@ func EndInvitation(ctx context.Context, q *query.Queries, hash [32]byte, ev pass
 }
 
 // AddMember is the step of identity.Store.
-func AddMember(ctx context.Context, q *query.Queries, p passport.Person, by *[32]byte, ev passport.Event) error {
+func AddMember(ctx context.Context, q *query.Queries, p passport.Person, by *[32]byte, as *passport.Identity, ev passport.Event) error {
+	if as != nil {
+		if err := mayJoinAs(ctx, q, *as, by != nil); err != nil {
+			return err
+		}
+	}
 	if by != nil {
 		v, err := Invitation(ctx, q, *by)
 		if err == nil && !v.ExpiresAt.After(TimeOf(Micros(ev.At))) {
@@ -135,7 +140,29 @@ func AddMember(ctx context.Context, q *query.Queries, p passport.Person, by *[32
 		CreatedAt: Micros(p.CreatedAt), Role: string(passport.RoleMember)}); err != nil {
 		return err
 	}
+	if as != nil {
+		mine := *as
+		mine.Person = p.ID
+		return AddIdentity(ctx, q, mine, ev)
+	}
 	return AddEvent(ctx, q, ev)
+}
+
+// mayJoinAs says why nobody can become a member as who they are at an OpenID provider: that is somebody here, or was and no invitation has
+// them come back.
+func mayJoinAs(ctx context.Context, q *query.Queries, as passport.Identity, invited bool) error {
+	_, err := Identity(ctx, q, as.Hash())
+	if err == nil {
+		return IdentityTaken()
+	}
+	if problem.KindOf(err) != problem.NotFound {
+		return err
+	}
+	gone, err := IdentityGone(ctx, q, as.Hash())
+	if err == nil && gone && !invited {
+		err = IdentityOver()
+	}
+	return err
 }
 
 // People is the step of identity.Store.
@@ -189,6 +216,9 @@ func RemovePerson(ctx context.Context, q *query.Queries, id passport.PersonID, e
 		return err
 	}
 	if _, err := q.RemovePasskeysOf(ctx, string(id)); err != nil {
+		return err
+	}
+	if err := q.NoteIdentitiesGone(ctx, query.NoteIdentitiesGoneParams{At: Micros(ev.At), PersonID: string(id)}); err != nil {
 		return err
 	}
 	if _, err := q.RemoveIdentitiesOf(ctx, string(id)); err != nil {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/devrelopers/aipassport/internal/flood"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
@@ -42,8 +41,9 @@ type Issuer interface {
 // way is what we keep of it, sealed, with the browser that it was begun in.
 type way struct {
 	State, Nonce, Verifier, Next string
-	Again                        bool  // they are to show once more who they are
-	Until                        int64 // seconds since 1970
+	By                           []byte // of who joins: the hash of their invitation
+	Again                        bool   // they are to show once more who they are
+	Until                        int64  // seconds since 1970
 }
 
 // goesView is the page that leads there.
@@ -71,12 +71,7 @@ func (i *Identity) ForeignLogin(w http.ResponseWriter, r *http.Request) {
 		err = noProvider()
 	}
 	if err == nil {
-		err = i.cfg.Pages.Posted(w, r, stranger)
-	}
-	if err == nil {
-		if wait := i.signIns.Allow(flood.Network(i.cfg.ClientAddr(r)).String()); wait > 0 {
-			err = problem.New(problem.RateExceeded, "too many tries").After(wait)
-		}
+		err = i.posted(w, r, stranger)
 	}
 	if err != nil {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
@@ -171,24 +166,19 @@ func (i *Identity) ForeignBack(w http.ResponseWriter, r *http.Request) {
 	if err == nil && !i.mayCome(id) {
 		err = problem.New(problem.Unauthenticated, "this broker does not let in who you are there: the operator's list does not have your address, or the provider has not checked it")
 	}
-	if err != nil && problem.KindOf(err) != problem.Unauthenticated {
-		i.cfg.Pages.Error(w, r, stranger, err)
+	if err == nil && purpose == toLink {
+		i.link(w, r, signedIn, session, id)
 		return
 	}
-	if purpose == toLink {
-		if err == nil {
-			i.link(w, r, signedIn, session, id)
-			return
-		}
-		i.cfg.Pages.Error(w, r, signedIn, problem.Wrap(err, problem.Invalid, "%s", problem.From(err).Detail))
-		return
+	// 4. Who that is here: by issuer and subject. Who joins is to be nobody yet.
+	next := way.Next
+	if err == nil && purpose == toJoin {
+		next, err = i.offer(w, r, stranger, way, id)
+	} else if err == nil {
+		next, err = i.enter(w, r, stranger, way, id)
 	}
-	// 4. Who that is here: by issuer and subject.
-	if err == nil {
-		err = i.enter(w, r, way, id)
-	}
-	if err != nil && problem.KindOf(err) != problem.Unauthenticated {
-		i.cfg.Pages.Error(w, r, stranger, err)
+	if err != nil && (problem.KindOf(err) != problem.Unauthenticated || purpose == toLink || purpose == toJoin) {
+		i.notBack(w, r, map[string]web.Visitor{toLink: signedIn}[purpose], err)
 		return
 	}
 	if err != nil {
@@ -196,7 +186,15 @@ func (i *Identity) ForeignBack(w http.ResponseWriter, r *http.Request) {
 		i.showLogin(w, r, http.StatusUnauthorized, stranger, loginView{Next: web.LocalPath(way.Next), Again: way.Again, Problem: strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."})
 		return
 	}
-	i.cfg.Pages.Redirect(w, r, way.Next)
+	i.cfg.Pages.Redirect(w, r, next)
+}
+
+// notBack says why nothing came of a way there and back. What was not shown well is not said as a sign-in that is missing.
+func (i *Identity) notBack(w http.ResponseWriter, r *http.Request, v web.Visitor, err error) {
+	if problem.KindOf(err) == problem.Unauthenticated {
+		err = problem.Wrap(err, problem.Invalid, "%s", problem.From(err).Detail)
+	}
+	i.cfg.Pages.Error(w, r, v, err)
 }
 
 // wayBack opens the way that a browser comes back on and uses it up. Error: Unauthenticated, in the same words for all that is wrong with it.
@@ -213,6 +211,9 @@ func (i *Identity) wayBack(w http.ResponseWriter, r *http.Request, stranger, sig
 	}
 	purpose = toSignIn
 	plain, err := i.cfg.Box.Open(purpose, stranger.Sign("oidc", purpose), sealed)
+	if joins, no := i.cfg.Box.Open(toJoin, stranger.Sign("oidc", toJoin), sealed); no == nil {
+		purpose, plain, err = toJoin, joins, nil
+	}
 	if err != nil && signedIn.ID != "" {
 		purpose = toLink
 		plain, err = i.cfg.Box.Open(purpose, signedIn.Sign("oidc", purpose), sealed)
@@ -278,30 +279,39 @@ func (i *Identity) link(w http.ResponseWriter, r *http.Request, v web.Visitor, s
 	i.cfg.Pages.Redirect(w, r, "/settings")
 }
 
-// enter begins a session for whose identity it is here. It is as fresh as their sign-in there, as far as the provider tells. Error:
+// enter begins a session for whose identity it is here. It is as fresh as their sign-in there, as far as the provider tells. Who is nobody is
+// asked whether they become a member, where the operator lets them. It says where to go on. Error:
 // Unauthenticated if it is nobody's, or if a fresh one is asked and this is none.
-func (i *Identity) enter(w http.ResponseWriter, r *http.Request, way way, id passport.Identity) error {
+func (i *Identity) enter(w http.ResponseWriter, r *http.Request, stranger web.Visitor, way way, id passport.Identity) (next string, err error) {
 	known, err := i.cfg.Store.Identity(r.Context(), id.Hash())
+	if err != nil && problem.KindOf(err) == problem.NotFound && i.cfg.IssuerJoin && !way.Again {
+		return i.offer(w, r, stranger, way, id)
+	}
 	if err != nil && problem.KindOf(err) == problem.NotFound {
-		return problem.New(problem.Unauthenticated, "nobody here has linked who you are at %s. Sign in another way, then link it under Settings", i.ForeignHost())
+		return "", problem.New(problem.Unauthenticated, "nobody here has linked who you are at %s. Sign in another way, then link it under Settings", i.ForeignHost())
 	}
 	if err != nil {
-		return fmt.Errorf("read the identity: %w", err)
+		return "", fmt.Errorf("read the identity: %w", err)
 	}
 	p, err := i.person(r.Context(), known.Person)
 	if err != nil && problem.KindOf(err) == problem.NotFound {
-		return problem.New(problem.Unauthenticated, "nobody here is who you are at %s", i.ForeignHost())
+		return "", problem.New(problem.Unauthenticated, "nobody here is who you are at %s", i.ForeignHost())
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
+	proved := i.provedAt(id)
+	if way.Again && !proved.After(i.now().Add(-freshFor)) {
+		return "", problem.New(problem.Unauthenticated, "%s does not say that you signed in there in the last five minutes. Use a passkey or the password", i.ForeignHost())
+	}
+	return way.Next, i.startAt(w, r, p, proved)
+}
+
+// provedAt is when somebody showed who they are, for a session that begins now: as the provider tells. Not told, or in the future: not lately.
+func (i *Identity) provedAt(id passport.Identity) time.Time {
 	now := i.now()
-	proved := now.Add(-freshFor) // not told, or in the future: not fresh
-	if !id.AuthTime.IsZero() && !id.AuthTime.After(now) && id.AuthTime.After(proved) {
-		proved = id.AuthTime
+	if long := now.Add(-freshFor); id.AuthTime.IsZero() || id.AuthTime.After(now) || !id.AuthTime.After(long) {
+		return long
 	}
-	if way.Again && !proved.After(now.Add(-freshFor)) {
-		return problem.New(problem.Unauthenticated, "%s does not say that you signed in there in the last five minutes. Use a passkey or the password", i.ForeignHost())
-	}
-	return i.startAt(w, r, p, proved)
+	return id.AuthTime
 }

@@ -37,6 +37,8 @@ func (m *memory) Identity(_ context.Context, h [32]byte) (i passport.Identity, e
 	return i, err
 }
 
+func (m *memory) IdentityGone(context.Context, [32]byte) (bool, error) { return false, nil }
+
 func (m *memory) Identities(context.Context, passport.PersonID) ([]passport.Identity, error) {
 	return nil, nil
 }

@@ -53,6 +53,7 @@ type Config struct {
 	Issuer     Issuer                         // nil: nobody signs in elsewhere
 	// IssuerAllowed are the addresses, and the domains as @example.com, of those who may sign in there. Empty: all that are linked.
 	IssuerAllowed []string
+	IssuerJoin    bool                               // who is allowed there and nobody here may become a member; takes IssuerAllowed
 	Hash          func(password, salt []byte) []byte // nil: argon2id as OWASP's password storage cheat sheet has it; tests set a quick one
 }
 
@@ -76,6 +77,9 @@ type Identity struct {
 func New(cfg Config) (*Identity, error) {
 	if cfg.Store == nil || cfg.Pages == nil || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("identity needs a store, pages, a clock and ids")
+	}
+	if cfg.IssuerJoin && len(cfg.IssuerAllowed) == 0 {
+		return nil, errors.New("identity lets nobody join who is not on a list")
 	}
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
@@ -145,6 +149,7 @@ func (i *Identity) Routes() map[string]http.HandlerFunc {
 		"GET /setup/passkey": i.PasskeyStep,
 		"GET /setup":         i.SetupPage, "POST /setup": i.SetUp,
 		"GET /join": i.JoinPage, "POST /join": i.Join,
+		"POST /join/oidc": i.JoinForeign, "GET /join/as": i.JoinAsPage, "POST /join/as": i.JoinAs,
 		"GET /login": i.LoginPage, "POST /login": i.Login,
 		"POST /logout":            i.Logout,
 		"POST /settings/sessions": i.EndSessions,

@@ -119,7 +119,7 @@ func (m *memory) Invitations(context.Context) ([]passport.Invitation, error) { r
 func (m *memory) EndInvitation(context.Context, [32]byte, passport.Event) error {
 	return problem.New(problem.NotFound, "no invitation")
 }
-func (m *memory) AddMember(context.Context, passport.Person, *[32]byte, passport.Event) error {
+func (m *memory) AddMember(context.Context, passport.Person, *[32]byte, *passport.Identity, passport.Event) error {
 	return problem.New(problem.Internal, "one person")
 }
 func (m *memory) People(ctx context.Context) ([]passport.Person, error) {

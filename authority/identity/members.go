@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/devrelopers/aipassport/internal/flood"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/web"
@@ -19,6 +18,7 @@ import (
 type joinView struct {
 	Token, Name, Username string
 	Owner                 string
+	Provider              string // the host of one to join with; empty: there is none
 	Until                 time.Time
 	Errors                web.FieldErrors
 }
@@ -90,14 +90,6 @@ func (i *Identity) Forget(ctx context.Context, id passport.PersonID, actor strin
 	return i.cfg.Store.RemovePerson(ctx, id, i.event(passport.PersonRemoved, actor, string(id)))
 }
 
-// AddMember adds a member who proved who they are by other means than a password of ours: a provider of sign-in, by issuer and subject. Who
-// calls it keeps which identity is whose, and has decided that they may join. Errors: Conflict if there are as many members as there may be,
-// or, in username, if that name is taken.
-func (i *Identity) AddMember(ctx context.Context, name, username, note string) (passport.Person, error) {
-	p := passport.Person{ID: passport.PersonID(i.cfg.NewID()), Name: name, Username: username, CreatedAt: i.now(), Role: passport.RoleMember}
-	return p, i.cfg.Store.AddMember(ctx, p, nil, i.event(passport.PersonJoined, "owner:"+string(p.ID), note))
-}
-
 // JoinPage answers GET /join. Without the right token it does nothing; looking at it uses nothing up.
 func (i *Identity) JoinPage(w http.ResponseWriter, r *http.Request) {
 	token := r.URL.Query().Get("token")
@@ -119,7 +111,7 @@ func (i *Identity) showJoin(w http.ResponseWriter, r *http.Request, status int, 
 		i.cfg.Pages.Error(w, r, web.Visitor{}, fmt.Errorf("read who the owner is: %w", err))
 		return
 	}
-	d.Owner = owner.Name
+	d.Owner, d.Provider = owner.Name, i.ForeignHost()
 	title := "Join"
 	if len(d.Errors) > 0 {
 		title = "There is a problem: join"
@@ -131,10 +123,7 @@ func (i *Identity) showJoin(w http.ResponseWriter, r *http.Request, status int, 
 func (i *Identity) Join(w http.ResponseWriter, r *http.Request) {
 	stranger, err := i.door(w, r)
 	if err == nil {
-		err = i.cfg.Pages.Posted(w, r, stranger)
-	}
-	if wait := i.signIns.Allow(flood.Network(i.cfg.ClientAddr(r)).String()); err == nil && wait > 0 {
-		err = problem.New(problem.RateExceeded, "too many tries").After(wait)
+		err = i.posted(w, r, stranger)
 	}
 	if err != nil {
 		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
@@ -153,8 +142,7 @@ func (i *Identity) Join(w http.ResponseWriter, r *http.Request) {
 		p, err = i.joins(r.Context(), d, password, v)
 	}
 	if e := problem.From(err); err != nil && e.Field == "username" {
-		d.Errors = web.FieldErrors{{Field: "e", Text: "Somebody signs in with this name already. Choose another."}}
-		err = nil
+		d.Errors, err = nameTaken(), nil
 	}
 	if len(d.Errors) > 0 {
 		d.Name, d.Username = clip(d.Name, maxName), clip(d.Username, maxUsername)
@@ -176,6 +164,10 @@ func (i *Identity) Join(w http.ResponseWriter, r *http.Request) {
 	i.cfg.Pages.Redirect(w, r, "/keys")
 }
 
+func nameTaken() web.FieldErrors {
+	return web.FieldErrors{{Field: "e", Text: "Somebody signs in with this name already. Choose another."}}
+}
+
 // joins makes a member by an invitation, which is used up.
 func (i *Identity) joins(ctx context.Context, d joinView, password string, by passport.Invitation) (passport.Person, error) {
 	hash, err := i.hashPassword(ctx, password)
@@ -183,7 +175,7 @@ func (i *Identity) joins(ctx context.Context, d joinView, password string, by pa
 		return passport.Person{}, err
 	}
 	p := passport.Person{ID: passport.PersonID(i.cfg.NewID()), Name: d.Name, Username: d.Username, PasswordHash: hash, CreatedAt: i.now(), Role: passport.RoleMember}
-	return p, i.cfg.Store.AddMember(ctx, p, &by.Hash, i.event(passport.PersonJoined, "owner:"+string(p.ID), "invited as "+by.Label))
+	return p, i.cfg.Store.AddMember(ctx, p, &by.Hash, nil, i.event(passport.PersonJoined, "owner:"+string(p.ID), "invited as "+by.Label))
 }
 
 // invited reads the invitation of a link. If it does not work, it has answered. With 256 bits, wrong ones need no counting.

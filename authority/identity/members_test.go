@@ -28,7 +28,7 @@ type house struct {
 	now   time.Time
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, with ...func(*identity.Config)) *house {
 	t.Helper()
 	h := &house{t: t, store: storetest.NewMemory(), now: storetest.Epoch(), mux: http.NewServeMux()}
 	pages, err := web.New(web.Options{PublicURL: "http://localhost:3001"})
@@ -36,9 +36,13 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	n := 0
-	h.id, err = identity.New(identity.Config{Store: h.store, Pages: pages, PublicURL: "http://localhost:3001", Now: func() time.Time { return h.now },
+	cfg := identity.Config{Store: h.store, Pages: pages, PublicURL: "http://localhost:3001", Now: func() time.Time { return h.now },
 		NewID: func() string { n++; return fmt.Sprint("id-", n) },
-		Hash:  func(p, s []byte) []byte { sum := sha256.Sum256(append(append([]byte{}, p...), s...)); return sum[:] }})
+		Hash:  func(p, s []byte) []byte { sum := sha256.Sum256(append(append([]byte{}, p...), s...)); return sum[:] }}
+	for _, more := range with {
+		more(&cfg)
+	}
+	h.id, err = identity.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -348,15 +348,20 @@ const (
 )
 
 func checkPerson(name, username, password string) web.FieldErrors {
+	e := checkNames(name, username)
+	if text := checkPassword(password, name, username); text != "" {
+		e = append(e, web.FieldError{Field: "p", Text: text})
+	}
+	return e
+}
+
+func checkNames(name, username string) web.FieldErrors {
 	var e web.FieldErrors
 	if n := utf8.RuneCountInString(name); n == 0 || n > maxName || !printable(name) {
 		e = append(e, web.FieldError{Field: "n", Text: fmt.Sprintf("Your name needs 1 to %d characters, without hidden ones.", maxName)})
 	}
 	if n := utf8.RuneCountInString(username); n == 0 || n > maxUsername || !printable(username) {
 		e = append(e, web.FieldError{Field: "e", Text: fmt.Sprintf("The sign-in name needs 1 to %d characters, without hidden ones.", maxUsername)})
-	}
-	if text := checkPassword(password, name, username); text != "" {
-		e = append(e, web.FieldError{Field: "p", Text: text})
 	}
 	return e
 }

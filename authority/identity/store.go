@@ -30,9 +30,10 @@ type Store interface {
 	Invitations(ctx context.Context) ([]passport.Invitation, error)
 	// EndInvitation removes one, with the event. Error: NotFound.
 	EndInvitation(ctx context.Context, hash [32]byte, ev passport.Event) error
-	// AddMember adds a member, with the event, and uses up the invitation that they come by, if one is named. Errors: NotFound if that is not
-	// there or its time has come; Conflict if there are as many members as there may be, or, in username, if that name is taken.
-	AddMember(ctx context.Context, p passport.Person, by *[32]byte, ev passport.Event) error
+	// AddMember adds a member, with the event, uses up the invitation that they come by, if one is named, and links who they are at an OpenID
+	// provider, if that is. Errors: NotFound if the invitation is not there or its time has come; Conflict if there are as many members as there
+	// may be, or, in username, if that name is taken, or, in identity, if it is anyone's, or was and there is no invitation; Invalid.
+	AddMember(ctx context.Context, p passport.Person, by *[32]byte, as *passport.Identity, ev passport.Event) error
 	// People lists all, the owner first.
 	People(ctx context.Context) ([]passport.Person, error)
 	// SuspendPerson keeps a member out from a time on, ends their sessions and bearers, and lets nothing become active in their name; a zero
@@ -68,6 +69,8 @@ type Store interface {
 	AddIdentity(ctx context.Context, i passport.Identity, ev passport.Event) error
 	// Identity reads one by its hash. Error: NotFound.
 	Identity(ctx context.Context, hash [32]byte) (passport.Identity, error)
+	// IdentityGone says whether an identity was linked to a person and is not any more.
+	IdentityGone(ctx context.Context, hash [32]byte) (bool, error)
 	// Identities lists a person's, oldest first.
 	Identities(ctx context.Context, who passport.PersonID) ([]passport.Identity, error)
 	// RemoveIdentity removes a person's, with the event. Errors: NotFound; Conflict if it may be the last way in.

@@ -37,6 +37,7 @@ type settings struct {
 	OIDCClient  string `env:"AIPASSPORT_OIDC_CLIENT_ID" name:"oidc-client-id" placeholder:"TEXT" help:"What it knows this broker by."`
 	OIDCSecret  string `env:"AIPASSPORT_OIDC_CLIENT_SECRET_FILE" name:"oidc-client-secret-file" placeholder:"FILE" help:"File with the secret that it gave this broker; none for a public client."`
 	OIDCAllowed string `env:"AIPASSPORT_OIDC_ALLOWED" name:"oidc-allowed" placeholder:"LIST" help:"E-mail addresses, and domains as @example.com, that may sign in there, checked by it; empty: all that are linked."`
+	OIDCJoin    string `env:"AIPASSPORT_OIDC_JOIN" name:"oidc-join" default:"off" placeholder:"on|off" help:"Whether who is in that list and nobody here may become a member at sign-in."`
 	TokenTTL    string `env:"TOKEN_TTL_SECONDS" name:"token-ttl-seconds" default:"3600" help:"Life of a token that an app gets, in seconds."`
 	JWTSecret   string `env:"JWT_SECRET" name:"jwt-secret" placeholder:"TEXT" help:"Sign tokens HS256 with this (32 bytes or more) instead of the broker's own ES256 keys."`
 
@@ -86,6 +87,7 @@ type config struct {
 	oidcIssuer, oidcClient                                            string
 	oidcSecret                                                        secret.Text
 	oidcAllowed                                                       []string
+	oidcJoin                                                          bool
 	freshAbove                                                        passport.Money
 	sandbox                                                           bool                         // the demo's provider is there
 	added                                                             []passport.Compatible        // of the operator's file

@@ -16,7 +16,7 @@ func plain(t *testing.T) settings {
 		Port: "3001", Data: t.TempDir(), TokenTTL: "3600", OpenAIBase: "https://api.openai.com/v1", AnthropicBase: "https://api.anthropic.com",
 		GoogleBase: "https://generativelanguage.googleapis.com", RequestsPerMinute: "30", HeaderTimeout: "10m", IdleTimeout: "5m",
 		ReadHeaderTimeout: "10s", BodyTimeout: "60s", MaxBody: "33554432", DrainTimeout: "30s",
-		FreshAbove: "20", ChargeCut: "seen", Charge5xx: "nothing", Registration: "on",
+		FreshAbove: "20", ChargeCut: "seen", Charge5xx: "nothing", Registration: "on", OIDCJoin: "off",
 	}
 }
 
@@ -48,6 +48,11 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		}},
 		{"AIPASSPORT_OIDC_ALLOWED", func(s *settings) {
 			s.OIDCIssuer, s.OIDCClient, s.OIDCAllowed = "https://accounts.example.com", "x", ","
+		}},
+		{"AIPASSPORT_OIDC_JOIN", func(s *settings) { s.OIDCJoin = "yes" }},
+		{"AIPASSPORT_OIDC_JOIN", func(s *settings) { s.OIDCJoin = "on" }},
+		{"AIPASSPORT_OIDC_JOIN", func(s *settings) {
+			s.OIDCIssuer, s.OIDCClient, s.OIDCJoin = "https://accounts.example.com", "x", "on"
 		}},
 		{"JWT_SECRET", func(s *settings) { s.JWTSecret = strings.Repeat("x", 31) }},
 		{"AIPASSPORT_OWNER_TOKEN", func(s *settings) { s.OwnerToken = "short" }},

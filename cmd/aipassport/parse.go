@@ -38,6 +38,15 @@ const maxSecretFile = 4 << 10
 
 // parseOIDC takes the OpenID provider, which is there whole or not at all.
 func (s settings) parseOIDC(c *config) error {
+	switch s.OIDCJoin {
+	case "off":
+	case "on":
+		if c.oidcJoin = true; s.OIDCAllowed == "" {
+			return errors.New("AIPASSPORT_OIDC_JOIN: on takes AIPASSPORT_OIDC_ALLOWED, a list of who may come")
+		}
+	default:
+		return errors.New("AIPASSPORT_OIDC_JOIN: must be on or off")
+	}
 	if s.OIDCIssuer == "" && s.OIDCClient == "" && s.OIDCSecret == "" && s.OIDCAllowed == "" {
 		return nil
 	}

@@ -241,7 +241,7 @@ func (b *broker) openPlanes(ctx context.Context) (err error) {
 		return fmt.Errorf("AIPASSPORT_OIDC_ISSUER: %w", err)
 	}
 	b.identity, err = identity.New(identity.Config{
-		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Box: b.box, Issuer: issuer, IssuerAllowed: cfg.oidcAllowed,
+		Store: b.store, Pages: b.pages, PublicURL: b.public.String(), OwnerToken: cfg.ownerToken, Box: b.box, Issuer: issuer, IssuerAllowed: cfg.oidcAllowed, IssuerJoin: cfg.oidcJoin,
 		Now: now, NewID: newID, ClientAddr: b.clientAddr})
 	if err != nil {
 		return fmt.Errorf("sign-in: %w", err)

@@ -1,5 +1,6 @@
 // What the browser tests share: a fake OpenAI on loopback, the built broker, a page that reports what its console says.
 import { spawn } from 'node:child_process'
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -50,6 +51,39 @@ export async function startProvider() {
     try { await during() } finally { await new Promise(done => server.listen(port, '127.0.0.1', done)) }
   }
   state.stop = () => { server.closeAllConnections(); server.close() }
+  return state
+}
+
+/** An OpenID provider at which whoever comes is signed in at once, as `claims` says (OpenID Connect Core 1.0). `env` is what a broker needs for it. */
+export async function startOpenID(claims) {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const codes = new Map(), b64 = v => Buffer.from(v).toString('base64url')
+  const server = createServer((req, res) => {
+    const { pathname, searchParams: q } = new URL(req.url, state.origin)
+    const json = body => { res.writeHead(200, { 'content-type': 'application/json' }); res.end(JSON.stringify(body)) }
+    let sent = ''
+    req.on('data', part => { sent += part }).on('end', () => {
+      if (pathname === '/authorize') {
+        const code = `code-${codes.size + 1}`
+        codes.set(code, { nonce: q.get('nonce'), challenge: q.get('code_challenge') })
+        res.writeHead(302, { location: `${q.get('redirect_uri')}?${new URLSearchParams({ code, state: q.get('state') })}` })
+        res.end()
+      } else if (pathname === '/token') {
+        const form = new URLSearchParams(sent), { nonce, challenge } = codes.get(form.get('code'))
+        if (createHash('sha256').update(form.get('code_verifier')).digest('base64url') !== challenge) throw new Error('another verifier')
+        const now = Math.floor(Date.now() / 1000)
+        const text = b64(JSON.stringify({ alg: 'ES256', kid: 'k' })) + '.' + b64(JSON.stringify({ iss: state.origin, aud: 'broker', iat: now, exp: now + 600, auth_time: now, nonce, email_verified: true, ...claims }))
+        json({ access_token: 'unused', token_type: 'Bearer', id_token: `${text}.${b64(sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' }))}` })
+      } else if (pathname === '/jwks') {
+        json({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k', use: 'sig', alg: 'ES256' }] })
+      } else {
+        json({ issuer: state.origin, authorization_endpoint: `${state.origin}/authorize`, token_endpoint: `${state.origin}/token`, jwks_uri: `${state.origin}/jwks`, response_types_supported: ['code'], subject_types_supported: ['public'], id_token_signing_alg_values_supported: ['ES256'] })
+      }
+    })
+  })
+  await new Promise(done => server.listen(0, '127.0.0.1', done))
+  const state = { origin: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
+  state.env = { AIPASSPORT_OIDC_ISSUER: state.origin, AIPASSPORT_OIDC_CLIENT_ID: 'broker' }
   return state
 }
 

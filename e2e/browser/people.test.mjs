@@ -2,16 +2,17 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { mkdirSync } from 'node:fs'
-import { launch, openPage, password, startBroker, startProvider } from './harness.mjs'
+import { launch, openPage, password, startBroker, startOpenID, startProvider } from './harness.mjs'
 import { addKey, setUp } from './scenes.mjs'
 
 const shots = new URL('./shots/', import.meta.url).pathname
-let provider, broker, browser, owner, member
+let provider, accounts, broker, browser, owner, member
 
 before(async () => {
   mkdirSync(shots, { recursive: true })
   provider = await startProvider()
-  broker = await startBroker(provider)
+  accounts = await startOpenID({ sub: 'bea', email: 'bea@example.com' })
+  broker = await startBroker(provider, accounts.env)
   browser = await launch()
   owner = await openPage(browser)
   member = await openPage(browser)
@@ -22,6 +23,7 @@ after(async () => {
   await browser?.close()
   await broker?.stop()
   provider?.stop()
+  accounts?.stop()
 })
 
 async function picture(page, name) {
@@ -48,7 +50,7 @@ test('a member joins by a link that works once, and has pages of their own', asy
   await member.getByLabel('Your name').fill('Bo')
   await member.getByLabel('Sign-in name or email').fill('bo')
   await member.getByLabel('Password').fill(password)
-  await member.getByRole('button', { name: 'Join' }).click()
+  await member.getByRole('button', { name: 'Join', exact: true }).click()
   await member.waitForURL(url => url.pathname !== '/join')
   await addKey(broker, member, 'openai', 'of Bo')
 
@@ -87,6 +89,27 @@ test('the owner suspends a member, who is signed out at once, and lets them in a
   await owner.getByText('Member', { exact: true }).waitFor()
   await signIn()
   await member.waitForURL(url => url.pathname !== '/login')
+})
+
+test('a member joins as who they are at an OpenID provider, after a page that asks, and signs in there', async () => {
+  await owner.goto(broker.url + '/people')
+  await owner.getByLabel('Whom is it for?').fill('Bea')
+  await owner.getByRole('button', { name: 'Make a link' }).click()
+  const bea = await openPage(browser), host = new URL(accounts.origin).host
+  await bea.goto(await owner.getByRole('textbox', { name: 'Invitation' }).inputValue())
+  await bea.getByRole('button', { name: `Join with ${host}` }).click()
+  await bea.waitForURL('**/join/as')
+  await bea.getByText('bea@example.com').waitFor()
+  assert.equal(await bea.getByLabel('Sign-in name or email').inputValue(), 'bea@example.com')
+  await picture(bea, 'join-as')
+  await bea.getByLabel('Your name').fill('Bea')
+  await bea.getByRole('button', { name: 'Become a member' }).click()
+  await bea.waitForURL('**/keys')
+  await bea.getByRole('button', { name: 'Sign out' }).click()
+  await bea.getByRole('button', { name: `Sign in at ${host}` }).click()
+  await bea.waitForURL(broker.url + '/')
+  assert.deepEqual(bea.complaints, [], 'the console is quiet')
+  await bea.context().close()
 })
 
 test('nothing in the console', () => {

@@ -54,6 +54,10 @@ CREATE TABLE identity (
   linked_at BIGINT NOT NULL
 );
 CREATE INDEX identity_person ON identity (person_id);
+CREATE TABLE identity_gone (
+  hash BYTEA PRIMARY KEY,
+  at   BIGINT NOT NULL
+);
 
 -- person_id: whom it stands for; '' for the owner.
 CREATE TABLE owner_token (

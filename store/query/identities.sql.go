@@ -37,6 +37,15 @@ func (q *Queries) AddIdentity(ctx context.Context, arg AddIdentityParams) (int64
 	return result.RowsAffected()
 }
 
+const forgetIdentityGone = `-- name: ForgetIdentityGone :exec
+DELETE FROM identity_gone WHERE hash = $1
+`
+
+func (q *Queries) ForgetIdentityGone(ctx context.Context, hash []byte) error {
+	_, err := q.db.ExecContext(ctx, forgetIdentityGone, hash)
+	return err
+}
+
 const identities = `-- name: Identities :many
 SELECT hash, person_id, issuer, subject, email, linked_at FROM identity WHERE person_id = $1 ORDER BY linked_at, hash LIMIT $2
 `
@@ -92,6 +101,45 @@ func (q *Queries) Identity(ctx context.Context, hash []byte) (Identity, error) {
 		&i.LinkedAt,
 	)
 	return i, err
+}
+
+const identityGone = `-- name: IdentityGone :one
+SELECT COUNT(*) FROM identity_gone WHERE hash = $1
+`
+
+func (q *Queries) IdentityGone(ctx context.Context, hash []byte) (int64, error) {
+	row := q.db.QueryRowContext(ctx, identityGone, hash)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const noteIdentitiesGone = `-- name: NoteIdentitiesGone :exec
+INSERT INTO identity_gone (hash, at) SELECT hash, CAST($1 AS BIGINT) FROM identity WHERE person_id = $2 ON CONFLICT (hash) DO NOTHING
+`
+
+type NoteIdentitiesGoneParams struct {
+	At       int64
+	PersonID string
+}
+
+func (q *Queries) NoteIdentitiesGone(ctx context.Context, arg NoteIdentitiesGoneParams) error {
+	_, err := q.db.ExecContext(ctx, noteIdentitiesGone, arg.At, arg.PersonID)
+	return err
+}
+
+const noteIdentityGone = `-- name: NoteIdentityGone :exec
+INSERT INTO identity_gone (hash, at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING
+`
+
+type NoteIdentityGoneParams struct {
+	Hash []byte
+	At   int64
+}
+
+func (q *Queries) NoteIdentityGone(ctx context.Context, arg NoteIdentityGoneParams) error {
+	_, err := q.db.ExecContext(ctx, noteIdentityGone, arg.Hash, arg.At)
+	return err
 }
 
 const removeIdentitiesOf = `-- name: RemoveIdentitiesOf :execrows

@@ -181,6 +181,11 @@ type Identity struct {
 	LinkedAt int64
 }
 
+type IdentityGone struct {
+	Hash []byte
+	At   int64
+}
+
 type Invitation struct {
 	Hash      []byte
 	Label     string

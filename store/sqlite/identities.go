@@ -27,6 +27,15 @@ func (s *Store) Identity(ctx context.Context, hash [32]byte) (out passport.Ident
 	return out, err
 }
 
+// IdentityGone implements identity.Store.
+func (s *Store) IdentityGone(ctx context.Context, hash [32]byte) (out bool, err error) {
+	err = s.read(ctx, func(q *query.Queries) error {
+		out, err = store.IdentityGone(ctx, q, hash)
+		return err
+	})
+	return out, err
+}
+
 // Identities implements identity.Store.
 func (s *Store) Identities(ctx context.Context, who passport.PersonID) (out []passport.Identity, err error) {
 	err = s.read(ctx, func(q *query.Queries) error {

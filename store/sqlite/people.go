@@ -38,8 +38,8 @@ func (s *Store) EndInvitation(ctx context.Context, hash [32]byte, ev passport.Ev
 }
 
 // AddMember implements identity.Store.
-func (s *Store) AddMember(ctx context.Context, p passport.Person, by *[32]byte, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddMember(ctx, q, p, by, ev) })
+func (s *Store) AddMember(ctx context.Context, p passport.Person, by *[32]byte, as *passport.Identity, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddMember(ctx, q, p, by, as, ev) })
 }
 
 // SuspendPerson implements identity.Store.

@@ -35,6 +35,7 @@ type Memory struct {
 	setups   map[[32]byte]time.Time
 	resets   map[[32]byte]reset
 	links    map[[32]byte]passport.Identity
+	unlinked map[[32]byte]bool // of links that are no more
 	invited  map[[32]byte]passport.Invitation
 	sessions map[[32]byte]passport.Session
 	passkeys map[string]passport.Passkey
@@ -91,6 +92,7 @@ func NewMemory() *Memory {
 		keys:     map[string]passport.SigningKey{},
 		setups:   map[[32]byte]time.Time{},
 		links:    map[[32]byte]passport.Identity{},
+		unlinked: map[[32]byte]bool{},
 		invited:  map[[32]byte]passport.Invitation{},
 		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
 		bearers: map[[32]byte]passport.OwnerToken{},

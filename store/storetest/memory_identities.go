@@ -25,23 +25,26 @@ func (m *Memory) identitiesOf(who passport.PersonID) (out []passport.Identity) {
 
 // AddIdentity implements identity.Store.
 func (m *Memory) AddIdentity(_ context.Context, i passport.Identity, ev passport.Event) error {
-	return m.do("AddIdentity", func() error {
-		if err := store.CheckIdentity(i); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(m.people, func(p passport.Person) bool { return p.ID == i.Person }) {
-			return store.NotFound("person")
-		}
-		if len(m.identitiesOf(i.Person)) >= passport.MaxIdentities {
-			return store.TooManyIdentities()
-		}
-		if err := mustBeFree(m.links, i.Hash(), "identity"); err != nil {
-			return err
-		}
-		m.links[i.Hash()] = passport.Identity{Issuer: i.Issuer, Subject: i.Subject, Email: i.Email, Person: i.Person, LinkedAt: stored(i.LinkedAt)}
-		m.note(ev)
-		return nil
-	})
+	return m.do("AddIdentity", func() error { return m.link(i, ev) })
+}
+
+func (m *Memory) link(i passport.Identity, ev passport.Event) error {
+	if err := store.CheckIdentity(i); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(m.people, func(p passport.Person) bool { return p.ID == i.Person }) {
+		return store.NotFound("person")
+	}
+	if len(m.identitiesOf(i.Person)) >= passport.MaxIdentities {
+		return store.TooManyIdentities()
+	}
+	if err := mustBeFree(m.links, i.Hash(), "identity"); err != nil {
+		return err
+	}
+	m.links[i.Hash()] = passport.Identity{Issuer: i.Issuer, Subject: i.Subject, Email: i.Email, Person: i.Person, LinkedAt: stored(i.LinkedAt)}
+	delete(m.unlinked, i.Hash())
+	m.note(ev)
+	return nil
 }
 
 // Identity implements identity.Store.
@@ -54,6 +57,12 @@ func (m *Memory) Identity(_ context.Context, hash [32]byte) (i passport.Identity
 		return nil
 	})
 	return i, err
+}
+
+// IdentityGone implements identity.Store.
+func (m *Memory) IdentityGone(_ context.Context, hash [32]byte) (gone bool, err error) {
+	err = m.do("IdentityGone", func() error { gone = m.unlinked[hash]; return nil })
+	return gone, err
 }
 
 // Identities implements identity.Store.
@@ -73,6 +82,7 @@ func (m *Memory) RemoveIdentity(_ context.Context, who passport.PersonID, hash [
 			return store.LastWayIn()
 		}
 		delete(m.links, hash)
+		m.unlinked[hash] = true
 		m.note(ev)
 		return nil
 	})

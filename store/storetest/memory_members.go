@@ -112,8 +112,19 @@ func (m *Memory) EndInvitation(_ context.Context, hash [32]byte, ev passport.Eve
 }
 
 // AddMember implements identity.Store.
-func (m *Memory) AddMember(_ context.Context, p passport.Person, by *[32]byte, ev passport.Event) error {
+func (m *Memory) AddMember(_ context.Context, p passport.Person, by *[32]byte, as *passport.Identity, ev passport.Event) error {
 	return m.do("AddMember", func() error {
+		if as != nil {
+			if _, ok := m.links[as.Hash()]; ok {
+				return store.IdentityTaken()
+			}
+			if m.unlinked[as.Hash()] && by == nil {
+				return store.IdentityOver()
+			}
+			if err := store.CheckIdentity(*as); err != nil {
+				return err
+			}
+		}
 		if by != nil {
 			if v, ok := m.invited[*by]; !ok || !v.ExpiresAt.After(stored(ev.At)) {
 				return store.NotFound("invitation")
@@ -133,6 +144,11 @@ func (m *Memory) AddMember(_ context.Context, p passport.Person, by *[32]byte, e
 		}
 		p.CreatedAt, p.Role, p.SuspendedAt = stored(p.CreatedAt), passport.RoleMember, time.Time{}
 		m.people = append(m.people, p)
+		if as != nil {
+			mine := *as
+			mine.Person = p.ID
+			return m.link(mine, ev)
+		}
 		m.note(ev)
 		return nil
 	})
@@ -190,7 +206,10 @@ func (m *Memory) RemovePerson(_ context.Context, id passport.PersonID, ev passpo
 		}
 		m.signOut(id)
 		maps.DeleteFunc(m.passkeys, func(_ string, k passport.Passkey) bool { return k.Person == id })
-		maps.DeleteFunc(m.links, func(_ [32]byte, i passport.Identity) bool { return i.Person == id })
+		for _, i := range m.identitiesOf(id) {
+			delete(m.links, i.Hash())
+			m.unlinked[i.Hash()] = true
+		}
 		m.people = slices.Delete(m.people, i, i+1)
 		m.note(ev)
 		return nil

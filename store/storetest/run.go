@@ -107,6 +107,7 @@ func Run(t *testing.T, open Open) {
 		{"history is listed and summed", testHistory},
 		{"each person has their own", testPayers},
 		{"an invitation makes one member", testInvitations},
+		{"who a member is elsewhere comes with them", testJoinAs},
 		{"nothing is given in the name of who is suspended", testMembersEnd},
 		{"a member's grants are not told to the owner's webhook", testMembersWebhook},
 		{"events are in order", testEvents},

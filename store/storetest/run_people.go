@@ -83,11 +83,11 @@ func (b *bench) member(id passport.PersonID) {
 	if _, err := b.s.Owner(ctx()); err != nil {
 		b.ok(b.s.AddFirstPerson(ctx(), passport.Person{ID: "o", Username: "o", CreatedAt: Epoch()}, b.event(passport.PersonJoined, "")))
 	}
-	b.ok(b.s.AddMember(ctx(), passport.Person{ID: id, Name: "n", Username: "u-" + string(id), CreatedAt: Epoch()}, nil, b.event(passport.PersonJoined, "")))
+	b.ok(b.s.AddMember(ctx(), passport.Person{ID: id, Name: "n", Username: "u-" + string(id), CreatedAt: Epoch()}, nil, nil, b.event(passport.PersonJoined, "")))
 }
 
 func testInvitations(_ *testing.T, b *bench) {
-	b.is(b.s.AddMember(ctx(), passport.Person{ID: "m0", Username: "m0"}, nil, b.event(passport.PersonJoined, "")), problem.NotFound) // no owner
+	b.is(b.s.AddMember(ctx(), passport.Person{ID: "m0", Username: "m0"}, nil, nil, b.event(passport.PersonJoined, "")), problem.NotFound) // no owner
 	b.member("m1")
 	invite := func(n byte, ends time.Duration) error {
 		return b.s.AddInvitation(ctx(), passport.Invitation{Hash: [32]byte{n}, Label: fmt.Sprint(n), CreatedAt: Epoch(), ExpiresAt: Epoch().Add(ends)}, b.event(passport.PersonInvited, ""))
@@ -101,7 +101,7 @@ func testInvitations(_ *testing.T, b *bench) {
 	b.is(b.s.EndInvitation(ctx(), [32]byte{2}, b.event(passport.InvitationEnded, "")), problem.NotFound)
 	join := func(id passport.PersonID, name string, n byte) error {
 		hash := [32]byte{n}
-		return b.s.AddMember(ctx(), passport.Person{ID: id, Name: "n", Username: name, PasswordHash: "p", CreatedAt: Epoch()}, &hash, b.event(passport.PersonJoined, ""))
+		return b.s.AddMember(ctx(), passport.Person{ID: id, Name: "n", Username: name, PasswordHash: "p", CreatedAt: Epoch()}, &hash, nil, b.event(passport.PersonJoined, ""))
 	}
 	b.is(join("m2", "m2", 2), problem.NotFound)
 	b.is(join("m2", "u-m1", 1), problem.Conflict) // and the invitation is not used up
@@ -206,4 +206,78 @@ func testMembersWebhook(_ *testing.T, b *bench) {
 	w, err = b.s.Webhook(ctx())
 	b.ok(err)
 	b.equal(w.Waiting > 0, true)
+}
+
+// who is one at an OpenID provider.
+func who(subject string) *passport.Identity {
+	return &passport.Identity{Issuer: "https://accounts.example.com", Subject: subject, Email: "g@example.com", LinkedAt: Epoch()}
+}
+
+// joinAs adds a member who is somebody elsewhere, by an invitation that is made for it if a number is given.
+func (b *bench) joinAs(id string, as *passport.Identity, by ...byte) error {
+	var hash *[32]byte
+	for _, n := range by {
+		hash = &[32]byte{n}
+		v := passport.Invitation{Hash: *hash, Label: "l", CreatedAt: Epoch(), ExpiresAt: Epoch().Add(time.Hour)}
+		b.ok(b.s.AddInvitation(ctx(), v, b.event(passport.PersonInvited, "")))
+	}
+	return b.s.AddMember(ctx(), passport.Person{ID: passport.PersonID(id), Name: "n", Username: "u-" + id, CreatedAt: Epoch()}, hash, as, b.event(passport.PersonJoined, ""))
+}
+
+// testJoinAs: who a person is at an OpenID provider comes with them or not at all; what was somebody's once takes an invitation.
+func testJoinAs(_ *testing.T, b *bench) {
+	b.member("m1")
+	join := b.joinAs
+	before := len(b.events())
+	b.ok(join("m2", who("s1")))
+	b.equal(len(b.events()), before+1)
+	got, err := b.s.Identity(ctx(), who("s1").Hash())
+	b.ok(err)
+	b.equal(got.Person, passport.PersonID("m2"))
+	refused := func(id string, as *passport.Identity, by ...byte) {
+		b.t.Helper()
+		b.is(join(id, as, by...), problem.Conflict)
+		_, err := b.s.Person(ctx(), passport.PersonID(id))
+		b.is(err, problem.NotFound)
+	}
+	refused("m3", who("s1"))
+	refused("m3", who("s1"), 7)
+	b.is(join("m3", &passport.Identity{Issuer: "i"}), problem.Invalid)
+	_, err = b.s.Person(ctx(), "m3")
+	b.is(err, problem.NotFound)
+	_, err = b.s.Invitation(ctx(), [32]byte{7}) // it is not used up
+	b.ok(err)
+
+	gone := func(subject string, want bool) {
+		b.t.Helper()
+		got, err := b.s.IdentityGone(ctx(), who(subject).Hash())
+		b.ok(err)
+		b.equal(got, want)
+	}
+	gone("s1", false)
+	b.ok(b.s.SuspendPerson(ctx(), "m2", Epoch(), b.event(passport.PersonSuspended, "")))
+	refused("m3", who("s1"))
+	b.ok(b.s.RemovePerson(ctx(), "m2", b.event(passport.PersonRemoved, "")))
+	gone("s1", true)
+	refused("m3", who("s1"))
+	b.reopen()
+	refused("m3", who("s1"))
+	b.ok(join("m3", who("s1"), 8))
+	gone("s1", false)
+	b.ok(b.s.SetPassword(ctx(), "m3", "p", [32]byte{}, b.event(passport.PasswordChanged, "")))
+	b.ok(b.s.RemoveIdentity(ctx(), "m3", who("s1").Hash(), b.event(passport.IdentityUnlinked, "")))
+	refused("m4", who("s1"))
+	again := *who("s1")
+	again.Person = "m3"
+	b.ok(b.s.AddIdentity(ctx(), again, b.event(passport.IdentityLinked, "")))
+	gone("s1", false)
+	joined, mu := 0, sync.Mutex{}
+	parallel(8, func(i int) {
+		if join(fmt.Sprint("p", i), who("s2")) == nil {
+			mu.Lock()
+			joined++
+			mu.Unlock()
+		}
+	})
+	b.equal(joined, 1)
 }
