@@ -75,6 +75,14 @@ async function connect(press) {
   await press(consent)
 }
 
+const more = () => page.getByRole('button', { name: 'Ask for more' })
+
+/** Adds on the consent page what is asked for. */
+async function add(consent) {
+  await consent.waitForURL('**/consent/*')
+  await consent.getByRole('button', { name: /^Add more\s*as chosen/ }).click()
+}
+
 async function approve(consent) {
   await consent.getByLabel(/I started this myself/).check()
   await consent.getByRole('button', { name: /^Approve/ }).click()
@@ -133,6 +141,14 @@ test('from a press to a mood, until the calls are used up, and back', async () =
   await alert('What was granted is spent')
   await picture('mood-spent')
   page.complaints.length = 0
+  const opened = page.context().waitForEvent('page')
+  await more().click()
+  await add(await opened)
+  await until('there are calls again', async () => (await left()).includes('200 calls left'))
+  await more().waitFor({ state: 'hidden' })
+  await ask('demo/attic')
+  await mood('abandoned')
+  quiet()
   await page.getByRole('button', { name: 'Give the access back' }).click()
   await page.getByRole('button', { name: 'Connect with AIPassport' }).waitFor()
   await ask()
@@ -140,9 +156,43 @@ test('from a press to a mood, until the calls are used up, and back', async () =
   quiet()
 })
 
+test('in this tab: where windows are blocked the page is left, and goes on where it was', async () => {
+  await page.evaluate(() => { window.open = () => null })
+  await page.getByLabel('Repository').fill('demo/attic')
+  await page.getByRole('button', { name: 'Connect with AIPassport' }).click()
+  await page.waitForURL('**/consent/*')
+  await page.getByRole('button', { name: /^Deny\b.*give nothing/s }).click()
+  await alert('No access was given')
+  assert.equal(page.url(), app, 'nothing of the answer stays in the address')
+  assert.equal(await page.getByLabel('Repository').inputValue(), 'demo/attic')
+  assert.ok(await page.getByLabel('in this tab').isChecked(), 'it stays with what works')
+
+  await page.getByRole('button', { name: 'Connect with AIPassport' }).click()
+  await page.waitForURL('**/consent/*')
+  await page.getByText(/^Calls and speed/).click()
+  await page.getByRole('spinbutton', { name: 'Calls', exact: true }).fill('1')
+  await approve(page)
+  await until('what is left is shown', async () => (await left()).includes('1 call left'))
+  assert.equal(await more().isVisible(), false, 'nothing is used yet')
+  await picture('mood-connected')
+  await page.getByRole('button', { name: 'Read the mood' }).click()
+  await mood('abandoned')
+
+  await more().click()
+  await page.waitForURL('**/consent/*')
+  await page.getByRole('button', { name: /^Keep as it is/ }).click()
+  await alert('Nothing was added')
+  await until('what was given before is still there', async () => (await left()).includes('0 calls left'))
+  await more().click()
+  await page.waitForURL('**/consent/*')
+  await add(page)
+  await until('more is left', async () => (await left()).includes('200 calls left'))
+  const kept = await page.evaluate(() => JSON.stringify({ ...sessionStorage }))
+  assert.ok(kept.includes('demo/attic') && !/ey|token|code/i.test(kept), kept)
+  quiet()
+})
+
 test('revoked by the person, the page says that the access is over', async () => {
-  await connect(approve)
-  await until('what is left is shown', async () => (await left()).includes('left'))
   const grants = await openPage(browser, { storageState: await page.context().storageState() })
   await grants.goto(broker + '/grants')
   await grants.getByRole('link', { name: /^Revoke/ }).first().click()
@@ -201,9 +251,10 @@ test('directly: the key goes to Anthropic alone, and a model is believed no more
   quiet()
 })
 
-test('who wants less motion sees none', async () => {
-  const still = await openPage(browser, { reducedMotion: 'reduce' })
+test('who wants less motion sees none, and a phone is asked in its tab', async () => {
+  const still = await openPage(browser, { reducedMotion: 'reduce', hasTouch: true, isMobile: true })
   await still.goto(app)
+  assert.ok(await still.getByLabel('in this tab').isChecked())
   await still.evaluate(() => { document.getElementById('figure').dataset.state = 'loading' })
   assert.equal(await still.locator('#ring g').evaluate(g => getComputedStyle(g).animationName), 'none')
   await still.context().close()

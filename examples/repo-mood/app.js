@@ -8,6 +8,10 @@ const $ = (id) => document.getElementById(id)
 let session
 let running
 let waiting // for the person's answer on the consent page
+let given // what the grant had in all: cents, calls and micro-dollars
+const low = 1 / 5 // of what was given
+const fields = ['broker', 'provider', 'model', 'repo', 'github', 'anthropic'] // kept while this tab is away at the broker
+const nothingAdded = 'Nothing was added. What is left is still yours.'
 
 // Whoever serves this page may set its fields in settings.json beside it. A link may name a repository and nothing else: not where
 // tokens and keys are sent.
@@ -17,12 +21,20 @@ try {
   if (typeof set.note === 'string') $('note').textContent = set.note
   $('note').hidden = !$('note').textContent
 } catch {} // there is none
+if (matchMedia('(pointer: coarse)').matches) choose('redirect') // phones block windows, or bury them
+const kept = back()
 const named = new URLSearchParams(location.hash.slice(1)).get('repo')
 if (named) $('repo').value = named.slice(0, 140)
 
 draw($('ring'))
 
 const mode = () => document.querySelector('input[name=mode]:checked').value
+
+/** Where the person is asked: in a window (popup), or in this tab (redirect). */
+const chosen = () => document.querySelector('input[name=where]:checked').value
+function choose(where) {
+  for (const r of document.querySelectorAll('input[name=where]')) r.checked = r.value === where
+}
 
 function options() {
   return {
@@ -41,16 +53,66 @@ for (const r of document.querySelectorAll('input[name=mode]')) {
 
 const dollars = (micro) => '$' + (Math.floor(micro / 100) / 10_000).toFixed(4).replace(/(\.\d\d\d*?)0+$/, '$1')
 
+/** connected shows a session, or that there is none. */
 function connected(s) {
+  const other = s !== session
   session = s
+  given = undefined
   $('connect').textContent = s ? 'Give the access back' : 'Connect with AIPassport'
-  if (!s) return void ($('left').textContent = '')
-  const tell = () => {
-    if (s === session && s.remaining) $('left').textContent = `${dollars(s.remaining.microUsd)} and ${s.remaining.calls} call${s.remaining.calls === 1 ? '' : 's'} left`
+  $('connect').classList.toggle('second', !!s)
+  $('gauge').hidden = $('more').hidden = true
+  $('left').textContent = $('wait').textContent = ''
+  if (!s) return
+  if (other) {
+    s.addEventListener('change', () => s === session && left())
+    s.addEventListener('end', () => s === session && connected(undefined))
   }
-  s.addEventListener('change', tell)
-  s.addEventListener('end', () => s === session && connected(undefined))
-  s.standing().catch(() => {})
+  look(s)
+}
+
+/** look asks what was given in all, to which what is left is compared. Without an answer the page goes on, and shows no gauge. */
+async function look(s) {
+  try {
+    const now = await s.standing()
+    if (s !== session) return
+    given = { cents: Math.ceil(now.capMicroUsd / 10_000), calls: now.callsCap, microUsd: now.capMicroUsd }
+    left()
+  } catch {}
+}
+
+/** left shows what is left; when that is a fifth or less, more can be asked for. */
+function left() {
+  const r = session.remaining
+  if (!r || waiting) return
+  $('left').textContent = `${dollars(r.microUsd)} and ${r.calls} call${r.calls === 1 ? '' : 's'} left`
+  if (!given) return
+  const part = Math.min(r.microUsd / given.microUsd, r.calls / given.calls)
+  $('gauge').hidden = false
+  $('gauge').style.setProperty('--part', `${100 * part}%`)
+  $('gauge').classList.toggle('low', part <= low)
+  $('more').hidden = part > low
+}
+
+/** asking runs a step that asks the person: in a window, or in this tab, which is left then and comes back. */
+async function asking(step) {
+  const where = chosen()
+  waiting = new AbortController()
+  keep()
+  $('connect').textContent = 'Stop waiting'
+  $('more').hidden = true
+  $('wait').textContent = where === 'popup' ? 'Answer in the window that opened.' : 'Going to your broker.'
+  try {
+    try {
+      return await step({ mode: where, signal: waiting.signal })
+    } catch (err) {
+      if (err.code !== 'popup_blocked') throw err
+      choose('redirect')
+      keep()
+      return await step({ mode: 'redirect', signal: waiting.signal })
+    }
+  } finally {
+    waiting = undefined
+  }
 }
 
 $('connect').addEventListener('click', async () => {
@@ -58,21 +120,44 @@ $('connect').addEventListener('click', async () => {
   problem('')
   try {
     if (session) return await session.revoke()
-    waiting = new AbortController()
-    $('connect').textContent = 'Stop waiting'
-    $('left').textContent = 'Answer in the window that opened.'
-    connected(await connect({ ...options(), signal: waiting.signal }))
+    connected(await asking((how) => connect({ ...options(), ...how })))
   } catch (err) {
     connected(session)
     refused(err)
-  } finally {
-    waiting = undefined
   }
 })
 
-function refused(err) {
-  const words = { denied: 'No access was given. That is fine; nothing was spent.', cancelled: '' }[err.code]
+$('more').addEventListener('click', async () => {
+  problem('')
+  const ask = { ...options().ask, maxBudgetCents: given.cents + 100, maxRequests: given.calls + 200 } // in all, of which the person sees the difference
+  try {
+    await asking((how) => session.topUp(ask, { reason: 'What you gave is nearly used up.', ...how }))
+  } catch (err) {
+    refused(err, nothingAdded)
+  }
+  connected(session)
+})
+
+// Back from the broker by the browser's own button, to the page as it was left: nobody waits any more.
+addEventListener('pageshow', (e) => e.persisted && waiting?.abort())
+
+function refused(err, denied = 'No access was given. That is fine; nothing was spent.') {
+  const words = { denied, cancelled: '' }[err.code]
   problem(words ?? `Connecting did not work: ${err.message}`)
+}
+
+/** keep remembers the fields while this tab is away at the broker, and back takes them up. No key and no token is among them. */
+function keep() {
+  const values = Object.fromEntries(fields.map((id) => [id, $(id).value]))
+  sessionStorage.setItem('repo-mood', JSON.stringify({ values, where: chosen(), more: !!session }))
+}
+function back() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem('repo-mood'))
+    for (const id of fields) if (typeof kept.values[id] === 'string') $(id).value = kept.values[id]
+    choose(kept.where)
+    return kept
+  } catch {} // nothing was kept
 }
 
 $('ask').addEventListener('submit', async (e) => {
@@ -143,5 +228,6 @@ function show(s) {
 try {
   connected(await restore(options()))
 } catch (err) {
-  refused(err)
+  refused(err, kept?.more ? nothingAdded : undefined)
+  connected(await restore(options()).catch(() => undefined)) // a no leaves what was given before
 }
