@@ -64,18 +64,11 @@ async function byPopup(press, p = page) {
   return popup
 }
 
-/** One streamed call through OpenAI's own SDK in the page. */
-const chat = p => p.evaluate(async () => {
-  const ai = new window.OpenAI({ apiKey: '-', baseURL: window.session.baseURL('openai'), fetch: window.session.fetch, dangerouslyAllowBrowser: true, maxRetries: 0 })
-  try {
-    const stream = await ai.chat.completions.create({ model: 'gpt-4o-mini', stream: true, max_tokens: 50, messages: [{ role: 'user', content: 'Hello' }] })
-    let text = ''
-    for await (const c of stream) text += c.choices[0]?.delta?.content ?? ''
-    return text
-  } catch (err) {
-    return err.status ?? String(err)
-  }
-})
+/** One streamed call through OpenAI's own SDK in the page: what it said, or the status of its error. */
+const chat = async p => {
+  const said = await p.evaluate(() => window.run('openai', 'stream', 'Hello'))
+  return said.type ? said.status ?? said.type : said
+}
 
 /** What IndexedDB holds of the session; `change` is merged into it. */
 const kept = (p, change = {}) => p.evaluate(change => new Promise((done, fail) => {

@@ -28,18 +28,21 @@ export function sdkTests(lab, approve) {
   test('each example, as it is: a press, the consent, and words that stream', async () => {
     const { app, broker, context } = lab()
     context.on('request', r => {
-      if (r.url().startsWith(broker.url) && /\/v1\/chat|\/messages|\/models\//.test(r.url())) sent.push({ url: r.url(), method: r.method(), headers: r.headers(), body: r.postData() ?? '' })
+      if (r.url().startsWith(broker.url) && /\/v1\/(chat|grant)|\/messages|\/models\//.test(r.url())) sent.push({ url: r.url(), method: r.method(), headers: r.headers(), body: r.postData() ?? '' })
     })
     await Promise.all(names.map(async name => {
       const page = pages[name] = await context.newPage()
+      page.setDefaultTimeout(20_000) // three at once, beside the compiler
       await page.goto(app.url + name)
       const opened = page.waitForEvent('popup')
       await page.getByRole('button', { name: 'Ask' }).click()
       const popup = await opened
+      popup.setDefaultTimeout(20_000)
       await popup.waitForURL('**/consent/*')
       await popup.getByRole('spinbutton', { name: 'Money', exact: true }).fill('0.10')
       await approve(popup)
       await page.getByText('Good day.').waitFor()
+      await page.evaluate(broker => { localStorage.options = JSON.stringify({ broker }) }, broker.url)
       await page.goto(`${app.url}${name}?sdk`) // the same address, so that it takes the session up
       assert.equal(await page.evaluate(() => window.restored), 'session')
     }))
@@ -50,6 +53,8 @@ export function sdkTests(lab, approve) {
   each('each SDK: a whole answer, and a stream', async (name, page, run) => {
     assert.equal(await run('whole', 'Hello'), 'Good day.', name)
     assert.equal(await run('stream', 'Hello'), 'Good day.', name)
+    // Whatever a caller puts where keys go: other versions of an SDK use other places.
+    assert.equal(await page.evaluate(key => window.session.fetch(`${window.session.baseURL()}/grant?key=${key}`, { headers: { authorization: `Bearer ${key}`, 'x-api-key': key, 'x-goog-api-key': key } }).then(r => r.status), 'sk-of-the-page'), 200)
   })
 
   each('each SDK: more than was given is its own error, with the broker\'s words, and is tried once', async (name, page, run) => {
