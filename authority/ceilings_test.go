@@ -17,7 +17,7 @@ func TestCeilingsAreSetForThisMonthAndTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	now, err := d.CeilingsNow(ctx, passport.OwnerPays)
-	if want := (passport.Ceiling{ID: passport.PersonCeiling, Month: 202611, Cap: passport.Dollar}); err != nil || len(now) != 1 || now[0] != want {
+	if want := (passport.Ceiling{ID: passport.PersonCeiling, Month: 202611, Cap: passport.Dollar, Own: passport.LimitOf(int64(passport.Dollar))}); err != nil || len(now) != 1 || now[0] != want {
 		t.Errorf("got %+v, %v, want %+v", now, err, want)
 	}
 	if err := d.RemoveCeiling(ctx, passport.PersonCeiling, "owner:q"); err != nil {

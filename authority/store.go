@@ -50,13 +50,16 @@ type History interface {
 	SpentSince(ctx context.Context, payer passport.Payer, since time.Time, every time.Duration, limit int) ([]passport.Spent, error)
 }
 
-// Ceilings is what the owner sets over all grants together, for each UTC month. Each method is one atomic step, durable on nil.
+// Ceilings is what is set over all grants of one person together, for each UTC month. Each method is one atomic step, durable on nil.
 type Ceilings interface {
 	// SetCeiling sets the most that a month may cost, or changes it, from now on, and writes ev with what it was and is. Where it was
 	// not set, what the month of ev has cost already counts, and so do the calls that run. 0 permits nothing. Error: Invalid.
 	SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, ev passport.Event) error
-	// RemoveCeiling takes a ceiling away, with the event. If there is none, nothing happens.
+	// RemoveCeiling takes away what SetCeiling has set, with the event; what the owner lets a member spend stays. If there is none, nothing happens.
 	RemoveCeiling(ctx context.Context, id passport.CeilingID, ev passport.Event) error
+	// LimitMember sets what the owner lets a member spend a month with all apps, whatever the member has set: the lower of the two holds. Unset takes it
+	// away. Errors: NotFound if there is no such member, Invalid.
+	LimitMember(ctx context.Context, member passport.PersonID, most passport.Limit, ev passport.Event) error
 	// Ceilings lists those of somebody that are set, by id, with what a month has on them.
 	Ceilings(ctx context.Context, of passport.Payer, m passport.Month) ([]passport.Ceiling, error)
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// CeilingID names a ceiling: the most that all grants together may spend in a UTC calendar month. A ceiling is there only once
-// the owner has set it.
+// CeilingID names a ceiling: the most that all grants of one person together may spend in a UTC calendar month. A ceiling is there only
+// once it is set.
 type CeilingID string
 
 // PersonCeiling is over all that the owner pays for. A member's is its name with a colon and the member's id: see PersonCeilingOf.
@@ -92,19 +92,30 @@ func (c CeilingID) Known() bool {
 	return ok || c.Credential() != ""
 }
 
+// How notes of events about a ceiling begin; then comes its name.
+const (
+	OwnLimit  = "limit a month, " // what a person has set for themselves, and what it has come to
+	MostLimit = "most a month, "  // what the owner lets a member spend
+)
+
 // Title is how a ceiling is called in a sentence that an app may read. It tells no amount.
 func (c CeilingID) Title() string {
+	whose := "the owner's"
+	if c.Payer().Member() != "" {
+		whose = "the person's"
+	}
 	switch {
 	case c.Person():
-		return "the owner's limit for this month"
+		return whose + " limit for this month"
 	case c.Credential() != "":
 		return "the owner's limit for the provider key in use for this month"
 	}
-	return "the owner's limit for " + c.Provider().Title() + " for this month"
+	return whose + " limit for " + c.Provider().Title() + " for this month"
 }
 
 // Taken are the months of the ceilings that a hold took from; 0: from none.
 type Taken struct {
+	Payer      Payer        // whose ceilings Person and Key are; empty is the owner, as in calls from before there were others
 	Provider   Provider     // whose ceiling Key is of
 	Credential CredentialID // whose ceiling Own is of
 	Person     Month
@@ -118,9 +129,9 @@ func (t Taken) None() bool { return t.Person == 0 && t.Key == 0 && t.Own == 0 }
 // Of is where the month of a ceiling is kept; nil: it is on the path of no such hold.
 func (t *Taken) Of(id CeilingID) *Month {
 	switch {
-	case id == PersonCeiling:
+	case id == PersonCeilingOf(t.Payer):
 		return &t.Person
-	case id == KeyCeiling(t.Provider):
+	case id == KeyCeilingOf(t.Payer, t.Provider):
 		return &t.Key
 	case t.Credential != "" && id == CredentialCeiling(t.Credential):
 		return &t.Own
@@ -131,10 +142,10 @@ func (t *Taken) Of(id CeilingID) *Month {
 
 // Each yields the ceilings that the hold took from, with their months.
 func (t Taken) Each(yield func(CeilingID, Month) bool) {
-	if t.Person != 0 && !yield(PersonCeiling, t.Person) {
+	if t.Person != 0 && !yield(PersonCeilingOf(t.Payer), t.Person) {
 		return
 	}
-	if t.Key != 0 && !yield(KeyCeiling(t.Provider), t.Key) {
+	if t.Key != 0 && !yield(KeyCeilingOf(t.Payer, t.Provider), t.Key) {
 		return
 	}
 	if t.Own != 0 {
@@ -163,10 +174,22 @@ func (m Month) Ends() time.Time { return m.Begins().AddDate(0, 1, 0) }
 type Ceiling struct {
 	ID      CeilingID
 	Month   Month
-	Cap     Money // 0: nothing may be spent
+	Cap     Money // the lower of Own and Most; 0: nothing may be spent
+	Own     Limit // what the person has set; a hold does not read it, nor Most
+	Most    Limit // what the owner lets a member spend, which the member cannot change
 	Earlier Money // spent in this month while the ceiling was not set
 	Settled Money // spent since
 	Held    Money
+}
+
+// Lower is the lower of two limits that are set; unset where neither is.
+func Lower(a, b Limit) Limit {
+	x, one := a.Get()
+	y, two := b.Get()
+	if !one || two && y < x {
+		return b
+	}
+	return a
 }
 
 // Short is the cause of a refusal by a ceiling: what is left there. It reaches an app as what it has left, and in no words.

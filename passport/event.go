@@ -82,6 +82,8 @@ type Event struct {
 	Actor string // "owner:<person>", "app:<grant>", "operator", "broker"
 	Grant GrantID
 	Note  string // short and plain: numbers, reasons, labels; at most MaxNote bytes
+	// Payer is whom an event of no grant is for, besides who did it; empty: the owner, if no person did it.
+	Payer Payer
 }
 
 // MaxNote bounds an event's note, in bytes.

@@ -113,4 +113,6 @@ type MemberSum struct {
 	Calls   int64 // of this month
 	Settled Money // of this month
 	Held    Money
+	Limit   Limit // what holds a month, over all their apps: the lower of what they have set and Most
+	Most    Limit // what the owner has set
 }

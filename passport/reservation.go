@@ -30,9 +30,10 @@ type Hold struct {
 	At         time.Time
 }
 
-// Ceilings are those that can be on the path of the hold, in the order in which they are looked at.
-func (h Hold) Ceilings() []CeilingID {
-	out := []CeilingID{PersonCeiling, KeyCeiling(h.Provider), ""}
+// Ceilings are those that can be on the path of the hold, in the order in which they are looked at: of who pays for its grant, which the
+// store knows.
+func (h Hold) Ceilings(payer Payer) []CeilingID {
+	out := []CeilingID{PersonCeilingOf(payer), KeyCeilingOf(payer, h.Provider), ""}
 	if h.Credential == "" {
 		return out[:2]
 	}

@@ -29,8 +29,9 @@ func Activity(ctx context.Context, q *query.Queries, of passport.PersonID, payer
 	if g != "" {
 		rows, err := q.EventsOfBefore(ctx, query.EventsOfBeforeParams{GrantID: string(g), Seq: end, Limit: Bounded(limit)})
 		for _, r := range rows {
-			if next = r.Seq; Sees(of, payer, passport.Payer(r.Payer), r.GrantID != "", r.Actor) {
-				out = append(out, happened(query.EventsBetweenRow(r)))
+			ev := happened(query.EventsBetweenRow(r))
+			if next = r.Seq; Sees(of, payer, passport.Payer(r.Payer), ev) {
+				out = append(out, ev)
 			}
 		}
 		if len(rows) < limit {
@@ -48,10 +49,11 @@ func Activity(ctx context.Context, q *query.Queries, of passport.PersonID, payer
 			return nil, 0, err
 		}
 		for _, r := range rows {
-			if !Sees(of, payer, passport.Payer(r.Payer), r.GrantID != "", r.Actor) {
+			ev := happened(r)
+			if !Sees(of, payer, passport.Payer(r.Payer), ev) {
 				continue
 			}
-			if out = append(out, happened(r)); len(out) == limit {
+			if out = append(out, ev); len(out) == limit {
 				return out, r.Seq, nil
 			}
 		}
@@ -60,22 +62,28 @@ func Activity(ctx context.Context, q *query.Queries, of passport.PersonID, payer
 	return out, end, nil
 }
 
-// Sees says whether an event is for a person's eyes: one of their grants' (passport.Payer.Sees); else one that they did themselves. What no
-// person did, and what an owner bearer did before there was an owner, is for the owner's.
-func Sees(of passport.PersonID, payer, granted passport.Payer, ofGrant bool, actor string) bool {
-	if ofGrant {
+// Sees says whether an event is for a person's eyes: one of their grants' (passport.Payer.Sees); else one that they did themselves, or that is
+// for them. What no person did and is for nobody else, and what an owner bearer did before there was an owner, is for the owner's.
+func Sees(of passport.PersonID, payer, granted passport.Payer, ev passport.Event) bool {
+	if ev.Grant != "" {
 		return payer.Sees(passport.Grant{Payer: granted})
 	}
-	who, person := strings.CutPrefix(actor, "owner:")
-	if !person || who == automation {
+	who, person := strings.CutPrefix(ev.Actor, "owner:")
+	switch {
+	case ev.Payer != "" && ev.Payer == payer:
+		return true
+	case !person && ev.Payer != "":
+		return false
+	case !person || who == automation:
 		return payer == passport.OwnerPays
+	default:
+		return who == string(of)
 	}
-	return who == string(of)
 }
 
 // automation is the actor of an owner bearer that was used before there was an owner (authority/identity.Automation).
 const automation = "owner"
 
 func happened(r query.EventsBetweenRow) passport.Event {
-	return eventOf(query.Event{Seq: r.Seq, ID: r.ID, Kind: r.Kind, At: r.At, Actor: r.Actor, GrantID: r.GrantID, Note: r.Note})
+	return eventOf(query.Event{Seq: r.Seq, ID: r.ID, Kind: r.Kind, At: r.At, Actor: r.Actor, GrantID: r.GrantID, Note: r.Note, Payer: r.Meant})
 }

@@ -79,13 +79,19 @@ func CheckCeiling(id passport.CeilingID, most passport.Money) error {
 	return nil
 }
 
-// CeilingEvent fills in what a change of a ceiling tells: which, from what, to what.
-func CeilingEvent(ev passport.Event, id passport.CeilingID, was, now passport.Limit) passport.Event {
-	ev.Kind = passport.CeilingSet
+// Limits are what is set on one ceiling: by the person whose it is, and for a member by the owner. The lower of the two holds.
+type Limits struct{ Own, Most passport.Limit }
+
+// Cap is what holds; unset: there is no such ceiling.
+func (l Limits) Cap() passport.Limit { return passport.Lower(l.Own, l.Most) }
+
+// CeilingEvent fills in what a change of a ceiling tells: which, from what, to what, and whose it is.
+func CeilingEvent(ev passport.Event, head string, id passport.CeilingID, of passport.Payer, was, now passport.Limit) passport.Event {
+	ev.Kind, ev.Payer = passport.CeilingSet, of
 	if _, ok := now.Get(); !ok {
 		ev.Kind = passport.CeilingRemoved
 	}
-	ev.Note = clip("limit a month, " + string(id) + ": from " + orNone(was) + " to " + orNone(now))
+	ev.Note = clip(head + string(id) + ": from " + orNone(was) + " to " + orNone(now))
 	return ev
 }
 
@@ -102,42 +108,145 @@ func SetCeiling(ctx context.Context, q *query.Queries, id passport.CeilingID, mo
 	if err := CheckCeiling(id, most); err != nil {
 		return err
 	}
-	was, err := ceiling(ctx, q, id)
+	was, err := limitsOn(ctx, q, id)
 	if err != nil {
 		return err
 	}
-	if _, on := was.Get(); !on {
-		if err := takeUp(ctx, q, id, passport.MonthOf(ev.At)); err != nil {
-			return err
-		}
-	}
-	if _, err := q.ForgetTold(ctx, MonthSubject(id, passport.MonthOf(ev.At))); err != nil {
+	now := Limits{passport.LimitOf(int64(most)), was.Most}
+	if err := setLimits(ctx, q, id, was, now, passport.MonthOf(ev.At)); err != nil {
 		return err
 	}
-	if err := q.SetCeiling(ctx, query.SetCeilingParams{ID: string(id), Cap: int64(most)}); err != nil {
-		return err
-	}
-	return AddEvent(ctx, q, CeilingEvent(ev, id, was, passport.LimitOf(int64(most))))
+	return tellOwn(ctx, q, id, was, now, ev)
 }
 
 // RemoveCeiling is the step of authority.Ceilings. The months stay: open holds settle on them.
 func RemoveCeiling(ctx context.Context, q *query.Queries, id passport.CeilingID, ev passport.Event) error {
-	was, err := ceiling(ctx, q, id)
+	was, err := limitsOn(ctx, q, id)
+	if err != nil || was.Own == (passport.Limit{}) {
+		return err
+	}
+	now := Limits{Most: was.Most}
+	if err := setLimits(ctx, q, id, was, now, passport.MonthOf(ev.At)); err != nil {
+		return err
+	}
+	return tellOwn(ctx, q, id, was, now, ev)
+}
+
+func tellOwn(ctx context.Context, q *query.Queries, id passport.CeilingID, was, now Limits, ev passport.Event) error {
+	of, err := payerOfCeiling(ctx, q, id)
 	if err != nil {
 		return err
 	}
-	if n, err := q.RemoveCeiling(ctx, string(id)); err != nil || n == 0 {
-		return err
-	}
-	return AddEvent(ctx, q, CeilingEvent(ev, id, was, passport.Limit{}))
+	return AddEvent(ctx, q, CeilingEvent(ev, passport.OwnLimit, id, of, was.Own, now.Own))
 }
 
-func ceiling(ctx context.Context, q *query.Queries, id passport.CeilingID) (passport.Limit, error) {
-	most, err := q.Ceiling(ctx, string(id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return passport.Limit{}, nil
+// LimitMember is the step of authority.Ceilings.
+func LimitMember(ctx context.Context, q *query.Queries, member passport.PersonID, most passport.Limit, ev passport.Event) error {
+	r, err := q.Person(ctx, string(member))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && r.Role != string(passport.RoleMember) {
+		return NotFound("member")
 	}
-	return passport.LimitOf(most), err
+	if err != nil {
+		return err
+	}
+	of := passport.Payer(member)
+	id := passport.PersonCeilingOf(of)
+	if err := CheckCeiling(id, passport.Money(most.Or(0))); err != nil {
+		return err
+	}
+	was, err := limitsOn(ctx, q, id)
+	if err != nil || was.Most == most && most == (passport.Limit{}) {
+		return err
+	}
+	if err := setLimits(ctx, q, id, was, Limits{was.Own, most}, passport.MonthOf(ev.At)); err != nil {
+		return err
+	}
+	return AddEvent(ctx, q, CeilingEvent(ev, passport.MostLimit, id, of, was.Most, most))
+}
+
+// setLimits makes a ceiling what it is from now on. Where there was none the month is opened; where its cap is another than before, marks are
+// told again.
+func setLimits(ctx context.Context, q *query.Queries, id passport.CeilingID, was, now Limits, m passport.Month) error {
+	if was.Cap() == (passport.Limit{}) {
+		if err := takeUp(ctx, q, id, m); err != nil {
+			return err
+		}
+	}
+	if was.Cap() != now.Cap() {
+		if _, err := q.ForgetTold(ctx, MonthSubject(id, m)); err != nil {
+			return err
+		}
+	}
+	most, set := now.Cap().Get()
+	if !set {
+		_, err := q.RemoveCeiling(ctx, string(id))
+		return err
+	}
+	return q.SetCeiling(ctx, query.SetCeilingParams{ID: string(id), Cap: most, Own: now.Own.Or(unset), Most: now.Most.Or(unset)})
+}
+
+// unset is how a limit that is not set is kept.
+const unset = -1
+
+// limitsOf reads what is set. One that the owner has not limited is all the person's, also where it was written before there were two.
+func limitsOf(most, own, owners int64) (l Limits) {
+	if owners == unset {
+		own = most
+	} else {
+		l.Most = passport.LimitOf(owners)
+	}
+	if own != unset {
+		l.Own = passport.LimitOf(own)
+	}
+	return l
+}
+
+func limitsOn(ctx context.Context, q *query.Queries, id passport.CeilingID) (Limits, error) {
+	r, err := q.Ceiling(ctx, string(id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Limits{}, nil
+	}
+	if err != nil {
+		return Limits{}, err
+	}
+	return limitsOf(r.Cap, r.Own, r.Most), nil
+}
+
+// payerOfCeiling is whose a ceiling is.
+func payerOfCeiling(ctx context.Context, q *query.Queries, id passport.CeilingID) (passport.Payer, error) {
+	if id.Credential() == "" {
+		return id.Payer(), nil
+	}
+	key, err := q.PayerOfCredential(ctx, string(id.Credential()))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", err
+	}
+	return CeilingPayer(id, passport.Payer(key)), nil
+}
+
+// removeCeilingsOf takes away what is set for a member who goes. The months stay.
+func removeCeilingsOf(ctx context.Context, q *query.Queries, of passport.Payer) error {
+	rows, err := q.Ceilings(ctx, 0)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if CeilingPayer(passport.CeilingID(r.ID), passport.Payer(r.Payer)) != of {
+			continue
+		}
+		if _, err := q.RemoveCeiling(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PayerOf is who pays, by the member's id that budgets and reservations have; the owner's is empty.
+func PayerOf(member string) passport.Payer {
+	if member == "" {
+		return passport.OwnerPays
+	}
+	return passport.Payer(member)
 }
 
 // takeUp opens the month of a ceiling that was not set: what the month has cost without it is earlier, and the calls that run
@@ -149,11 +258,11 @@ func takeUp(ctx context.Context, q *query.Queries, id passport.CeilingID, m pass
 		return err
 	}
 	var held int64
-	switch p, one := string(id.Provider()), string(id.Credential()); {
-	case id == passport.PersonCeiling:
-		held, err = q.HeldBesidePerson(ctx, query.HeldBesidePersonParams{CreatedAt: from, CreatedAt_2: until})
+	switch p, one, member := string(id.Provider()), string(id.Credential()), id.Payer().Member(); {
+	case id.Person():
+		held, err = q.HeldBesidePerson(ctx, query.HeldBesidePersonParams{CreatedAt: from, CreatedAt_2: until, Member: member})
 		if err == nil {
-			_, err = q.TakeUpPerson(ctx, query.TakeUpPersonParams{PersonMonth: int64(m), CreatedAt: from, CreatedAt_2: until})
+			_, err = q.TakeUpPerson(ctx, query.TakeUpPersonParams{PersonMonth: int64(m), CreatedAt: from, CreatedAt_2: until, Member: member})
 		}
 	case one != "":
 		held, err = q.HeldBesideCredential(ctx, query.HeldBesideCredentialParams{CreatedAt: from, CreatedAt_2: until, CredentialID: one})
@@ -161,9 +270,9 @@ func takeUp(ctx context.Context, q *query.Queries, id passport.CeilingID, m pass
 			_, err = q.TakeUpCredential(ctx, query.TakeUpCredentialParams{CredentialMonth: int64(m), CreatedAt: from, CreatedAt_2: until, CredentialID: one})
 		}
 	default:
-		held, err = q.HeldBesideKey(ctx, query.HeldBesideKeyParams{CreatedAt: from, CreatedAt_2: until, Provider: p})
+		held, err = q.HeldBesideKey(ctx, query.HeldBesideKeyParams{CreatedAt: from, CreatedAt_2: until, Provider: p, Member: member})
 		if err == nil {
-			_, err = q.TakeUpKey(ctx, query.TakeUpKeyParams{KeyMonth: int64(m), CreatedAt: from, CreatedAt_2: until, Provider: p})
+			_, err = q.TakeUpKey(ctx, query.TakeUpKeyParams{KeyMonth: int64(m), CreatedAt: from, CreatedAt_2: until, Provider: p, Member: member})
 		}
 	}
 	if err != nil {
@@ -172,18 +281,18 @@ func takeUp(ctx context.Context, q *query.Queries, id passport.CeilingID, m pass
 	return q.OpenCeilingMonth(ctx, query.OpenCeilingMonthParams{ID: string(id), Month: int64(m), Earlier: int64(earlier), Held: held})
 }
 
-// settledBeside is what calls of a month have cost that hold on no month of a ceiling.
+// settledBeside is what calls of a month have cost, whose ceiling it is, that hold on no month of it.
 func settledBeside(ctx context.Context, q *query.Queries, id passport.CeilingID, m passport.Month) (passport.Money, error) {
 	from, until, first := Micros(m.Begins()), Micros(m.Ends()), firstID(m.Begins())
 	var sum int64
 	var err error
-	switch one := string(id.Credential()); {
-	case id == passport.PersonCeiling:
-		sum, err = q.SettledBesidePerson(ctx, query.SettledBesidePersonParams{CreatedAt: from, CreatedAt_2: until, ID: first})
+	switch one, member := string(id.Credential()), id.Payer().Member(); {
+	case id.Person():
+		sum, err = q.SettledBesidePerson(ctx, query.SettledBesidePersonParams{CreatedAt: from, CreatedAt_2: until, Member: member, ID: first})
 	case one != "":
 		sum, err = q.SettledBesideCredential(ctx, query.SettledBesideCredentialParams{CreatedAt: from, CreatedAt_2: until, CredentialID: one, ID: first})
 	default:
-		sum, err = q.SettledBesideKey(ctx, query.SettledBesideKeyParams{CreatedAt: from, CreatedAt_2: until, Provider: string(id.Provider()), ID: first})
+		sum, err = q.SettledBesideKey(ctx, query.SettledBesideKeyParams{CreatedAt: from, CreatedAt_2: until, Provider: string(id.Provider()), Member: member, ID: first})
 	}
 	return passport.Money(sum), err
 }
@@ -199,8 +308,9 @@ func Ceilings(ctx context.Context, q *query.Queries, of passport.Payer, m passpo
 		if CeilingPayer(passport.CeilingID(r.ID), passport.Payer(r.Payer)) != of {
 			continue
 		}
-		out = append(out, passport.Ceiling{ID: passport.CeilingID(r.ID), Month: m, Cap: passport.Money(r.Cap), Earlier: passport.Money(r.Earlier),
-			Settled: passport.Money(r.Settled), Held: passport.Money(r.Held)})
+		l := limitsOf(r.Cap, r.Own, r.Most)
+		out = append(out, passport.Ceiling{ID: passport.CeilingID(r.ID), Month: m, Cap: passport.Money(r.Cap), Own: l.Own, Most: l.Most,
+			Earlier: passport.Money(r.Earlier), Settled: passport.Money(r.Settled), Held: passport.Money(r.Held)})
 	}
 	return out, nil
 }
@@ -216,7 +326,7 @@ func CeilingPayer(id passport.CeilingID, key passport.Payer) passport.Payer {
 
 // TakenBy reads which ceilings a reservation took from.
 func TakenBy(r query.Reservation) passport.Taken {
-	return passport.Taken{Provider: passport.Provider(r.Provider), Credential: passport.CredentialID(r.CredentialID),
+	return passport.Taken{Payer: PayerOf(r.Member), Provider: passport.Provider(r.Provider), Credential: passport.CredentialID(r.CredentialID),
 		Person: passport.Month(r.PersonMonth), Key: passport.Month(r.KeyMonth), Own: passport.Month(r.CredentialMonth)}
 }
 

@@ -137,6 +137,9 @@ func CheckAbove(g passport.Grant, i int, up passport.Grant, at int64) error {
 	if err := up.Live(TimeOf(at)); err != nil {
 		return NotLiveAbove(up.State, Micros(up.ExpiresAt), passport.Hold{Grant: up.ID, At: TimeOf(at)})
 	}
+	if up.Payer != g.Payer {
+		return problem.New(problem.Invalid, "a grant that is narrowed from another is paid for by the same person")
+	}
 	if len(up.Above) != len(g.Above)-i-1 || len(up.Above) > 0 && up.Above[0].ID != g.Above[i+1].ID {
 		return problem.New(problem.Invalid, "what is above a grant is not what is above the one that it comes from")
 	}

@@ -29,7 +29,7 @@ func AddEvent(ctx context.Context, q *query.Queries, ev passport.Event) error {
 		return err
 	}
 	return q.AddEvent(ctx, query.AddEventParams{ID: string(ev.ID), Kind: string(ev.Kind), At: Micros(ev.At), Actor: ev.Actor,
-		GrantID: string(ev.Grant), Note: ev.Note})
+		GrantID: string(ev.Grant), Note: ev.Note, Payer: string(ev.Payer)})
 }
 
 // AddGrant is the step of authority.Store.
@@ -292,7 +292,7 @@ func Events(ctx context.Context, q *query.Queries, after int64, limit int) ([]pa
 
 func eventOf(r query.Event) passport.Event {
 	return passport.Event{ID: passport.EventID(r.ID), Kind: passport.EventKind(r.Kind), At: TimeOf(r.At), Actor: r.Actor,
-		Grant: passport.GrantID(r.GrantID), Note: r.Note}
+		Grant: passport.GrantID(r.GrantID), Note: r.Note, Payer: passport.Payer(r.Payer)}
 }
 
 // EventsOf is the step of authority.History.

@@ -224,6 +224,9 @@ func RemovePerson(ctx context.Context, q *query.Queries, id passport.PersonID, e
 	if _, err := q.RemoveIdentitiesOf(ctx, string(id)); err != nil {
 		return err
 	}
+	if err := removeCeilingsOf(ctx, q, passport.Payer(id)); err != nil {
+		return err
+	}
 	if _, err := q.RemovePerson(ctx, string(id)); err != nil {
 		return err
 	}
@@ -248,6 +251,17 @@ func MemberSums(ctx context.Context, q *query.Queries, since, now time.Time) (ma
 		s := out[passport.Payer(r.Payer)]
 		s.Apps = r.Apps
 		out[passport.Payer(r.Payer)] = s
+	}
+	limits, err := q.Ceilings(ctx, int64(passport.MonthOf(now)))
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range limits {
+		if of := passport.CeilingID(r.ID).Payer(); of.Member() != "" && passport.CeilingID(r.ID).Person() {
+			s := out[of]
+			s.Limit, s.Most = passport.LimitOf(r.Cap), limitsOf(r.Cap, r.Own, r.Most).Most
+			out[of] = s
+		}
 	}
 	return out, nil
 }

@@ -144,13 +144,13 @@ func PassedCeiling(c passport.Ceiling) (out []passport.EventKind) {
 	return out
 }
 
-// PassedCeilingEvent tells that a month of a ceiling has passed a mark.
-func PassedCeilingEvent(id passport.ReservationID, kind passport.EventKind, c passport.Ceiling, at time.Time) passport.Event {
-	note := fmt.Sprintf("limit a month, %s, %d: %s of %s is spent", c.ID, c.Month, c.Spent(), c.Cap)
+// PassedCeilingEvent tells that a month of somebody's ceiling has passed a mark.
+func PassedCeilingEvent(id passport.ReservationID, kind passport.EventKind, of passport.Payer, c passport.Ceiling, at time.Time) passport.Event {
+	note := fmt.Sprintf("%s%s, %d: %s of %s is spent", passport.OwnLimit, c.ID, c.Month, c.Spent(), c.Cap)
 	if kind == passport.CeilingSpent {
-		note = fmt.Sprintf("limit a month, %s, %d: all of %s is spent", c.ID, c.Month, c.Cap)
+		note = fmt.Sprintf("%s%s, %d: all of %s is spent", passport.OwnLimit, c.ID, c.Month, c.Cap)
 	}
-	return passport.Event{ID: passport.EventID(string(id) + ":" + string(kind) + ":" + string(c.ID)), Kind: kind, At: at, Actor: "broker", Note: note}
+	return passport.Event{ID: passport.EventID(string(id) + ":" + string(kind) + ":" + string(c.ID)), Kind: kind, At: at, Actor: "broker", Note: note, Payer: of}
 }
 
 // MonthSubject names a month of a ceiling among what is told once.
@@ -168,8 +168,15 @@ func TellPassedCeilings(ctx context.Context, q *query.Queries, id passport.Reser
 		}
 		c := passport.Ceiling{ID: on, Month: month, Cap: passport.Money(row.Cap), Earlier: passport.Money(row.Earlier), Settled: passport.Money(row.Settled)}
 		all := PassedCeiling(c)
+		if len(all) == 0 {
+			continue
+		}
+		of, err := payerOfCeiling(ctx, q, on)
+		if err != nil {
+			return err
+		}
 		for _, kind := range all {
-			if err := tellOnce(ctx, q, MonthSubject(c.ID, c.Month), Outdone(kind, all), PassedCeilingEvent(id, kind, c, at)); err != nil {
+			if err := tellOnce(ctx, q, MonthSubject(c.ID, c.Month), Outdone(kind, all), PassedCeilingEvent(id, kind, of, c, at)); err != nil {
 				return err
 			}
 		}

@@ -29,6 +29,9 @@ func deliver(ctx context.Context, q *query.Queries, ev passport.Event) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	if ev.Payer.Member() != "" {
+		return nil // neither is what is told of a member's limits
+	}
 	if payer, err := q.GrantPayer(ctx, string(ev.Grant)); err == nil && passport.Payer(payer).Member() != "" {
 		return nil // the webhook is the owner's, and what a member gave is not
 	} else if err != nil && !errors.Is(err, sql.ErrNoRows) {

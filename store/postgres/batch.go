@@ -14,7 +14,7 @@ import (
 	"github.com/devrelopers/aipassport/store"
 )
 
-const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status, m_id, m_month, m_number, g_up, b_up
+const sqlApply = `SELECT h_res, h_got, s_res, b_g, b_seq, b_number, b_status, m_id, m_month, m_number, g_up, b_up, g_member
 	FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
 // What apply_batch says of a hold.
@@ -53,6 +53,7 @@ type answer struct {
 	bStatus  []string
 	balances []passport.Balance // of bNumber; they move as the holds are gone through
 	gUp      []int32            // of each grant, and behind those of the batch of those above them: which it was narrowed from; 0: none
+	gMember  []string           // of each of those grants: whose monthly limits its calls count on, empty for the owner
 	bUp      []int64            // of each budget, if there is one above: its row for the detail there; 0: there is but the total
 	top, end []int              // of each grant: where its budgets begin and end in balances
 
@@ -97,13 +98,13 @@ func (b *batch) run(ctx context.Context, on querier, owner string, epoch int64, 
 	a := answer{}
 	args := append([]any{owner, epoch, retry, texts(b.grants)}, b.holdArgs()...)
 	err := on.QueryRow(ctx, sqlApply, append(append(args, b.settleArgs()...), b.family, b.credentials())...).
-		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus, &a.mID, &a.mMonth, &a.mNumber, &a.gUp, &a.bUp)
+		Scan(&a.hRes, &a.hGot, &a.sRes, &a.bG, &a.bSeq, &a.bNumber, &a.bStatus, &a.mID, &a.mMonth, &a.mNumber, &a.gUp, &a.bUp, &a.gMember)
 	if err != nil {
 		return err
 	}
 	if len(a.hRes) != len(b.holds) || len(a.hGot) != len(b.holds) || len(a.sRes) != len(b.settles) || len(a.bNumber) != 6*len(a.bG) ||
 		len(a.bSeq) != len(a.bG) || len(a.bStatus) != len(a.bG) || len(a.mMonth) != len(a.mID) || len(a.mNumber) != 4*len(a.mID) ||
-		len(a.gUp) < len(b.grants) || len(a.bUp) != len(a.bG) {
+		len(a.gUp) < len(b.grants) || len(a.gMember) != len(a.gUp) || len(a.bUp) != len(a.bG) {
 		return errors.New("apply_batch answered in another shape than it was asked")
 	}
 	a.read(len(a.gUp))
@@ -179,11 +180,11 @@ func (a *answer) read(grants int) {
 }
 
 // ceilings are the months on the path of a hold: the person's, then the provider's, then the key's.
-func (a *answer) ceilings(h passport.Hold) (out []*passport.Ceiling) {
+func (a *answer) ceilings(h passport.Hold, g int32) (out []*passport.Ceiling) {
 	if len(a.months) == 0 {
 		return nil
 	}
-	for _, id := range h.Ceilings() {
+	for _, id := range h.Ceilings(store.PayerOf(a.gMember[g-1])) {
 		for i := range a.months {
 			if m := &a.months[i]; m.ID == id && m.Month == passport.MonthOf(h.At) {
 				out = append(out, m)
@@ -223,7 +224,7 @@ func (b *batch) hold(i int) (passport.Held, error) {
 		return passport.Held{}, fmt.Errorf("apply_batch answered %d for a grant without budgets", a.hRes[i])
 	}
 	path := a.path(h, g)
-	months := a.ceilings(h)
+	months := a.ceilings(h, g)
 	switch a.hRes[i] {
 	case resGranted:
 		for _, p := range path {

@@ -22,6 +22,16 @@ func only(name string) func(context.Context, *sql.Tx) error {
 	}
 }
 
+// both is two of these, in their order.
+func both(first, second string) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		if err := only(first)(ctx, tx); err != nil {
+			return err
+		}
+		return only(second)(ctx, tx)
+	}
+}
+
 // budgets locks a grant's budgets as apply_batch does: batches before have counted, batches behind see the change.
 func budgets(g passport.GrantID) func(context.Context, *sql.Tx) error {
 	return func(ctx context.Context, tx *sql.Tx) error {
@@ -173,6 +183,13 @@ func (s *Store) AddOwnerToken(ctx context.Context, t passport.OwnerToken, ev pas
 // SetCeiling implements authority.Ceilings.
 func (s *Store) SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, ev passport.Event) error {
 	return s.change(ctx, only("ceilings"), func(ctx context.Context, q *query.Queries) error { return store.SetCeiling(ctx, q, id, most, ev) })
+}
+
+// LimitMember implements authority.Ceilings. The member is not removed meanwhile.
+func (s *Store) LimitMember(ctx context.Context, member passport.PersonID, most passport.Limit, ev passport.Event) error {
+	return s.change(ctx, both("person", "ceilings"), func(ctx context.Context, q *query.Queries) error {
+		return store.LimitMember(ctx, q, member, most, ev)
+	})
 }
 
 // RemoveCeiling implements authority.Ceilings.

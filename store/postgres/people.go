@@ -49,7 +49,7 @@ func (s *Store) SuspendPerson(ctx context.Context, id passport.PersonID, at time
 
 // RemovePerson implements identity.Store.
 func (s *Store) RemovePerson(ctx context.Context, id passport.PersonID, ev passport.Event) error {
-	return s.change(ctx, only("person"), func(ctx context.Context, q *query.Queries) error { return store.RemovePerson(ctx, q, id, ev) })
+	return s.change(ctx, both("person", "ceilings"), func(ctx context.Context, q *query.Queries) error { return store.RemovePerson(ctx, q, id, ev) })
 }
 
 // Invitation implements identity.Store.

@@ -168,8 +168,8 @@ CREATE TABLE budget (
   PRIMARY KEY (grant_id, seq)
 );
 
--- What the owner has set: the most that all grants together may spend in a UTC month. 'person' is over everything, 'key:openai' over
--- what goes to that provider, 'credential:<id>' over what goes there with that key. No row: no such ceiling.
+-- The most that all grants of one person together may spend in a UTC month. 'person' is over everything, 'key:openai' over what goes to that
+-- provider; a member's are 'person:<id>' and 'key:openai:<id>'. 'credential:<id>' is over what goes there with that key. No row: no such ceiling.
 -- cap is the lower of what the person has set and what the owner lets them have; -1: not set.
 CREATE TABLE ceiling (
   id   TEXT PRIMARY KEY,
@@ -228,7 +228,9 @@ CREATE TABLE reservation (
   key_month      BIGINT NOT NULL DEFAULT 0,
   -- the key that the call was made with; '' where that was not noted, or none was needed. The month as above, of the key's own ceiling
   credential_id  TEXT NOT NULL DEFAULT '',
-  credential_month BIGINT NOT NULL DEFAULT 0
+  credential_month BIGINT NOT NULL DEFAULT 0,
+  -- whose ceilings those of person_month and key_month are: a member's id, '' for the owner
+  member         TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX reservation_grant ON reservation (grant_id, id);
 CREATE INDEX reservation_open ON reservation (id) WHERE state = 'held';
@@ -402,7 +404,9 @@ CREATE TABLE event (
   at       BIGINT NOT NULL,
   actor    TEXT NOT NULL,
   grant_id TEXT NOT NULL,
-  note     TEXT NOT NULL
+  note     TEXT NOT NULL,
+  -- of one that is about no grant: whom it is for besides who did it, 'owner' or a member's id; '': the owner, if no person did it
+  payer    TEXT NOT NULL DEFAULT ''
 );
 -- What the owner reads of a grant. Calls and tokens, the many, are not in it.
 CREATE INDEX event_grant ON event (grant_id, seq) WHERE kind <> 'call.held' AND kind <> 'call.settled' AND kind <> 'token.issued';

@@ -26,7 +26,7 @@ func (q *Queries) EventSpan(ctx context.Context) (EventSpanRow, error) {
 }
 
 const eventsBetween = `-- name: EventsBetween :many
-SELECT e.seq, e.id, e.kind, e.at, e.actor, e.grant_id, e.note, CAST(COALESCE(g.payer, '') AS TEXT) AS payer
+SELECT e.seq, e.id, e.kind, e.at, e.actor, e.grant_id, e.note, e.payer AS meant, CAST(COALESCE(g.payer, '') AS TEXT) AS payer
 FROM event e LEFT JOIN grants g ON g.id = e.grant_id
 WHERE e.seq >= $1 AND e.seq < $2 AND e.kind <> 'call.held' AND e.kind <> 'call.settled' AND e.kind <> 'token.issued' ORDER BY e.seq DESC LIMIT $3
 `
@@ -45,6 +45,7 @@ type EventsBetweenRow struct {
 	Actor   string
 	GrantID string
 	Note    string
+	Meant   string
 	Payer   string
 }
 
@@ -65,6 +66,7 @@ func (q *Queries) EventsBetween(ctx context.Context, arg EventsBetweenParams) ([
 			&i.Actor,
 			&i.GrantID,
 			&i.Note,
+			&i.Meant,
 			&i.Payer,
 		); err != nil {
 			return nil, err
@@ -81,7 +83,7 @@ func (q *Queries) EventsBetween(ctx context.Context, arg EventsBetweenParams) ([
 }
 
 const eventsOfBefore = `-- name: EventsOfBefore :many
-SELECT e.seq, e.id, e.kind, e.at, e.actor, e.grant_id, e.note, CAST(COALESCE(g.payer, '') AS TEXT) AS payer
+SELECT e.seq, e.id, e.kind, e.at, e.actor, e.grant_id, e.note, e.payer AS meant, CAST(COALESCE(g.payer, '') AS TEXT) AS payer
 FROM event e LEFT JOIN grants g ON g.id = e.grant_id
 WHERE e.grant_id = $1 AND e.seq < $2 AND e.kind <> 'call.held' AND e.kind <> 'call.settled' AND e.kind <> 'token.issued' ORDER BY e.seq DESC LIMIT $3
 `
@@ -100,6 +102,7 @@ type EventsOfBeforeRow struct {
 	Actor   string
 	GrantID string
 	Note    string
+	Meant   string
 	Payer   string
 }
 
@@ -120,6 +123,7 @@ func (q *Queries) EventsOfBefore(ctx context.Context, arg EventsOfBeforeParams) 
 			&i.Actor,
 			&i.GrantID,
 			&i.Note,
+			&i.Meant,
 			&i.Payer,
 		); err != nil {
 			return nil, err

@@ -10,18 +10,24 @@ import (
 )
 
 const ceiling = `-- name: Ceiling :one
-SELECT cap FROM ceiling WHERE id = $1
+SELECT cap, own, most FROM ceiling WHERE id = $1
 `
 
-func (q *Queries) Ceiling(ctx context.Context, id string) (int64, error) {
+type CeilingRow struct {
+	Cap  int64
+	Own  int64
+	Most int64
+}
+
+func (q *Queries) Ceiling(ctx context.Context, id string) (CeilingRow, error) {
 	row := q.db.QueryRowContext(ctx, ceiling, id)
-	var cap int64
-	err := row.Scan(&cap)
-	return cap, err
+	var i CeilingRow
+	err := row.Scan(&i.Cap, &i.Own, &i.Most)
+	return i, err
 }
 
 const ceilings = `-- name: Ceilings :many
-SELECT c.id, c.cap, CAST(COALESCE(k.payer, '') AS TEXT) AS payer, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
+SELECT c.id, c.cap, c.own, c.most, CAST(COALESCE(k.payer, '') AS TEXT) AS payer, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
   CAST(COALESCE(m.held, 0) AS BIGINT) AS held
 FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = $1 LEFT JOIN credential k ON c.id = 'credential:' || k.id ORDER BY c.id
 `
@@ -29,6 +35,8 @@ FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = $1 LEFT JO
 type CeilingsRow struct {
 	ID      string
 	Cap     int64
+	Own     int64
+	Most    int64
 	Payer   string
 	Earlier int64
 	Settled int64
@@ -47,6 +55,8 @@ func (q *Queries) Ceilings(ctx context.Context, month int64) ([]CeilingsRow, err
 		if err := rows.Scan(
 			&i.ID,
 			&i.Cap,
+			&i.Own,
+			&i.Most,
 			&i.Payer,
 			&i.Earlier,
 			&i.Settled,
@@ -85,17 +95,23 @@ func (q *Queries) HeldBesideCredential(ctx context.Context, arg HeldBesideCreden
 
 const heldBesideKey = `-- name: HeldBesideKey :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
-WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3
+WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND member = $4
 `
 
 type HeldBesideKeyParams struct {
 	CreatedAt   int64
 	CreatedAt_2 int64
 	Provider    string
+	Member      string
 }
 
 func (q *Queries) HeldBesideKey(ctx context.Context, arg HeldBesideKeyParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, heldBesideKey, arg.CreatedAt, arg.CreatedAt_2, arg.Provider)
+	row := q.db.QueryRowContext(ctx, heldBesideKey,
+		arg.CreatedAt,
+		arg.CreatedAt_2,
+		arg.Provider,
+		arg.Member,
+	)
 	var held int64
 	err := row.Scan(&held)
 	return held, err
@@ -103,16 +119,17 @@ func (q *Queries) HeldBesideKey(ctx context.Context, arg HeldBesideKeyParams) (i
 
 const heldBesidePerson = `-- name: HeldBesidePerson :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
-WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0
+WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND member = $3
 `
 
 type HeldBesidePersonParams struct {
 	CreatedAt   int64
 	CreatedAt_2 int64
+	Member      string
 }
 
 func (q *Queries) HeldBesidePerson(ctx context.Context, arg HeldBesidePersonParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, heldBesidePerson, arg.CreatedAt, arg.CreatedAt_2)
+	row := q.db.QueryRowContext(ctx, heldBesidePerson, arg.CreatedAt, arg.CreatedAt_2, arg.Member)
 	var held int64
 	err := row.Scan(&held)
 	return held, err
@@ -211,16 +228,24 @@ func (q *Queries) RemoveCeiling(ctx context.Context, id string) (int64, error) {
 }
 
 const setCeiling = `-- name: SetCeiling :exec
-INSERT INTO ceiling (id, cap) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET cap = excluded.cap
+INSERT INTO ceiling (id, cap, own, most) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET cap = excluded.cap, own = excluded.own, most = excluded.most
 `
 
 type SetCeilingParams struct {
-	ID  string
-	Cap int64
+	ID   string
+	Cap  int64
+	Own  int64
+	Most int64
 }
 
 func (q *Queries) SetCeiling(ctx context.Context, arg SetCeilingParams) error {
-	_, err := q.db.ExecContext(ctx, setCeiling, arg.ID, arg.Cap)
+	_, err := q.db.ExecContext(ctx, setCeiling,
+		arg.ID,
+		arg.Cap,
+		arg.Own,
+		arg.Most,
+	)
 	return err
 }
 
@@ -250,13 +275,14 @@ func (q *Queries) SettledBesideCredential(ctx context.Context, arg SettledBeside
 
 const settledBesideKey = `-- name: SettledBesideKey :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND id >= $4
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND member = $4 AND id >= $5
 `
 
 type SettledBesideKeyParams struct {
 	CreatedAt   int64
 	CreatedAt_2 int64
 	Provider    string
+	Member      string
 	ID          string
 }
 
@@ -265,6 +291,7 @@ func (q *Queries) SettledBesideKey(ctx context.Context, arg SettledBesideKeyPara
 		arg.CreatedAt,
 		arg.CreatedAt_2,
 		arg.Provider,
+		arg.Member,
 		arg.ID,
 	)
 	var settled int64
@@ -274,17 +301,23 @@ func (q *Queries) SettledBesideKey(ctx context.Context, arg SettledBesideKeyPara
 
 const settledBesidePerson = `-- name: SettledBesidePerson :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND id >= $3
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND member = $3 AND id >= $4
 `
 
 type SettledBesidePersonParams struct {
 	CreatedAt   int64
 	CreatedAt_2 int64
+	Member      string
 	ID          string
 }
 
 func (q *Queries) SettledBesidePerson(ctx context.Context, arg SettledBesidePersonParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, settledBesidePerson, arg.CreatedAt, arg.CreatedAt_2, arg.ID)
+	row := q.db.QueryRowContext(ctx, settledBesidePerson,
+		arg.CreatedAt,
+		arg.CreatedAt_2,
+		arg.Member,
+		arg.ID,
+	)
 	var settled int64
 	err := row.Scan(&settled)
 	return settled, err
@@ -317,7 +350,7 @@ func (q *Queries) TakeUpCredential(ctx context.Context, arg TakeUpCredentialPara
 
 const takeUpKey = `-- name: TakeUpKey :execrows
 UPDATE reservation SET key_month = $1
-WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND key_month = 0 AND provider = $4
+WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND key_month = 0 AND provider = $4 AND member = $5
 `
 
 type TakeUpKeyParams struct {
@@ -325,6 +358,7 @@ type TakeUpKeyParams struct {
 	CreatedAt   int64
 	CreatedAt_2 int64
 	Provider    string
+	Member      string
 }
 
 func (q *Queries) TakeUpKey(ctx context.Context, arg TakeUpKeyParams) (int64, error) {
@@ -333,6 +367,7 @@ func (q *Queries) TakeUpKey(ctx context.Context, arg TakeUpKeyParams) (int64, er
 		arg.CreatedAt,
 		arg.CreatedAt_2,
 		arg.Provider,
+		arg.Member,
 	)
 	if err != nil {
 		return 0, err
@@ -342,17 +377,23 @@ func (q *Queries) TakeUpKey(ctx context.Context, arg TakeUpKeyParams) (int64, er
 
 const takeUpPerson = `-- name: TakeUpPerson :execrows
 UPDATE reservation SET person_month = $1
-WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND person_month = 0
+WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND person_month = 0 AND member = $4
 `
 
 type TakeUpPersonParams struct {
 	PersonMonth int64
 	CreatedAt   int64
 	CreatedAt_2 int64
+	Member      string
 }
 
 func (q *Queries) TakeUpPerson(ctx context.Context, arg TakeUpPersonParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, takeUpPerson, arg.PersonMonth, arg.CreatedAt, arg.CreatedAt_2)
+	result, err := q.db.ExecContext(ctx, takeUpPerson,
+		arg.PersonMonth,
+		arg.CreatedAt,
+		arg.CreatedAt_2,
+		arg.Member,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -366,11 +407,11 @@ SELECT w.id, w.month, w.held, w.settled, w.sum_held, w.sum_settled FROM (
   FROM (
     SELECT id, month, held, settled, 0 AS r_held, 0 AS r_settled FROM ceiling_month
     UNION ALL
-    SELECT 'person' AS id, person_month AS month, 0 AS held, 0 AS settled,
+    SELECT rtrim('person:' || member, ':') AS id, person_month AS month, 0 AS held, 0 AS settled,
       CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
     FROM reservation WHERE person_month <> 0
     UNION ALL
-    SELECT 'key:' || provider AS id, key_month AS month, 0 AS held, 0 AS settled,
+    SELECT rtrim('key:' || provider || ':' || member, ':') AS id, key_month AS month, 0 AS held, 0 AS settled,
       CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
     FROM reservation WHERE key_month <> 0
     UNION ALL

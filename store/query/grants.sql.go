@@ -10,7 +10,7 @@ import (
 )
 
 const addEvent = `-- name: AddEvent :exec
-INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO event (id, kind, at, actor, grant_id, note, payer) VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type AddEventParams struct {
@@ -20,6 +20,7 @@ type AddEventParams struct {
 	Actor   string
 	GrantID string
 	Note    string
+	Payer   string
 }
 
 func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
@@ -30,6 +31,7 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 		arg.Actor,
 		arg.GrantID,
 		arg.Note,
+		arg.Payer,
 	)
 	return err
 }
@@ -438,7 +440,7 @@ func (q *Queries) DropOldRequests(ctx context.Context, offset int32) (int64, err
 }
 
 const eventsAfter = `-- name: EventsAfter :many
-SELECT seq, id, kind, at, actor, grant_id, note FROM event WHERE seq > $1 ORDER BY seq LIMIT $2
+SELECT seq, id, kind, at, actor, grant_id, note, payer FROM event WHERE seq > $1 ORDER BY seq LIMIT $2
 `
 
 type EventsAfterParams struct {
@@ -463,6 +465,7 @@ func (q *Queries) EventsAfter(ctx context.Context, arg EventsAfterParams) ([]Eve
 			&i.Actor,
 			&i.GrantID,
 			&i.Note,
+			&i.Payer,
 		); err != nil {
 			return nil, err
 		}

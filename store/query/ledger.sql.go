@@ -122,7 +122,7 @@ func (q *Queries) MoveBudgets(ctx context.Context, arg MoveBudgetsParams) (int64
 }
 
 const newestReservations = `-- name: NewestReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month, member FROM reservation WHERE grant_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type NewestReservationsParams struct {
@@ -176,6 +176,7 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 			&i.KeyMonth,
 			&i.CredentialID,
 			&i.CredentialMonth,
+			&i.Member,
 		); err != nil {
 			return nil, err
 		}
@@ -191,7 +192,7 @@ func (q *Queries) NewestReservations(ctx context.Context, arg NewestReservations
 }
 
 const openReservations = `-- name: OpenReservations :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month, member FROM reservation WHERE state = 'held' ORDER BY id LIMIT $1
 `
 
 func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservation, error) {
@@ -240,6 +241,7 @@ func (q *Queries) OpenReservations(ctx context.Context, limit int32) ([]Reservat
 			&i.KeyMonth,
 			&i.CredentialID,
 			&i.CredentialMonth,
+			&i.Member,
 		); err != nil {
 			return nil, err
 		}
@@ -278,7 +280,7 @@ func (q *Queries) OpenTotals(ctx context.Context, arg OpenTotalsParams) (OpenTot
 }
 
 const reservation = `-- name: Reservation :one
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE id = $1
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month, member FROM reservation WHERE id = $1
 `
 
 func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, error) {
@@ -321,12 +323,13 @@ func (q *Queries) Reservation(ctx context.Context, id string) (Reservation, erro
 		&i.KeyMonth,
 		&i.CredentialID,
 		&i.CredentialMonth,
+		&i.Member,
 	)
 	return i, err
 }
 
 const reservationsBefore = `-- name: ReservationsBefore :many
-SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, grant_id, detail, provider, model, stream, tariff, state, amount, actual, reached, why, usage_known, input, cache_read, cache_write, cache_write_1h, output, reasoning, created_at, ended_at, owner, epoch, input_audio, input_image, cache_audio, cache_image, output_audio, output_image, searches, file_searches, audio_seconds, person_month, key_month, credential_id, credential_month, member FROM reservation WHERE grant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 type ReservationsBeforeParams struct {
@@ -381,6 +384,7 @@ func (q *Queries) ReservationsBefore(ctx context.Context, arg ReservationsBefore
 			&i.KeyMonth,
 			&i.CredentialID,
 			&i.CredentialMonth,
+			&i.Member,
 		); err != nil {
 			return nil, err
 		}

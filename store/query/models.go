@@ -141,6 +141,7 @@ type Event struct {
 	Actor   string
 	GrantID string
 	Note    string
+	Payer   string
 }
 
 type Grant struct {
@@ -298,6 +299,7 @@ type Reservation struct {
 	KeyMonth        int64
 	CredentialID    string
 	CredentialMonth int64
+	Member          string
 }
 
 type SdkKey struct {

@@ -33,7 +33,7 @@ func (q *Queries) CeilingOf(ctx context.Context, arg CeilingOfParams) (CeilingOf
 }
 
 const eventsOf = `-- name: EventsOf :many
-SELECT seq, id, kind, at, actor, grant_id, note FROM event WHERE grant_id = $1 AND kind <> 'call.held' AND kind <> 'call.settled' AND kind <> 'token.issued' ORDER BY seq DESC LIMIT $2
+SELECT seq, id, kind, at, actor, grant_id, note, payer FROM event WHERE grant_id = $1 AND kind <> 'call.held' AND kind <> 'call.settled' AND kind <> 'token.issued' ORDER BY seq DESC LIMIT $2
 `
 
 type EventsOfParams struct {
@@ -58,6 +58,7 @@ func (q *Queries) EventsOf(ctx context.Context, arg EventsOfParams) ([]Event, er
 			&i.Actor,
 			&i.GrantID,
 			&i.Note,
+			&i.Payer,
 		); err != nil {
 			return nil, err
 		}

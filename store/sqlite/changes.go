@@ -49,6 +49,11 @@ func (s *Store) SetCeiling(ctx context.Context, id passport.CeilingID, most pass
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.SetCeiling(ctx, q, id, most, ev) })
 }
 
+// LimitMember implements authority.Ceilings.
+func (s *Store) LimitMember(ctx context.Context, member passport.PersonID, most passport.Limit, ev passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.LimitMember(ctx, q, member, most, ev) })
+}
+
 // RemoveCeiling implements authority.Ceilings.
 func (s *Store) RemoveCeiling(ctx context.Context, id passport.CeilingID, ev passport.Event) error {
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.RemoveCeiling(ctx, q, id, ev) })

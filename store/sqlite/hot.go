@@ -13,9 +13,9 @@ import (
 // The statements of every call, prepared once on the writer's connection. ?n is SQLite's own way to bind by number. None of
 // them has IN, OR or RETURNING: for these SQLite builds a table in memory each time, which costs more than a second statement.
 const (
-	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month, prev, credential_id, credential_month)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id) DO NOTHING`
-	sqlHeld = `SELECT grant_id, detail, amount, person_month, key_month, provider, credential_id, credential_month FROM reservation WHERE id = ?1 AND state = 'held'`
+	sqlReserve = `INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, person_month, key_month, prev, credential_id, credential_month, member)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING`
+	sqlHeld = `SELECT grant_id, detail, amount, person_month, key_month, provider, credential_id, credential_month, member FROM reservation WHERE id = ?1 AND state = 'held'`
 	sqlEnd  = `UPDATE reservation SET state = 'settled', actual = ?2, reached = ?3, why = ?4, usage_known = ?5, input = ?6, cache_read = ?7,
 		cache_write = ?8, cache_write_1h = ?9, output = ?10, reasoning = ?11, ended_at = ?12, input_audio = ?13, input_image = ?14,
 		cache_audio = ?15, cache_image = ?16, output_audio = ?17, output_image = ?18, searches = ?19, file_searches = ?20, audio_seconds = ?21
@@ -23,7 +23,7 @@ const (
 	sqlReserved = `SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ?1), EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `')`
 	sqlState    = `SELECT state, expires_at FROM grants WHERE id = ?1`
 
-	// Only where the owner has set a ceiling.
+	// Only where somebody has set a ceiling.
 	sqlCeiling = `SELECT c.cap, m.earlier, m.settled, m.held FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = ?2 WHERE c.id = ?1`
 	sqlTake    = `INSERT INTO ceiling_month (id, month, earlier, settled, held) VALUES (?1, ?2, 0, 0, ?3)
 		ON CONFLICT (id, month) DO UPDATE SET held = held + excluded.held`
@@ -72,10 +72,10 @@ func (h *hot) hold(ask passport.Hold) (passport.Held, *opened, error) {
 	if err != nil {
 		return passport.Held{}, nil, h.reason(ask, err)
 	}
-	took := takenOf(ask, ceilings)
+	took := takenOf(ask, a.payer, ceilings)
 	err = bind(h.reserve).text(string(ask.ID)).text(string(ask.Grant)).int(int64(ask.Detail)).text(string(ask.Provider)).
 		text(ask.Model).int(store.Bit(ask.Stream)).text(ask.Tariff).int(int64(amount)).int(store.Micros(ask.At)).
-		int(int64(took.Person)).int(int64(took.Key)).text(a.last).text(string(ask.Credential)).int(int64(took.Own)).exec()
+		int(int64(took.Person)).int(int64(took.Key)).text(a.last).text(string(ask.Credential)).int(int64(took.Own)).text(a.payer.Member()).exec()
 	if err != nil {
 		return passport.Held{}, nil, err
 	}
@@ -116,7 +116,7 @@ func (h *hot) admit(ask passport.Hold) (a *account, above []rung, ceilings []pas
 	if err != nil || !capped {
 		return a, above, nil, amount, err
 	}
-	if ceilings, err = h.ceilings(ask); err != nil {
+	if ceilings, err = h.ceilings(ask, a.payer); err != nil {
 		return nil, nil, nil, 0, err
 	}
 	amount, err = store.AdmitCeilings(ask, amount, path, ceilings)
@@ -151,10 +151,10 @@ func (h *hot) live(ask passport.Hold) (*account, []rung, error) {
 }
 
 // ceilings reads those that are set and on the path of a hold: the person's, then the provider's, then the key's.
-func (h *hot) ceilings(ask passport.Hold) ([]passport.Ceiling, error) {
+func (h *hot) ceilings(ask passport.Hold, payer passport.Payer) ([]passport.Ceiling, error) {
 	out := make([]passport.Ceiling, 0, 3)
 	month := passport.MonthOf(ask.At)
-	path := ask.Ceilings()
+	path := ask.Ceilings(payer)
 	if !h.sheet.keyed {
 		path = path[:2]
 	}
@@ -174,8 +174,8 @@ func (h *hot) ceilings(ask passport.Hold) ([]passport.Ceiling, error) {
 }
 
 // takenOf are the months that a hold takes from.
-func takenOf(ask passport.Hold, ceilings []passport.Ceiling) passport.Taken {
-	took := passport.Taken{Provider: ask.Provider, Credential: ask.Credential}
+func takenOf(ask passport.Hold, payer passport.Payer, ceilings []passport.Ceiling) passport.Taken {
+	took := passport.Taken{Payer: payer, Provider: ask.Provider, Credential: ask.Credential}
 	for _, c := range ceilings {
 		*took.Of(c.ID) = c.Month
 	}
@@ -318,7 +318,7 @@ func (h *hot) open(id passport.ReservationID) (*opened, error) {
 	found := h.held.Step()
 	o := &opened{grant: h.held.ColumnText(0), detail: int(h.held.ColumnInt64(1)), amount: passport.Money(h.held.ColumnInt64(2)),
 		took: passport.Taken{Person: passport.Month(h.held.ColumnInt64(3)), Key: passport.Month(h.held.ColumnInt64(4)), Provider: passport.Provider(h.held.ColumnText(5)),
-			Credential: passport.CredentialID(h.held.ColumnText(6)), Own: passport.Month(h.held.ColumnInt64(7))}}
+			Credential: passport.CredentialID(h.held.ColumnText(6)), Own: passport.Month(h.held.ColumnInt64(7)), Payer: store.PayerOf(h.held.ColumnText(8))}}
 	if err := h.held.Reset(); err != nil || !found {
 		return nil, err
 	}

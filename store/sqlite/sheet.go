@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at, last, parent_id, parent_seq FROM budget WHERE grant_id = ?1 ORDER BY seq`
+	sqlBudgets = `SELECT cap, settled, held, calls_cap, calls, seq, status, expires_at, last, parent_id, parent_seq, member FROM budget WHERE grant_id = ?1 ORDER BY seq`
 	sqlWrite   = `UPDATE budget SET held = ?3, settled = ?4, calls = ?5, last = ?6 WHERE grant_id = ?1 AND seq = ?2`
 	sqlSwitch  = `SELECT EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'), EXISTS (SELECT 1 FROM ceiling),
 		EXISTS (SELECT 1 FROM ceiling WHERE id >= '` + passport.OneKeyCeiling + `' AND id < 'credential;')`
@@ -30,6 +30,7 @@ type sheet struct {
 // account is a grant's budgets, the total first.
 type account struct {
 	grant   string
+	payer   passport.Payer // whose monthly limits its calls count on
 	status  passport.GrantState
 	end     int64
 	budgets []passport.Balance
@@ -56,7 +57,7 @@ func (h *hot) account(grant string) (*account, error) {
 	for h.budgets.Step() {
 		if len(a.budgets) == 0 {
 			a.status, a.end, a.last = stateOf(h.budgets.ColumnRawText(6)), h.budgets.ColumnInt64(7), h.budgets.ColumnText(8)
-			a.parent = h.budgets.ColumnText(9)
+			a.parent, a.payer = h.budgets.ColumnText(9), store.PayerOf(h.budgets.ColumnText(11))
 		}
 		if a.parent != "" {
 			a.up = append(a.up, int(h.budgets.ColumnInt64(10)))

@@ -40,7 +40,7 @@ type Memory struct {
 	sessions map[[32]byte]passport.Session
 	passkeys map[string]passport.Passkey
 	bearers  map[[32]byte]passport.OwnerToken
-	ceilings map[passport.CeilingID]passport.Limit
+	ceilings map[passport.CeilingID]store.Limits
 	months   map[monthKey]*passport.Ceiling // without their cap, which is in ceilings
 	events   []passport.Event
 	claims   map[claimKey]claim
@@ -100,7 +100,7 @@ func NewMemory() *Memory {
 		told:    map[told]bool{}, marks: map[passport.GrantID][]passport.Mark{},
 		seen:     map[seenKey]time.Time{},
 		answers:  map[passport.ReservationID]answer{},
-		ceilings: map[passport.CeilingID]passport.Limit{},
+		ceilings: map[passport.CeilingID]store.Limits{},
 		months:   map[monthKey]*passport.Ceiling{},
 		added:    map[passport.Provider]passport.Compatible{},
 		clients:  map[passport.ClientID]passport.Client{},
@@ -136,7 +136,7 @@ func (m *Memory) note(ev passport.Event) {
 	ev.At = stored(ev.At)
 	m.events = append(m.events, ev)
 	a := m.accounts[ev.Grant]
-	if m.hook != nil && passport.Told(ev.Kind) && (a == nil || a.grant.Payer.Member() == "") {
+	if m.hook != nil && passport.Told(ev.Kind) && ev.Payer.Member() == "" && (a == nil || a.grant.Payer.Member() == "") {
 		m.hook.waiting = append(m.hook.waiting, ev)
 	}
 	m.notice(ev)

@@ -23,12 +23,9 @@ func (m *Memory) SetCeiling(_ context.Context, id passport.CeilingID, most passp
 			return err
 		}
 		was := m.ceilings[id]
-		if _, on := was.Get(); !on {
-			m.takeUp(monthKey{id, passport.MonthOf(stored(ev.At))})
-		}
-		m.forgetTold(store.MonthSubject(id, passport.MonthOf(stored(ev.At))))
-		m.ceilings[id] = passport.LimitOf(int64(most))
-		m.note(store.CeilingEvent(ev, id, was, m.ceilings[id]))
+		now := store.Limits{Own: passport.LimitOf(int64(most)), Most: was.Most}
+		m.setLimits(id, now, ev)
+		m.note(store.CeilingEvent(ev, passport.OwnLimit, id, m.payerOf(id), was.Own, now.Own))
 		return nil
 	})
 }
@@ -36,19 +33,58 @@ func (m *Memory) SetCeiling(_ context.Context, id passport.CeilingID, most passp
 // RemoveCeiling implements authority.Ceilings.
 func (m *Memory) RemoveCeiling(_ context.Context, id passport.CeilingID, ev passport.Event) error {
 	return m.do("RemoveCeiling", func() error {
-		if was, on := m.ceilings[id]; on {
-			delete(m.ceilings, id)
-			m.note(store.CeilingEvent(ev, id, was, passport.Limit{}))
+		if was := m.ceilings[id]; was.Own != (passport.Limit{}) {
+			m.setLimits(id, store.Limits{Most: was.Most}, ev)
+			m.note(store.CeilingEvent(ev, passport.OwnLimit, id, m.payerOf(id), was.Own, passport.Limit{}))
 		}
 		return nil
 	})
+}
+
+// LimitMember implements authority.Ceilings.
+func (m *Memory) LimitMember(_ context.Context, member passport.PersonID, most passport.Limit, ev passport.Event) error {
+	return m.do("LimitMember", func() error {
+		if !slices.ContainsFunc(m.people, func(p passport.Person) bool { return p.ID == member && p.Role == passport.RoleMember }) {
+			return store.NotFound("member")
+		}
+		id := passport.PersonCeilingOf(passport.Payer(member))
+		if err := store.CheckCeiling(id, passport.Money(most.Or(0))); err != nil {
+			return err
+		}
+		was := m.ceilings[id]
+		if was.Most == most && most == (passport.Limit{}) {
+			return nil
+		}
+		m.setLimits(id, store.Limits{Own: was.Own, Most: most}, ev)
+		m.note(store.CeilingEvent(ev, passport.MostLimit, id, passport.Payer(member), was.Most, most))
+		return nil
+	})
+}
+
+// setLimits makes a ceiling what it is at an event.
+func (m *Memory) setLimits(id passport.CeilingID, now store.Limits, ev passport.Event) {
+	was, month := m.ceilings[id], passport.MonthOf(stored(ev.At))
+	if was.Cap() == (passport.Limit{}) {
+		m.takeUp(monthKey{id, month})
+	}
+	if was.Cap() != now.Cap() {
+		m.forgetTold(store.MonthSubject(id, month))
+	}
+	m.ceilings[id] = now
+	if now == (store.Limits{}) {
+		delete(m.ceilings, id)
+	}
+}
+
+func (m *Memory) payerOf(id passport.CeilingID) passport.Payer {
+	return store.CeilingPayer(id, m.creds[id.Credential()].Payer)
 }
 
 // Ceilings implements authority.Ceilings.
 func (m *Memory) Ceilings(_ context.Context, of passport.Payer, month passport.Month) (out []passport.Ceiling, err error) {
 	err = m.do("Ceilings", func() error {
 		for id := range m.ceilings {
-			if store.CeilingPayer(id, m.creds[id.Credential()].Payer) != of {
+			if m.payerOf(id) != of {
 				continue
 			}
 			out = append(out, m.ceiling(id, month))
@@ -93,13 +129,14 @@ func (m *Memory) ceiling(id passport.CeilingID, month passport.Month) passport.C
 	if had := m.months[monthKey{id, month}]; had != nil {
 		c = *had
 	}
-	c.Cap = passport.Money(m.ceilings[id].Or(0))
+	l := m.ceilings[id]
+	c.Cap, c.Own, c.Most = passport.Money(l.Cap().Or(0)), l.Own, l.Most
 	return c
 }
 
 // ceilingsOf are the ceilings on the path of a hold: the person's, then the provider's, then the key's.
-func (m *Memory) ceilingsOf(h passport.Hold) (out []passport.Ceiling) {
-	for _, id := range h.Ceilings() {
+func (m *Memory) ceilingsOf(h passport.Hold, payer passport.Payer) (out []passport.Ceiling) {
+	for _, id := range h.Ceilings(payer) {
 		if _, on := m.ceilings[id]; on {
 			out = append(out, m.ceiling(id, passport.MonthOf(h.At)))
 		}

@@ -52,7 +52,7 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 	if err != nil {
 		return passport.Held{}, err
 	}
-	ceilings := m.ceilingsOf(h)
+	ceilings := m.ceilingsOf(h, a.grant.Payer)
 	if amount, err = store.AdmitCeilings(h, amount, now, ceilings); err != nil {
 		return passport.Held{}, err
 	}
@@ -61,7 +61,7 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 		b.Calls++
 		now[i].Balance = *b
 	}
-	c := &call{reached: true, took: passport.Taken{Provider: h.Provider, Credential: h.Credential},
+	c := &call{reached: true, took: passport.Taken{Payer: a.grant.Payer, Provider: h.Provider, Credential: h.Credential},
 		Reservation: passport.Reservation{ID: h.ID, Grant: h.Grant, Detail: h.Detail, Provider: h.Provider, Credential: h.Credential,
 			Model: h.Model, Stream: h.Stream, State: passport.ReservationHeld, Amount: amount, Tariff: h.Tariff, CreatedAt: h.At}}
 	if h.Claim.Set() {

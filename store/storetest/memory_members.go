@@ -211,6 +211,7 @@ func (m *Memory) RemovePerson(_ context.Context, id passport.PersonID, ev passpo
 			m.unlinked[i.Hash()] = true
 		}
 		m.people = slices.Delete(m.people, i, i+1)
+		maps.DeleteFunc(m.ceilings, func(c passport.CeilingID, _ store.Limits) bool { return m.payerOf(c) == passport.Payer(id) })
 		m.note(ev)
 		return nil
 	})
@@ -241,6 +242,13 @@ func (m *Memory) MemberSums(_ context.Context, since, now time.Time) (out map[pa
 			}
 			s.Settled += c.Actual
 			out[p] = s
+		}
+		for id, l := range m.ceilings {
+			if of := id.Payer(); of.Member() != "" && id.Person() {
+				s := out[of]
+				s.Limit, s.Most = l.Cap(), l.Most
+				out[of] = s
+			}
 		}
 		return nil
 	})

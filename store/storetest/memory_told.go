@@ -47,7 +47,7 @@ func (m *Memory) passed(c *call, at time.Time) {
 		x := m.ceiling(id, month)
 		all := store.PassedCeiling(x)
 		for _, kind := range all {
-			m.tellOnce(store.MonthSubject(id, month), store.Outdone(kind, all), store.PassedCeilingEvent(c.ID, kind, x, at))
+			m.tellOnce(store.MonthSubject(id, month), store.Outdone(kind, all), store.PassedCeilingEvent(c.ID, kind, m.payerOf(id), x, at))
 		}
 	}
 }
@@ -74,7 +74,7 @@ func (m *Memory) Activity(_ context.Context, of passport.PersonID, payer passpor
 			if a := m.accounts[ev.Grant]; a != nil {
 				granted = a.grant.Payer
 			}
-			if ev.Kind == passport.TokenIssued || (g != "" && ev.Grant != g) || !store.Sees(of, payer, granted, ev.Grant != "", ev.Actor) {
+			if ev.Kind == passport.TokenIssued || (g != "" && ev.Grant != g) || !store.Sees(of, payer, granted, ev) {
 				continue
 			}
 			if out = append(out, ev); len(out) == limit {

@@ -13,7 +13,7 @@ import (
 // narrowed is a grant below another; at says for each of its details which one of the parent's it is.
 func (b *bench) narrowed(parent passport.Grant, at []int, details ...passport.Detail) passport.Grant {
 	g := passport.Grant{ID: passport.GrantID(b.next("gr")), RequestID: "rq", Version: 1, State: passport.GrantActive, AppName: "Helper",
-		Asked: details, Details: details, Owner: "p1", CreatedAt: Epoch(), ApprovedAt: Epoch(), ExpiresAt: parent.ExpiresAt, Parent: parent.ID, Actor: `{"sub":"h"}`}
+		Asked: details, Details: details, Owner: "p1", Payer: parent.Payer, CreatedAt: Epoch(), ApprovedAt: Epoch(), ExpiresAt: parent.ExpiresAt, Parent: parent.ID, Actor: `{"sub":"h"}`}
 	up := passport.Above{ID: parent.ID, Details: at, Rates: make([]int64, len(at))}
 	g.Above = []passport.Above{up}
 	for _, a := range parent.Above {

@@ -49,7 +49,7 @@ func testCompatibles(_ *testing.T, b *bench) {
 	b.ok(b.s.RemoveCompatible(ctx(), "mistral", b.event(passport.ProviderRemoved, "")))
 	limits, err := b.s.Ceilings(ctx(), passport.OwnerPays, 202603)
 	b.ok(err)
-	b.equal(limits, []passport.Ceiling{{ID: passport.CredentialCeiling("k2"), Month: 202603, Cap: 200}})
+	b.equal(limits, []passport.Ceiling{alone(passport.Ceiling{ID: passport.CredentialCeiling("k2"), Month: 202603, Cap: 200})})
 	b.is(b.s.RemoveCompatible(ctx(), "mistral", b.event(passport.ProviderRemoved, "")), problem.NotFound)
 	later := someProvider("later")
 	b.ok(b.s.AddCompatible(ctx(), later, b.event(passport.ProviderAdded, "")))

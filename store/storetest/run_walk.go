@@ -5,14 +5,15 @@ import (
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
 )
 
 // paper is a ledger as one would write it on paper: grants of some details, the ceilings over them, and what was held. It keeps
 // no balances: all are sums.
 type paper struct {
 	grants  []*paperGrant
-	most    map[passport.CeilingID]passport.Money // of the ceilings that are set
-	earlier map[monthKey]passport.Money           // of each month, when its ceiling was set last
+	limits  map[passport.CeilingID]store.Limits // of the ceilings that are set
+	earlier map[monthKey]passport.Money         // of each month, when its ceiling was set last
 	stopped bool
 	calls   []*paperCall
 }
@@ -23,6 +24,7 @@ type paperGrant struct {
 	providers []passport.Provider // of each detail
 	caps      []passport.Balance  // cap and calls cap of each detail
 	state     passport.GrantState
+	payer     passport.Payer
 	above     []paperUp // what it was narrowed from, the nearest first
 	breach    bool      // a bill above its hold has happened: from then on settled + held may pass a cap
 }
@@ -93,7 +95,8 @@ func (c *paperCall) detailOn(g *paperGrant) int {
 
 // month is a ceiling with the sums of a month; beside is what that month cost without it.
 func (p *paper) month(k monthKey) (c passport.Ceiling, beside passport.Money) {
-	c = passport.Ceiling{ID: k.id, Month: k.month, Cap: p.most[k.id], Earlier: p.earlier[k]}
+	l := p.limits[k.id]
+	c = passport.Ceiling{ID: k.id, Month: k.month, Cap: passport.Money(min(l.Own.Or(int64(passport.MaxMoney)), l.Most.Or(int64(passport.MaxMoney)))), Own: l.Own, Most: l.Most, Earlier: p.earlier[k]}
 	for _, x := range p.calls {
 		switch over := slices.Contains(x.over, k.id); {
 		case !over || x.month != k.month:
@@ -111,7 +114,7 @@ func (p *paper) month(k monthKey) (c passport.Ceiling, beside passport.Money) {
 // path are the ceilings over a call that are set.
 func (p *paper) path(over []passport.CeilingID) (out []passport.CeilingID) {
 	for _, id := range over {
-		if _, set := p.most[id]; set {
+		if _, set := p.limits[id]; set {
 			out = append(out, id)
 		}
 	}
@@ -147,7 +150,7 @@ func (p *paper) hold(g *paperGrant, detail int, over []passport.CeilingID, m pas
 		c, _ := p.month(monthKey{id, m})
 		left := max(0, c.Cap-c.Earlier-c.Settled-c.Held)
 		own := p.sum(root, last).Held
-		if id == passport.PersonCeiling {
+		if id == passport.PersonCeilingOf(root.payer) {
 			own = p.sum(root, -1).Held
 		}
 		share := max(0, (left-own)/2) // after it as much is left as the grant holds
@@ -182,9 +185,13 @@ func (p *paper) settle(c *paperCall, actual passport.Money, reached bool) {
 	c.state, c.actual, c.given = passport.ReservationSettled, actual, !reached
 }
 
-// setCeiling sets a ceiling in a month. Where it was not set, the month's open calls hold on it from now on.
-func (p *paper) setCeiling(k monthKey, most passport.Money) {
-	if _, set := p.most[k.id]; !set {
+// setLimits sets a ceiling in a month, or takes it away. Where it was not set, the month's open calls of that person hold on it from now on.
+func (p *paper) setLimits(k monthKey, now store.Limits) {
+	if now == (store.Limits{}) {
+		delete(p.limits, k.id)
+		return
+	}
+	if _, set := p.limits[k.id]; !set {
 		for _, c := range p.calls {
 			if c.state == passport.ReservationHeld && c.month == k.month {
 				c.on[k.id] = true
@@ -192,5 +199,5 @@ func (p *paper) setCeiling(k monthKey, most passport.Money) {
 		}
 		_, p.earlier[k] = p.month(k)
 	}
-	p.most[k.id] = most
+	p.limits[k.id] = now
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
 )
 
 // walker drives a store and its paper side by side.
@@ -19,17 +20,21 @@ type walker struct {
 	begins time.Time // of this walk's two months, which no other walk on the store has
 }
 
+// walkers are the people who pay in a walk.
+var walkers = []passport.Payer{passport.OwnerPays, "w1"}
+
 // walkCeilings are the ceilings that a walk sets and removes.
 var walkCeilings = []passport.CeilingID{passport.PersonCeiling, passport.KeyCeiling(passport.OpenAI), passport.KeyCeiling(passport.Google),
-	passport.CredentialCeiling("key-1"), passport.CredentialCeiling("key-2")}
+	passport.CredentialCeiling("key-1"), passport.CredentialCeiling("key-2"), passport.PersonCeilingOf("w1"), passport.KeyCeilingOf("w1", passport.OpenAI)}
 
 // testWalk does the same random steps to the store and to the paper, and compares after each (BUDGET's I1 and I2).
 func testWalk(t *testing.T, b *bench) {
 	walks := 0
+	b.member("w1")
 	rapid.Check(t, func(t *rapid.T) {
 		walks++
 		w := &walker{b: b, begins: time.Date(2030, time.Month(1+2*walks), 1, 0, 0, 0, 0, time.UTC),
-			p: paper{most: map[passport.CeilingID]passport.Money{}, earlier: map[monthKey]passport.Money{}}}
+			p: paper{limits: map[passport.CeilingID]store.Limits{}, earlier: map[monthKey]passport.Money{}}}
 		w.clear() // what the walk before has left, which may not have come to its end
 		for range 2 {
 			w.start(t)
@@ -45,6 +50,7 @@ func testWalk(t *testing.T, b *bench) {
 			"caps":    w.caps,
 			"reopen":  w.reopen,
 			"ceiling": w.ceiling,
+			"most":    w.most,
 			"stop":    w.stop,
 			"orphans": w.orphans,
 			"":        w.compare,
@@ -61,6 +67,7 @@ func (w *walker) clear() {
 	for _, id := range walkCeilings {
 		w.b.ok(w.b.s.RemoveCeiling(ctx(), id, w.b.event("", "")))
 	}
+	w.b.ok(w.b.s.LimitMember(ctx(), "w1", passport.Limit{}, w.b.event("", "")))
 	_, _, err := w.b.s.ChargeOrphans(ctx(), w.begins)
 	w.b.ok(err)
 }
@@ -74,7 +81,8 @@ func (w *walker) start(t *rapid.T) {
 		details = append(details, d)
 		g.add(d)
 	}
-	g.grant = w.b.change(w.b.active(details...), func(g *passport.Grant) { g.ExpiresAt = w.begins.AddDate(1, 0, 0) })
+	g.payer = rapid.SampledFrom(walkers).Draw(t, "payer")
+	g.grant = w.b.change(w.b.pay(g.payer, details...), func(g *passport.Grant) { g.ExpiresAt = w.begins.AddDate(1, 0, 0) })
 	w.issue(g)
 }
 
@@ -103,7 +111,7 @@ func (w *walker) child(t *rapid.T) {
 			t.Skip("it cannot have one")
 		}
 	}
-	g := &paperGrant{state: passport.GrantActive}
+	g := &paperGrant{state: passport.GrantActive, payer: parent.payer}
 	places := rapid.Permutation([]int{0, 1, 2}[:len(parent.caps)]).Draw(t, "details")
 	places = places[:rapid.IntRange(1, len(places)).Draw(t, "count")]
 	var details []passport.Detail
@@ -144,7 +152,7 @@ func (w *walker) hold(t *rapid.T) {
 	h.Provider, h.At = g.providers[h.Detail], w.when(t)
 	h.Credential = rapid.SampledFrom([]passport.CredentialID{"", "key-1", "key-2"}).Draw(t, "key")
 	month := passport.MonthOf(h.At)
-	want, kind, ok := w.p.hold(g, h.Detail, h.Ceilings(), month, h.Amount, h.Least)
+	want, kind, ok := w.p.hold(g, h.Detail, h.Ceilings(g.payer), month, h.Amount, h.Least)
 	held, err := w.b.s.Hold(ctx(), h)
 	if !ok {
 		if !isKind(err, kind) {
@@ -155,14 +163,14 @@ func (w *walker) hold(t *rapid.T) {
 	if err != nil || held.Amount != want {
 		t.Fatalf("hold %+v: got %+v, %v, want %v", h, held, err, want)
 	}
-	c := &paperCall{id: h.ID, over: h.Ceilings(), grant: g, detail: h.Detail, amount: want, month: month, on: map[passport.CeilingID]bool{}, state: passport.ReservationHeld}
+	c := &paperCall{id: h.ID, over: h.Ceilings(g.payer), grant: g, detail: h.Detail, amount: want, month: month, on: map[passport.CeilingID]bool{}, state: passport.ReservationHeld}
 	w.p.calls = append(w.p.calls, c)
 	left := passport.Money(passport.MaxMoney)
 	line, details := g.line(h.Detail)
 	for i, on := range line {
 		left = min(left, w.p.sum(on, -1).Left(), w.p.sum(on, details[i]).Left())
 	}
-	for _, id := range w.p.path(h.Ceilings()) {
+	for _, id := range w.p.path(h.Ceilings(g.payer)) {
 		c.on[id] = true
 		row, _ := w.p.month(monthKey{id, month})
 		left = min(left, row.Left())
@@ -263,12 +271,24 @@ func (w *walker) ceiling(t *rapid.T) {
 	ev.At = w.when(t)
 	if rapid.IntRange(0, 2).Draw(t, "remove") == 0 {
 		w.b.ok(w.b.s.RemoveCeiling(ctx(), id, ev))
-		delete(w.p.most, id)
+		w.p.setLimits(monthKey{id, passport.MonthOf(ev.At)}, store.Limits{Most: w.p.limits[id].Most})
 		return
 	}
 	most := passport.Money(rapid.Int64Range(0, 40_000).Draw(t, "most"))
 	w.b.ok(w.b.s.SetCeiling(ctx(), id, most, ev))
-	w.p.setCeiling(monthKey{id, passport.MonthOf(ev.At)}, most)
+	w.p.setLimits(monthKey{id, passport.MonthOf(ev.At)}, store.Limits{Own: passport.LimitOf(int64(most)), Most: w.p.limits[id].Most})
+}
+
+// most is the owner who limits a member, whatever they have set.
+func (w *walker) most(t *rapid.T) {
+	id, most := passport.PersonCeilingOf("w1"), passport.Limit{}
+	ev := w.b.event("", "")
+	ev.At = w.when(t)
+	if rapid.IntRange(0, 2).Draw(t, "remove") > 0 {
+		most = passport.LimitOf(rapid.Int64Range(0, 40_000).Draw(t, "most"))
+	}
+	w.b.ok(w.b.s.LimitMember(ctx(), "w1", most, ev))
+	w.p.setLimits(monthKey{id, passport.MonthOf(ev.At)}, store.Limits{Own: w.p.limits[id].Own, Most: most})
 }
 
 func (w *walker) stop(t *rapid.T) {
@@ -315,11 +335,21 @@ func (w *walker) compare(t *rapid.T) {
 		}
 	}
 	for _, month := range []passport.Month{passport.MonthOf(w.begins), passport.MonthOf(w.begins.AddDate(0, 1, 0))} {
-		rows, err := w.b.s.Ceilings(ctx(), passport.OwnerPays, month)
-		if err != nil || len(rows) != len(w.p.most) {
-			t.Fatalf("got %v, %v, want %d ceilings", rows, err, len(w.p.most))
+		var all []passport.Ceiling
+		for _, of := range walkers {
+			rows, err := w.b.s.Ceilings(ctx(), of, month)
+			w.b.ok(err)
+			for _, c := range rows {
+				if c.ID.Credential() == "" && c.ID.Payer() != of {
+					t.Fatalf("%s is among those of %s", c.ID, of)
+				}
+			}
+			all = append(all, rows...)
 		}
-		for _, got := range rows {
+		if len(all) != len(w.p.limits) {
+			t.Fatalf("got %v, want %d ceilings", all, len(w.p.limits))
+		}
+		for _, got := range all {
 			if want, _ := w.p.month(monthKey{got.ID, month}); got != want {
 				t.Fatalf("got %+v, want %+v", got, want)
 			}

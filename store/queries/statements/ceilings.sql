@@ -1,24 +1,25 @@
 -- name: Ceiling :one
-SELECT cap FROM ceiling WHERE id = $1;
+SELECT cap, own, most FROM ceiling WHERE id = $1;
 
 -- name: Ceilings :many
-SELECT c.id, c.cap, CAST(COALESCE(k.payer, '') AS TEXT) AS payer, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
+SELECT c.id, c.cap, c.own, c.most, CAST(COALESCE(k.payer, '') AS TEXT) AS payer, CAST(COALESCE(m.earlier, 0) AS BIGINT) AS earlier, CAST(COALESCE(m.settled, 0) AS BIGINT) AS settled,
   CAST(COALESCE(m.held, 0) AS BIGINT) AS held
 FROM ceiling c LEFT JOIN ceiling_month m ON m.id = c.id AND m.month = $1 LEFT JOIN credential k ON c.id = 'credential:' || k.id ORDER BY c.id;
 
 -- name: SetCeiling :exec
-INSERT INTO ceiling (id, cap) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET cap = excluded.cap;
+INSERT INTO ceiling (id, cap, own, most) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET cap = excluded.cap, own = excluded.own, most = excluded.most;
 
 -- name: RemoveCeiling :execrows
 DELETE FROM ceiling WHERE id = $1;
 
 -- name: SettledBesidePerson :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND id >= $3;
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND member = $3 AND id >= $4;
 
 -- name: SettledBesideKey :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
-WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND id >= $4;
+WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND member = $4 AND id >= $5;
 
 -- name: SettledBesideCredential :one
 SELECT CAST(COALESCE(SUM(actual), 0) AS BIGINT) AS settled FROM reservation
@@ -26,11 +27,11 @@ WHERE state <> 'held' AND created_at >= $1 AND created_at < $2 AND credential_mo
 
 -- name: HeldBesidePerson :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
-WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0;
+WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND person_month = 0 AND member = $3;
 
 -- name: HeldBesideKey :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
-WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3;
+WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND key_month = 0 AND provider = $3 AND member = $4;
 
 -- name: HeldBesideCredential :one
 SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS held FROM reservation
@@ -38,11 +39,11 @@ WHERE state = 'held' AND created_at >= $1 AND created_at < $2 AND credential_mon
 
 -- name: TakeUpPerson :execrows
 UPDATE reservation SET person_month = $1
-WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND person_month = 0;
+WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND person_month = 0 AND member = $4;
 
 -- name: TakeUpKey :execrows
 UPDATE reservation SET key_month = $1
-WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND key_month = 0 AND provider = $4;
+WHERE state = 'held' AND created_at >= $2 AND created_at < $3 AND key_month = 0 AND provider = $4 AND member = $5;
 
 -- name: TakeUpCredential :execrows
 UPDATE reservation SET credential_month = $1
@@ -66,11 +67,11 @@ SELECT w.id, w.month, w.held, w.settled, w.sum_held, w.sum_settled FROM (
   FROM (
     SELECT id, month, held, settled, 0 AS r_held, 0 AS r_settled FROM ceiling_month
     UNION ALL
-    SELECT 'person' AS id, person_month AS month, 0 AS held, 0 AS settled,
+    SELECT rtrim('person:' || member, ':') AS id, person_month AS month, 0 AS held, 0 AS settled,
       CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
     FROM reservation WHERE person_month <> 0
     UNION ALL
-    SELECT 'key:' || provider AS id, key_month AS month, 0 AS held, 0 AS settled,
+    SELECT rtrim('key:' || provider || ':' || member, ':') AS id, key_month AS month, 0 AS held, 0 AS settled,
       CASE WHEN state = 'held' THEN amount ELSE 0 END AS r_held, actual AS r_settled
     FROM reservation WHERE key_month <> 0
     UNION ALL

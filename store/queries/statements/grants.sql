@@ -80,7 +80,7 @@ INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE S
 DELETE FROM setting WHERE name = $1;
 
 -- name: AddEvent :exec
-INSERT INTO event (id, kind, at, actor, grant_id, note) VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO event (id, kind, at, actor, grant_id, note, payer) VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: EventsAfter :many
 SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2;
