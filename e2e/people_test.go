@@ -93,7 +93,7 @@ func TestThreat41TwoPeopleOnOneBroker(t *testing.T) {
 		}
 	}
 	// 3. What is the whole broker's is the owner's.
-	for _, path := range []string{"/people", "/clients", "/providers", "/limits", "/resume", "/clients/x/remove", "/people/x/remove"} {
+	for _, path := range []string{"/people", "/clients", "/providers", "/people/x/limit", "/resume", "/clients/x/remove", "/people/x/remove"} {
 		if grace.open(path); grace.page.status != 404 {
 			t.Errorf("GET %s: %d for a member", path, grace.page.status)
 		}
@@ -105,8 +105,9 @@ func TestThreat41TwoPeopleOnOneBroker(t *testing.T) {
 	if text := ada.text(); !strings.Contains(text, "1 app") || !strings.Contains(text, "1 call") || strings.Contains(string(ada.page.body), hers.id) || strings.Contains(text, native[0].model) {
 		t.Errorf("the owner sees sums and nothing else: %s", text)
 	}
-	// 4. Suspended, and then removed, while a stream runs.
 	member := regexp.MustCompile(`/people/[^/"]+/remove`).FindString(string(ada.page.body))
+	months{ada, grace, his, hers, strings.TrimSuffix(member, "/remove")}.areEachTheirOwn(t)
+	// 4. Suspended, and then removed, while a stream runs.
 	streams := b.live(native[0], hers, 1)
 	ada.open(strings.Replace(member, "remove", "suspend", 1))
 	ada.submit(strings.Replace(member, "remove", "suspend", 1), nil)
@@ -136,6 +137,74 @@ func TestThreat41TwoPeopleOnOneBroker(t *testing.T) {
 		t.Errorf("the owner's app: %s", a)
 	}
 	b.verify()
+}
+
+// months are two people's, each with an app.
+type months struct {
+	ada, grace *person
+	his, hers  grant
+	at         string // where the owner finds the member
+}
+
+// areEachTheirOwn: who is at their limit is refused and the other goes on; what the owner lets the member spend holds at the next call, and the member
+// does not lift it.
+func (m months) areEachTheirOwn(t *testing.T) {
+	t.Helper()
+	b, s := m.ada.b, native[0]
+	try := func(when string, g grant, want int, words string) {
+		t.Helper()
+		a := b.call(s, g.token, "hello")
+		if a.status != want || !strings.Contains(a.str("error.message"), words) || want == 429 && a.header.Get("X-Should-Retry") != "false" {
+			t.Errorf("%s: %s", when, a)
+		}
+	}
+	m.ada.limit("all", "0")
+	try("the owner is at their limit", m.his, 429, "the owner's limit for this month")
+	try("the member is not", m.hers, 200, "")
+	m.ada.limit("all", "100")
+	m.grace.limit("all", "0")
+	try("the owner may again", m.his, 200, "")
+	try("the member is at their limit", m.hers, 429, "the person's limit for this month")
+	m.grace.limit("all", "100")
+	m.grace.limit("openai", "0")
+	try("the member's keys", m.hers, 429, "the person's limit for OpenAI for this month")
+	m.grace.limit("openai", "")
+	try("the member may again", m.hers, 200, "")
+
+	m.ada.open(m.at + "/limit")
+	m.ada.submit(m.at+"/limit", url.Values{"do": {"set"}, "money": {"0.00"}})
+	if !strings.Contains(m.ada.text(), "of $0.00 a month") {
+		t.Errorf("the owner does not see what holds: %s", m.ada.text())
+	}
+	try("the owner lets them spend nothing", m.hers, 429, "the person's limit for this month")
+	m.grace.limit("all", "50")
+	m.grace.limit("all", "")
+	try("they cannot lift it", m.hers, 429, "the person's limit for this month")
+	if m.grace.open("/limits"); !strings.Contains(m.grace.text(), "lets you spend $0.00 a month at most") {
+		t.Errorf("the member does not see it: %s", m.grace.text())
+	}
+	if a := b.owner("POST", m.at+"/limit", `{"monthlyLimitCents":1000}`); a.status != 200 || !strings.Contains(string(a.body), `"capMicroUsd":10000000`) {
+		t.Errorf("as a program: %s", a)
+	}
+	if a := b.owner("POST", m.at+"/limit", `{"monthlyLimitCents":-1}`); a.status != 400 || !strings.Contains(string(a.body), "monthlyLimitCents") {
+		t.Errorf("a limit that is none: %s", a)
+	}
+	if a := b.owner("GET", "/limits", ""); strings.Contains(string(a.body), `"ownersMicroUsd":1`) {
+		t.Errorf("the owner's list has what is another's: %s", a)
+	}
+	try("from the next call on", m.hers, 200, "")
+	m.ada.open("/limits")
+	if want := tenThousandths(b.settled(m.his.id).SettledMicroUsd) + "spent of $100.00"; !strings.Contains(m.ada.text(), want) {
+		t.Errorf("the owner's month is not what their apps cost, %q: %s", want, m.ada.text())
+	}
+	m.grace.open("/activity")
+	if text := m.grace.text(); !strings.Contains(text, "the most that the owner lets you spend a month") || !strings.Contains(text, "the monthly limit of your OpenAI keys") || strings.Contains(text, "person:") {
+		t.Errorf("the member reads %s", text)
+	}
+	m.ada.open("/activity")
+	if text := m.ada.text(); !strings.Contains(text, "the most that Grace may spend a month") || strings.Contains(text, "$50.00") {
+		t.Errorf("the owner reads %s", text)
+	}
 }
 
 // attacks tries every route with a grant, and all that hangs on it, that is another person's.

@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -97,6 +98,25 @@ const (
 	OwnLimit  = "limit a month, " // what a person has set for themselves, and what it has come to
 	MostLimit = "most a month, "  // what the owner lets a member spend
 )
+
+// LimitNote reads a note that begins so: which ceiling it is about, whether it is what the owner lets a member spend, the month (0: it
+// is of a change) and what is said of it.
+func LimitNote(note string) (id CeilingID, most bool, m Month, said string, ok bool) {
+	rest, ok := strings.CutPrefix(note, OwnLimit)
+	if !ok {
+		rest, most = strings.CutPrefix(note, MostLimit)
+	}
+	name, said, changed := strings.Cut(rest, ": from ")
+	if changed {
+		said = "from " + said
+	} else if name, said, changed = strings.Cut(rest, ", "); changed {
+		month, what, told := strings.Cut(said, ": ")
+		n, err := strconv.ParseInt(month, 10, 64)
+		m, said, changed = Month(n), what, told && err == nil
+	}
+	id = CeilingID(name)
+	return id, most, m, said, (ok || most) && changed && id.Known()
+}
 
 // Title is how a ceiling is called in a sentence that an app may read. It tells no amount.
 func (c CeilingID) Title() string {

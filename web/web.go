@@ -9,11 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/devrelopers/aipassport/passport"
 )
 
 // policy is the Content-Security-Policy of every page. form-action also governs redirects after a post, so a post is answered
@@ -69,14 +66,6 @@ type tab struct{ Name, Href string }
 
 var tabs = []tab{{"Apps", "/"}, {"Usage", "/usage"}, {"Keys", "/keys"}, {"Limits", "/limits"}, {"Activity", "/activity"}, {"Settings", "/settings"}}
 
-// tabsOf are the tabs of the pages that a visitor has: monthly limits are the owner's.
-func tabsOf(v Visitor) []tab {
-	if v.Role.May(passport.RunServer) {
-		return tabs
-	}
-	return slices.DeleteFunc(slices.Clone(tabs), func(t tab) bool { return t.Href == "/limits" })
-}
-
 // New reads the templates. Error: the public URL is not http or https with a host.
 func New(opt Options) (*Pages, error) {
 	u, err := url.Parse(opt.PublicURL)
@@ -111,7 +100,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 		v.PlotJS, v.PlotCSS, v.UPlotJS, v.UPlotCSS = p.paths["plot.js"], p.paths["plot.css"], p.paths["uplot.js"], p.paths["uplot.css"]
 	}
 	if data.Nav != "" {
-		v.Tabs = tabsOf(data.Visitor)
+		v.Tabs = tabs
 	}
 	var b bytes.Buffer
 	if err := set.ExecuteTemplate(&b, "page", v); err != nil {

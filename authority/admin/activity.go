@@ -118,7 +118,7 @@ func (a *Admin) choices(ctx context.Context, v web.Visitor, on passport.GrantID)
 
 // inWords says what happened, to what and by whom.
 func (a *Admin) inWords(ctx context.Context, v web.Visitor, list []passport.Event) (out []happenedView, err error) {
-	apps := map[passport.GrantID]happenedView{}
+	apps, notes := map[passport.GrantID]happenedView{}, noter{a: a, v: v}
 	for _, ev := range list {
 		h := happenedView{}
 		if ev.Grant != "" {
@@ -131,7 +131,10 @@ func (a *Admin) inWords(ctx context.Context, v web.Visitor, list []passport.Even
 			}
 			h = known
 		}
-		h.At, h.Note, h.Who = ev.At, ev.Note, who(v, ev.Actor)
+		if h.Note, err = notes.words(ctx, ev); err != nil {
+			return nil, err
+		}
+		h.At, h.Who = ev.At, who(v, ev.Actor)
 		h.What = badge{Class: eventClass(ev.Kind), Icon: eventIcon(ev.Kind), Text: eventTitle(ev.Kind)}
 		out = append(out, h)
 	}
@@ -159,6 +162,8 @@ func who(v web.Visitor, actor string) string {
 		return "the operator, on the machine"
 	case kind == "owner" && id == string(v.ID):
 		return v.Name
+	case kind == "owner" && v.Role != passport.RoleOwner:
+		return "the owner"
 	case kind == "owner":
 		return "an owner token"
 	case kind == "app":
@@ -196,11 +201,15 @@ func (a *Admin) ActivityJSON(w http.ResponseWriter, r *http.Request) {
 	web.Protect(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", `attachment; filename="aipassport-activity.json"`)
-	rc := http.NewResponseController(w)
+	rc, notes := http.NewResponseController(w), noter{a: a, v: v}
 	io.WriteString(w, `{"events":[`)
 	for n := 0; ; {
 		for _, ev := range list {
-			b, _ := json.Marshal(happenedJSON{string(ev.ID), ev.At.UTC().Format(time.RFC3339Nano), string(ev.Kind), ev.Actor, string(ev.Grant), ev.Note}) // of texts: it cannot fail
+			note, err := notes.words(r.Context(), ev)
+			if err != nil {
+				panic(http.ErrAbortHandler) // as below
+			}
+			b, _ := json.Marshal(happenedJSON{string(ev.ID), ev.At.UTC().Format(time.RFC3339Nano), string(ev.Kind), ev.Actor, string(ev.Grant), note}) // of texts: it cannot fail
 			if n > 0 {
 				b = append([]byte(",\n"), b...)
 			}

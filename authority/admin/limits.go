@@ -14,26 +14,33 @@ import (
 	"github.com/devrelopers/aipassport/web"
 )
 
-// Ceilings is what the owner sets over all apps together for a month.
+// Ceilings is what a person sets over all their apps together for a month.
 type Ceilings interface {
-	// CeilingsNow lists those that are set, with what this month has on them.
+	// CeilingsNow lists those of somebody that are set, with what this month has on them.
 	CeilingsNow(ctx context.Context, of passport.Payer) ([]passport.Ceiling, error)
 	// SetCeiling sets or changes one, from now on. Error: Invalid.
 	SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, actor string) error
 	RemoveCeiling(ctx context.Context, id passport.CeilingID, actor string) error
+	// LimitMember sets what the owner lets a member spend; unset takes it away. Errors: NotFound, Invalid.
+	LimitMember(ctx context.Context, member passport.PersonID, most passport.Limit, actor string) error
 }
 
 // limitsView is the page of monthly limits.
 type limitsView struct {
-	Month string
-	Next  time.Time // when the next month begins
-	Rows  []limitView
+	Title, Lead string
+	Month       string
+	Next        time.Time // when the next month begins
+	Rows        []limitView
+	Member      bool // they are of a member, whom the owner limits
 }
 
 // limitView is one limit, set or not.
 type limitView struct {
-	Name, Title, Hint string // Name: in the path and in the ids of fields
-	Set               bool
+	Name, Title, Hint string // Name: in the ids of fields
+	Action            string // where the form goes
+	Set               bool   // some limit holds
+	Mine              bool   // it is theirs who look, who can take it away
+	Owners            string // what the owner lets the person spend, in dollars; empty: not limited
 	ceilingView
 	In    string // what stands in the field, in dollars
 	Error string
@@ -70,16 +77,20 @@ func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor
 		return
 	}
 	month := passport.MonthOf(a.cfg.Now())
-	d := limitsView{Month: month.Begins().Format("January"), Next: month.Ends(), Rows: []limitView{{Name: allApps, Title: "All apps together",
-		Hint: "Over everything that apps spend in a month, with whichever key. Apps of members count too."}}}
+	d := limitsView{Title: "Monthly limits", Lead: "The most that your apps may spend in a month, on top of each app's own limit.",
+		Month: month.Begins().Format("January"), Next: month.Ends(), Rows: []limitView{{Name: allApps, Title: "All apps together",
+			Hint: "Over everything that your apps spend in a month, with whichever key."}}}
 	for _, p := range a.cfg.Providers() {
-		d.Rows = append(d.Rows, limitView{Name: string(p), Title: a.cfg.Titles(p), Hint: "Over what is spent on " + a.cfg.Titles(p) + " keys in a month, by whichever app. Keys of members count too."})
+		d.Rows = append(d.Rows, limitView{Name: string(p), Title: a.cfg.Titles(p), Hint: "Over what is spent on your " + a.cfg.Titles(p) + " keys in a month, by whichever app."})
 	}
 	for i := range d.Rows {
 		row := &d.Rows[i]
+		row.Action = "/limits/" + row.Name
 		if at := slices.IndexFunc(set, func(c passport.Ceiling) bool { return c.ID == ceilingID(v.Payer(), row.Name) }); at >= 0 {
-			row.Set, row.ceilingView, row.In = true, ceilingOf(set[at]), dollars(set[at].Cap)
-			row.Bar.Big = true
+			row.show(set[at], set[at].Own)
+			if most, limited := set[at].Most.Get(); limited {
+				row.Owners = passport.Money(most).String()
+			}
 		}
 		if row.Name == wrong {
 			row.In, row.Error = in, text
@@ -90,6 +101,15 @@ func (a *Admin) showLimits(w http.ResponseWriter, r *http.Request, v web.Visitor
 		title, status = "There is a problem: monthly limits", http.StatusUnprocessableEntity
 	}
 	a.render(w, r, status, "limits", web.Page{Title: title, Nav: "Limits", Visitor: v, D: d})
+}
+
+// show fills in a limit that is set; mine is the part of it that who looks can change.
+func (l *limitView) show(c passport.Ceiling, mine passport.Limit) {
+	l.Set, l.ceilingView = true, ceilingOf(c)
+	l.Bar.Big = true
+	if n, ok := mine.Get(); ok {
+		l.Mine, l.In = true, dollars(passport.Money(n))
+	}
 }
 
 func ceilingID(of passport.Payer, name string) passport.CeilingID {

@@ -18,17 +18,27 @@ func (w *world) SetCeiling(_ context.Context, id passport.CeilingID, most passpo
 	w.who = append(w.who, actor)
 	for i := range w.limits {
 		if w.limits[i].ID == id {
-			w.limits[i].Cap = most
+			w.limits[i].Cap, w.limits[i].Own = most, passport.LimitOf(int64(most))
 			return w.broken
 		}
 	}
-	w.limits = append(w.limits, passport.Ceiling{ID: id, Month: passport.MonthOf(w.now), Cap: most})
+	w.limits = append(w.limits, passport.Ceiling{ID: id, Month: passport.MonthOf(w.now), Cap: most, Own: passport.LimitOf(int64(most))})
 	return w.broken
 }
 
 func (w *world) RemoveCeiling(_ context.Context, id passport.CeilingID, actor string) error {
 	w.who = append(w.who, actor)
 	w.limits = slices.DeleteFunc(w.limits, func(c passport.Ceiling) bool { return c.ID == id })
+	return w.broken
+}
+
+func (w *world) LimitMember(_ context.Context, member passport.PersonID, most passport.Limit, actor string) error {
+	w.who = append(w.who, actor+" limits "+string(member))
+	id := passport.PersonCeilingOf(passport.Payer(member))
+	w.limits = slices.DeleteFunc(w.limits, func(c passport.Ceiling) bool { return c.ID == id })
+	if n, ok := most.Get(); ok {
+		w.limits = append(w.limits, passport.Ceiling{ID: id, Month: passport.MonthOf(w.now), Cap: passport.Money(n), Most: most})
+	}
 	return w.broken
 }
 
@@ -51,7 +61,8 @@ func TestLimitsAreSetChangedAndRemoved(t *testing.T) {
 	says(t, w.after("/limits/all", url.Values{"do": {"set"}, "money": {" 50 "}}), "The limit holds from now on.", `value="50.00"`)
 	w.after("/limits/openai", url.Values{"do": {"set"}, "money": {"0"}})
 	w.after("/limits/all", url.Values{"do": {"set"}, "money": {"20.5"}})
-	want := []passport.Ceiling{{ID: passport.PersonCeiling, Month: 202611, Cap: 2050 * passport.Cent}, {ID: passport.KeyCeiling(passport.OpenAI), Month: 202611}}
+	want := []passport.Ceiling{{ID: passport.PersonCeiling, Month: 202611, Cap: 2050 * passport.Cent, Own: passport.LimitOf(20_500_000)},
+		{ID: passport.KeyCeiling(passport.OpenAI), Month: 202611, Own: passport.LimitOf(0)}}
 	if !slices.Equal(w.limits, want) || !slices.Equal(w.who, []string{"owner:p1", "owner:p1", "owner:p1"}) {
 		t.Errorf("set %+v by %v", w.limits, w.who)
 	}

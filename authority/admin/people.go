@@ -39,6 +39,7 @@ var own = map[string]bool{
 	"POST /stop": true, "POST /owner-tokens/{id}/revoke": true,
 	"GET /keys": true, "POST /keys": true, "GET /keys/{id}": true, "POST /keys/{id}/rotate": true, "POST /keys/{id}/default": true, "POST /keys/{id}/limit": true, "POST /keys/{id}/test": true, "GET /keys/{id}/remove": true, "POST /keys/{id}/remove": true,
 	"GET /usage": true, "GET /usage.csv": true, "GET /usage.json": true, "GET /usage/plot": true, "GET /grants/{id}/plot": true,
+	"GET /limits": true, "POST /limits/{name}": true,
 	"GET /settings": true, "POST /notices/dismiss": true, "POST /grants/{id}/tokens/{token}/revoke": true,
 }
 
@@ -47,6 +48,8 @@ func (a *Admin) peopleRoutes() map[string]http.HandlerFunc {
 		"GET /people":                       a.People,
 		"POST /people":                      a.Invite,
 		"POST /people/invitations/{id}/end": a.EndInvitation,
+		"GET /people/{id}/limit":            a.MemberLimit,
+		"POST /people/{id}/limit":           a.LimitMember,
 		"GET /people/{id}/suspend":          a.AskSuspend,
 		"POST /people/{id}/suspend":         a.Suspend,
 		"POST /people/{id}/restore":         a.Restore,
@@ -87,6 +90,8 @@ type personView struct {
 	You                      bool
 	Since, Suspended         time.Time
 	Sum                      passport.MemberSum
+	Limited                  bool
+	Limit                    passport.Money // that holds a month, if Limited
 	Apps, Calls              string
 }
 
@@ -128,7 +133,8 @@ func (a *Admin) people(ctx context.Context, v web.Visitor, d *peopleView) error 
 	}
 	for _, p := range list {
 		s := sums[p.Payer()]
-		d.List = append(d.List, personView{ID: string(p.ID), Path: memberPath(p.ID), Name: p.Name, Username: p.Username, You: p.ID == v.ID, Since: p.CreatedAt, Suspended: p.SuspendedAt,
+		limit, limited := s.Limit.Get()
+		d.List = append(d.List, personView{Limit: passport.Money(limit), Limited: limited, ID: string(p.ID), Path: memberPath(p.ID), Name: p.Name, Username: p.Username, You: p.ID == v.ID, Since: p.CreatedAt, Suspended: p.SuspendedAt,
 			Sum: s, Apps: web.Count(s.Apps, "app", "apps"), Calls: web.Count(s.Calls, "call", "calls")})
 	}
 	d.Full = len(list) > passport.MaxPeople
@@ -295,6 +301,10 @@ func saidOfPeople(word string, ended string) string {
 		return "They can sign in again. Their apps stay paused until they resume them."
 	case "removed":
 		return "Removed: " + ended + " Their apps have no access any more, and their provider keys are deleted."
+	case "member-limit-set":
+		return "The limit holds from their next call on. What this month has cost them already counts."
+	case "member-limit-removed":
+		return "You limit them no more. What they have set for themselves still holds."
 	case "stopped-mine":
 		return "All your apps are paused: " + ended + " Each stays so until you resume it."
 	default:

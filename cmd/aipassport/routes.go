@@ -99,6 +99,9 @@ func (b *broker) pageRoutes(api *seed.API) []server.Route {
 		{Pattern: "POST /grants/{id}/resume", Auth: server.Owner, Handler: api.Resume},
 		{Pattern: "GET /owner-tokens", Auth: server.Owner, Handler: b.identity.ListOwnerTokens},
 		{Pattern: "POST /owner-tokens/{id}/revoke", Auth: server.Owner, Handler: b.identity.RevokeOwnerToken},
+		{Pattern: "GET /limits", Auth: server.Owner, Handler: api.ListLimits},
+		{Pattern: "POST /limits/{name}", Auth: server.Owner, Handler: api.SetLimit},
+		{Pattern: "POST /people/{id}/limit", Auth: server.Owner, Handler: api.LimitMember},
 		{Pattern: "POST /stop", Auth: server.Owner, Handler: api.StopAll},
 		{Pattern: "POST /resume", Auth: server.Owner, Handler: api.ResumeAll},
 	} {
