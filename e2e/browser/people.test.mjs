@@ -68,6 +68,23 @@ test('a member joins by a link that works once, and has pages of their own', asy
   await late.context().close()
 })
 
+test('the owner limits a member, who sees it and cannot lift it', async () => {
+  await owner.goto(broker.url + '/people')
+  await owner.getByRole('link', { name: 'Limit what Bo may spend a month' }).click()
+  await owner.getByLabel('Dollars a month').fill('5')
+  await owner.getByRole('button', { name: 'Set the limit' }).click()
+  await owner.getByText('of $5.00 a month').waitFor()
+  await picture(owner, 'people-limited')
+  await owner.getByRole('link', { name: 'Limit what Bo may spend a month' }).click()
+  await picture(owner, 'member-limit')
+  await member.getByRole('link', { name: 'Limits' }).click()
+  await member.getByText('lets you spend $5.00 a month at most').waitFor()
+  await member.getByLabel('Dollars a month, All apps together').fill('9')
+  await member.getByRole('button', { name: 'Set the limit, All apps together' }).click()
+  await member.getByText('spent of $5.00').waitFor()
+  await picture(member, 'limits-of-a-member')
+})
+
 test('the owner suspends a member, who is signed out at once, and lets them in again', async () => {
   await owner.goto(broker.url + '/people')
   await owner.getByRole('link', { name: 'Suspend Bo' }).click()
