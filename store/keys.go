@@ -104,8 +104,11 @@ func Credentials(ctx context.Context, q *query.Queries) ([]passport.Credential, 
 	return out, err
 }
 
-// AddCredential is the step of vault.Sealed.
+// AddCredential is the step of vault.Sealed. In the engine's transaction nobody suspends or removes its payer meanwhile.
 func AddCredential(ctx context.Context, q *query.Queries, c passport.Credential, ev passport.Event) error {
+	if err := isThere(ctx, q, c.Payer); err != nil {
+		return err
+	}
 	n, err := q.AddCredential(ctx, query.AddCredentialParams{ID: string(c.ID), Provider: string(c.Provider), Label: c.Label,
 		Sealed: blob(c.Sealed), CreatedAt: Micros(c.CreatedAt), TestedAt: Micros(c.TestedAt), TestError: c.TestError,
 		ChosenAt: Micros(c.ChosenAt), RotatedAt: Micros(c.RotatedAt), RefusedAt: Micros(c.RefusedAt), Payer: string(c.Payer)})

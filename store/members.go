@@ -31,10 +31,18 @@ func NameTaken() error {
 
 // mayPay says why a grant cannot be used in a member's name. In the engine's transaction nobody suspends or removes them meanwhile.
 func mayPay(ctx context.Context, q *query.Queries, g passport.Grant) error {
-	if g.State != passport.GrantActive || g.Payer.Member() == "" {
+	if g.State != passport.GrantActive {
 		return nil
 	}
-	r, err := q.Person(ctx, g.Payer.Member())
+	return isThere(ctx, q, g.Payer)
+}
+
+// isThere says why nothing can be kept in a payer's name. The owner is always there.
+func isThere(ctx context.Context, q *query.Queries, payer passport.Payer) error {
+	if payer.Member() == "" {
+		return nil
+	}
+	r, err := q.Person(ctx, payer.Member())
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}

@@ -291,6 +291,12 @@ func TestForeignKeysAreNotThere(t *testing.T) {
 	b := newBench(t)
 	owners := b.ask("POST", "/keys", `{"provider":"openai","label":"mine","key":"`+canary+`1","monthlyLimitCents":100}`, 201)["id"].(string)
 	b.as = "member"
+	for _, err := range []error{b.store.AddFirstPerson(t.Context(), passport.Person{ID: "ann", Username: "ann"}, passport.Event{ID: "e1"}),
+		b.store.AddMember(t.Context(), passport.Person{ID: "bob", Username: "bob"}, nil, nil, passport.Event{ID: "e2"})} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	members := b.ask("POST", "/keys", `{"provider":"openai","label":"theirs","key":"`+canary+`2"}`, 201)
 	b.has(members, `{"default":true,"monthlyLimit":null}`)
 	if n := len(b.ask("GET", "/keys", "", 200)["list"].([]any)); n != 1 {

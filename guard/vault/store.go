@@ -10,7 +10,7 @@ import (
 type Sealed interface {
 	// Credentials returns all, oldest first.
 	Credentials(ctx context.Context) ([]passport.Credential, error)
-	// AddCredential stores a sealed one, with the event.
+	// AddCredential stores a sealed one, with the event. Error: Forbidden, if its payer is suspended or gone.
 	AddCredential(ctx context.Context, c passport.Credential, ev passport.Event) error
 	// RemoveCredential deletes one, sealed bytes and all, with the event. Error: NotFound.
 	RemoveCredential(ctx context.Context, id passport.CredentialID, ev passport.Event) error

@@ -43,15 +43,21 @@ func budgets(g passport.GrantID) func(context.Context, *sql.Tx) error {
 // withPayer takes a lock and keeps the member who pays for a grant from being suspended or removed: who does that waits for this commit and
 // sees the grant, or is seen.
 func withPayer(g passport.Grant, lock func(context.Context, *sql.Tx) error) func(context.Context, *sql.Tx) error {
-	member := g.Payer.Member()
-	if member == "" || g.State != passport.GrantActive {
+	if g.Payer.Member() == "" || g.State != passport.GrantActive {
 		return lock
 	}
 	return func(ctx context.Context, tx *sql.Tx) error {
 		if err := lock(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `SELECT 1 FROM person WHERE id = $1 FOR SHARE`, member)
+		return payer(g.Payer)(ctx, tx)
+	}
+}
+
+// payer keeps a member as they are.
+func payer(p passport.Payer) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `SELECT 1 FROM person WHERE id = $1 FOR SHARE`, p.Member())
 		return err
 	}
 }
@@ -137,7 +143,7 @@ func (s *Store) AddToken(ctx context.Context, t passport.Token, ev passport.Even
 
 // AddCredential implements vault.Sealed.
 func (s *Store) AddCredential(ctx context.Context, c passport.Credential, ev passport.Event) error {
-	return s.change(ctx, nil, func(ctx context.Context, q *query.Queries) error { return store.AddCredential(ctx, q, c, ev) })
+	return s.change(ctx, payer(c.Payer), func(ctx context.Context, q *query.Queries) error { return store.AddCredential(ctx, q, c, ev) })
 }
 
 // RemoveCredential implements vault.Sealed.

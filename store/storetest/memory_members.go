@@ -38,11 +38,19 @@ func (m *Memory) person(method string, is func(passport.Person) bool) (out passp
 
 // mayPay says why a grant cannot be used in a member's name.
 func (m *Memory) mayPay(g passport.Grant) error {
-	if g.State != passport.GrantActive || g.Payer.Member() == "" {
+	if g.State != passport.GrantActive {
+		return nil
+	}
+	return m.isThere(g.Payer)
+}
+
+// isThere says why nothing can be kept in a payer's name.
+func (m *Memory) isThere(payer passport.Payer) error {
+	if payer.Member() == "" {
 		return nil
 	}
 	for _, p := range m.people {
-		if string(p.ID) == g.Payer.Member() && p.Role == passport.RoleMember && p.SuspendedAt.IsZero() {
+		if string(p.ID) == payer.Member() && p.Role == passport.RoleMember && p.SuspendedAt.IsZero() {
 			return nil
 		}
 	}

@@ -118,6 +118,9 @@ func (m *Memory) AddCredential(_ context.Context, c passport.Credential, ev pass
 		if err := mustBeFree(m.creds, c.ID, "credential"); err != nil {
 			return err
 		}
+		if err := m.isThere(c.Payer); err != nil {
+			return err
+		}
 		c.Version = 1
 		m.keep(c)
 		m.note(ev)

@@ -114,6 +114,7 @@ func Run(t *testing.T, open Open) {
 		{"an invitation makes one member", testInvitations},
 		{"who a member is elsewhere comes with them", testJoinAs},
 		{"nothing is given in the name of who is suspended", testMembersEnd},
+		{"no key is kept for who is suspended", testMembersKeys},
 		{"a member's grants are not told to the owner's webhook", testMembersWebhook},
 		{"events are in order", testEvents},
 		{"all is there after closing", testReopen},

@@ -80,6 +80,7 @@ func testNotices(_ *testing.T, b *bench) {
 // keyNotices: that a key is refused stands until it is taken again, replaced or removed.
 func keyNotices(b *bench) {
 	const owner = passport.OwnerPays
+	b.member("p2")
 	c := passport.Credential{ID: "cr-1", Provider: passport.OpenAI, Label: "mine", Sealed: []byte("x"), CreatedAt: Epoch(), Payer: "p2"}
 	b.ok(b.s.AddCredential(ctx(), c, b.event(passport.CredentialAdded, "")))
 	c.Version = 1

@@ -189,6 +189,19 @@ func testMembersEnd(_ *testing.T, b *bench) {
 	b.equal([]any{len(people), people[0].Role}, []any{2, passport.RoleOwner})
 }
 
+// testMembersKeys: no provider key is kept for who is suspended or gone meanwhile: its test takes a while.
+func testMembersKeys(_ *testing.T, b *bench) {
+	b.member("m1")
+	key := passport.Credential{ID: "late", Payer: "m1", Provider: passport.OpenAI, Label: "l", Sealed: []byte{1}, CreatedAt: Epoch(), Version: 1}
+	b.ok(b.s.SuspendPerson(ctx(), "m1", Epoch(), b.event(passport.PersonSuspended, "")))
+	b.is(b.s.AddCredential(ctx(), key, b.event(passport.CredentialAdded, "")), problem.Forbidden)
+	b.ok(b.s.RemovePerson(ctx(), "m1", b.event(passport.PersonRemoved, "")))
+	b.is(b.s.AddCredential(ctx(), key, b.event(passport.CredentialAdded, "")), problem.Forbidden)
+	keys, err := b.s.Credentials(ctx())
+	b.ok(err)
+	b.equal(len(keys), 0)
+}
+
 // testMembersWebhook: the webhook is the owner's, and what a member gave is not told to it.
 func testMembersWebhook(_ *testing.T, b *bench) {
 	b.member("m1")
