@@ -47,7 +47,11 @@ func (c *Control) extend(ctx context.Context, id passport.GrantID, a passport.Ap
 		if err != nil {
 			return passport.Grant{}, err
 		}
-		if err := c.proved(s.Grant.Cap(), raised.Cap(), a.Fresh); err != nil {
+		had := s.Grant.Cap()
+		if s.Grant.Client != "" && s.Grant.JKT == "" {
+			had = 0 // its answer is a code for new tokens: who gets that, and perhaps asked for a single call more, has all of the grant
+		}
+		if err := c.proved(had, raised.Cap(), a.Fresh); err != nil {
 			return passport.Grant{}, err
 		}
 		err = c.Store.ExtendGrant(ctx, raised, answered, c.event(passport.GrantRaised, "owner:"+string(a.Owner), raised.ID, raised.Grown(s.Grant)))

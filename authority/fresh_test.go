@@ -2,6 +2,7 @@ package authority_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -82,4 +83,39 @@ func TestMoreThanTheAmountTakesAFreshSignIn(t *testing.T) {
 	g = ask("", 1)
 	_, err = d.Approve(ctx, g.ID, yes(false))
 	refused("a cent where no amount is set", err)
+}
+
+// TestMoreOfMuchTakesAFreshSignInWhereItGivesTokens: the answer of an OAuth client's request is a code, which opens what the grant had already.
+// A bound grant's code is for its key alone, and what was asked with the grant's secret is answered to nobody.
+func TestMoreOfMuchTakesAFreshSignInWhereItGivesTokens(t *testing.T) {
+	for _, c := range []struct {
+		client passport.ClientID
+		jkt    string
+		cents  int64
+		want   problem.Kind
+	}{{"app", "", 2001, problem.SignInStale}, {"app", "", 2000, 0}, {"app", "thumb", 2001, 0}, {"", "", 2001, 0}} {
+		d, ctx := newDesk(), t.Context()
+		ask := func(r authority.Request, models ...string) passport.Grant {
+			t.Helper()
+			r.AppName, r.AppURL = "Notes", "https://notes.example"
+			r.Details = []passport.Detail{{Provider: passport.OpenAI, Models: models, Capabilities: []passport.Capability{passport.Chat}, MaxBudgetCents: passport.LimitOf(c.cents)}}
+			g, _, err := d.Ask(ctx, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return g
+		}
+		g := ask(authority.Request{Client: c.client, JKT: c.jkt}, "m")
+		if _, err := d.Approve(ctx, g.ID, passport.Approval{Owner: "p", Lifetime: time.Hour, Fresh: true}); err != nil {
+			t.Fatal(err)
+		}
+		more := ask(authority.Request{Client: c.client, JKT: c.jkt, Extends: g.ID}, "m", "n")
+		_, err := d.Approve(ctx, more.ID, passport.Approval{Owner: "p"})
+		if err != nil && problem.KindOf(err) != c.want || err == nil && c.want != 0 {
+			t.Errorf("%+v: another model without a fresh sign-in: %v", c, err)
+		}
+		if _, err := d.Approve(ctx, more.ID, passport.Approval{Owner: "p", Fresh: true}); c.want != 0 && err != nil {
+			t.Errorf("%+v: freshly: %v", c, err)
+		}
+	}
 }
