@@ -16,6 +16,7 @@ import (
 // Bounds of GET /live.
 const (
 	LiveASession = 4  // connections: a browser has six to a host (HTTP/1.1), and pages that are not looked at close theirs
+	LiveAPerson  = 16 // of all their sessions: nobody takes the places of the others
 	LiveInAll    = 64 // at one broker
 
 	liveEvery   = 500 * time.Millisecond // between looks, and so between messages
@@ -70,7 +71,7 @@ func (a *Admin) Live(w http.ResponseWriter, r *http.Request) {
 	// 3. A place, or none.
 	var leave func()
 	if err == nil {
-		leave, err = a.looking.enter(v.Sign("live", ""))
+		leave, err = a.looking.enter(v.Sign("live", ""), v.ID)
 	}
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)

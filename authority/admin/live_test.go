@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -239,12 +240,19 @@ func TestFeedsAreBounded(t *testing.T) {
 			t.Errorf("%d reads in 10 s: those who look at the same do not share them", w.reads)
 		}
 		for s := range admin.LiveInAll/admin.LiveASession - 1 {
-			w.do(func() { w.visitor = web.NewVisitor("p1", "the owner", passport.RoleOwner, []byte{byte(s)}) })
+			who := passport.PersonID(fmt.Sprint("p", 1+(s+1)*admin.LiveASession/admin.LiveAPerson))
+			w.do(func() { w.visitor = web.NewVisitor(who, "somebody", passport.RoleOwner, []byte{byte(s)}) })
 			for range admin.LiveASession {
 				open()
 			}
+			if s == 2 { // p1 has all of theirs
+				w.do(func() { w.visitor = web.NewVisitor("p1", "somebody", passport.RoleOwner, []byte("one more")) })
+				if rec := w.get("/live"); rec.Code != 429 {
+					t.Errorf("one person too much: %d", rec.Code)
+				}
+			}
 		}
-		w.do(func() { w.visitor = web.NewVisitor("p1", "the owner", passport.RoleOwner, []byte("another")) })
+		w.do(func() { w.visitor = web.NewVisitor("p9", "somebody", passport.RoleOwner, []byte("another")) })
 		if rec := w.get("/live"); rec.Code != 429 {
 			t.Errorf("one in all too much: %d", rec.Code)
 		}

@@ -6,31 +6,36 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/problem"
+	"github.com/devrelopers/aipassport/passport"
 )
 
 // looking is who looks at pages that move, and what they look at. Several who look at the same share what is read. Nothing runs
 // for it but the requests themselves. The zero looking is empty.
 type looking struct {
-	mu     sync.Mutex        // guards all below
-	by     map[string]int    // connections of a session
-	all    int               // connections
-	topics map[string]*topic // as long as somebody looks
+	mu     sync.Mutex                // guards all below
+	by     map[string]int            // connections of a session
+	of     map[passport.PersonID]int // connections of a person
+	all    int                       // connections
+	topics map[string]*topic         // as long as somebody looks
 }
 
-// enter takes a place for a connection of a session until leave is called. Error: Busy if all are taken.
-func (l *looking) enter(session string) (leave func(), err error) {
+// enter takes a place for a connection of a person's session until leave is called. Error: Busy if all are taken.
+func (l *looking) enter(session string, who passport.PersonID) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.by[session] >= LiveASession:
 		return nil, problem.New(problem.Busy, "%d pages of this session move already", LiveASession)
+	case l.of[who] >= LiveAPerson:
+		return nil, problem.New(problem.Busy, "%d pages of this person move already", LiveAPerson)
 	case l.all >= LiveInAll:
 		return nil, problem.New(problem.Busy, "%d pages move already", LiveInAll)
 	}
 	if l.by == nil {
-		l.by = map[string]int{}
+		l.by, l.of = map[string]int{}, map[passport.PersonID]int{}
 	}
 	l.by[session]++
+	l.of[who]++
 	l.all++
 	return func() {
 		l.mu.Lock()
@@ -38,6 +43,9 @@ func (l *looking) enter(session string) (leave func(), err error) {
 		l.all--
 		if l.by[session]--; l.by[session] == 0 {
 			delete(l.by, session)
+		}
+		if l.of[who]--; l.of[who] == 0 {
+			delete(l.of, who)
 		}
 	}, nil
 }
