@@ -16,5 +16,5 @@ mkdir -p bin
 CGO_ENABLED=0 go build -o bin/aipassport ./cmd/aipassport
 go build -o bin/sdk ./e2e/sdk
 (cd e2e/sdk/go && go mod download && go test -c -o /dev/null .)
-npm --prefix e2e/sdk/js ci --ignore-scripts --no-audit --no-fund --loglevel=error
+scripts/sdks.sh
 bin/sdk "$@"
