@@ -80,7 +80,8 @@ func (b *broker) serve(ctx context.Context) error {
 }
 
 // housekeeping rotates signing keys when they are due, forgets old Idempotency-Keys and answers, and each minute, and at the end, notes
-// which SDK keys were used. At once and each minute it looks at what grants spend, and each minute it forgets old proofs.
+// which SDK keys were used. At once and each minute it looks at what grants spend, and each minute it forgets old proofs. At once and each
+// hour it forgets what ended and nothing reads any more.
 func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	tick := time.NewTicker(time.Hour)
@@ -88,6 +89,7 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	b.look(ctx)
+	b.forget(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -105,6 +107,7 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 			if _, err := b.repeats.Sweep(ctx); err != nil {
 				b.log.Error("forget old idempotency keys", "error", err.Error())
 			}
+			b.forget(ctx)
 		}
 	}
 }
@@ -113,6 +116,17 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 func (b *broker) look(ctx context.Context) {
 	if err := b.lookout.Look(ctx); err != nil && ctx.Err() == nil {
 		b.log.Error("look at what apps spend", "error", err.Error())
+	}
+}
+
+// forget forgets what ended. What fails is forgotten an hour later.
+func (b *broker) forget(ctx context.Context) {
+	n, err := b.store.Forget(ctx, now())
+	if err != nil && ctx.Err() == nil {
+		b.log.Error("forget what ended", "error", err.Error())
+	}
+	if n > 0 {
+		b.log.Info("forgot what ended", "rows", n)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/client"
@@ -48,6 +49,8 @@ type storage interface {
 	openrouter.Store
 	oauth.Store
 	webhook.Store
+	// Forget removes what ended and nothing reads any more, in short steps, and says how many rows. Doing it twice, or at several instances, is safe.
+	Forget(ctx context.Context, now time.Time) (int64, error)
 	io.Closer
 }
 

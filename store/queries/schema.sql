@@ -244,6 +244,7 @@ CREATE TABLE token (
 );
 CREATE INDEX token_grant ON token (grant_id);
 CREATE INDEX token_ends ON token (grant_id, expires_at);
+CREATE INDEX token_end ON token (expires_at);
 
 -- An SDK key stands for a token that its holder never sees: that row has its grant, its end and whether it is revoked. hash is the
 -- SHA-256 of the key; start is the beginning of it that is shown.

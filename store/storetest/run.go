@@ -126,6 +126,7 @@ func Run(t *testing.T, open Open) {
 		{"money above is not passed under race", testChildRace},
 		{"no child outlives a revoke under race", testChildRevokeRace},
 		{"children are bounded and fit what is above", testChildBounds},
+		{"what ended is forgotten in its time, and no money", testForget},
 		{"a random walk keeps to the model", testWalk},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"context"
+	"time"
 
 	"github.com/devrelopers/aipassport/authority"
 	"github.com/devrelopers/aipassport/authority/client"
@@ -43,6 +44,8 @@ type Store interface {
 	oauth.Store
 	webhook.Store
 
+	// Forget removes what ended and nothing reads any more, and says how many rows: never money, events or what could still be shown to us.
+	Forget(ctx context.Context, now time.Time) (int64, error)
 	// Events returns what happened, in the order of commits, after a sequence number (0: from the first), at most limit,
 	// and the number to go on from.
 	Events(ctx context.Context, after int64, limit int) (events []passport.Event, last int64, err error)
