@@ -34,8 +34,9 @@ const (
 	CredentialAdded    EventKind = "credential.added"
 	CredentialGone     EventKind = "credential.removed"
 	CredentialTested   EventKind = "credential.tested"
-	CredentialChosen   EventKind = "credential.chosen"   // it is lent from now on
-	CredentialRotated  EventKind = "credential.rotated"  // its secret was replaced
+	CredentialChosen   EventKind = "credential.chosen"  // it is lent from now on
+	CredentialRotated  EventKind = "credential.rotated" // its secret was replaced
+	CredentialRenamed  EventKind = "credential.renamed"
 	CredentialRefused  EventKind = "credential.refused"  // its provider does not take it any more
 	CredentialAccepted EventKind = "credential.accepted" // it takes it again
 	ProviderAdded      EventKind = "provider.added"

@@ -278,6 +278,17 @@ func (w *world) keyAt(id passport.CredentialID) (*passport.Credential, error) {
 	return nil, problem.New(problem.NotFound, "no such key")
 }
 
+func (w *world) Rename(_ context.Context, _ passport.Payer, id passport.CredentialID, label string, _ string) error {
+	c, err := w.keyAt(id)
+	if err == nil && strings.TrimSpace(label) == "" {
+		err = problem.New(problem.Invalid, "must have 1 to 60 characters").In("label")
+	}
+	if err == nil {
+		c.Label = label
+	}
+	return err
+}
+
 func (w *world) Rotate(_ context.Context, _ passport.Payer, id passport.CredentialID, key secret.Text, _ string) error {
 	c, err := w.keyAt(id)
 	switch {

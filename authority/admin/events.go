@@ -66,6 +66,7 @@ var eventTitles = map[passport.EventKind]string{
 	passport.ResetMade:          "A reset link was made",
 	passport.CredentialChosen:   "Another provider key is lent",
 	passport.CredentialRotated:  "A provider key was replaced",
+	passport.CredentialRenamed:  "A provider key was renamed",
 	passport.CredentialRefused:  "A provider refused its key",
 	passport.CredentialAccepted: "A provider accepts its key again",
 }

@@ -30,6 +30,7 @@ type KeyChanges interface {
 	Test(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) (string, error)
 	Rotate(ctx context.Context, of passport.Payer, id passport.CredentialID, key secret.Text, actor string) error
 	Choose(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) error
+	Rename(ctx context.Context, of passport.Payer, id passport.CredentialID, label string, actor string) error
 	Remove(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) error
 }
 
@@ -186,6 +187,25 @@ func (a *Admin) ChooseKey(w http.ResponseWriter, r *http.Request) {
 	a.done(w, r, "key-chosen")
 }
 
+// RenameKey answers POST /keys/{id}/rename.
+func (a *Admin) RenameKey(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.act(w, r)
+	if !ok {
+		return
+	}
+	err := a.cfg.Keys.Rename(r.Context(), v.Payer(), keyID(r), r.PostForm.Get("label"), actor(v))
+	switch problem.KindOf(err) {
+	case problem.Invalid:
+		a.showKey(w, r, v, "", web.FieldErrors{fieldError(problem.From(err))})
+		return
+	}
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	a.done(w, r, "key-renamed")
+}
+
 // RotateKey answers POST /keys/{id}/rotate: it shows the new secret to the provider, and puts it in the place of the old one if that takes it.
 func (a *Admin) RotateKey(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.act(w, r)
@@ -290,6 +310,8 @@ func saidOfKeys(word string) string {
 		return "Apps use this key from the next call on. Calls that run go on with theirs."
 	case "key-rotated":
 		return "The new secret works and is in use. Calls that run finish with the old one; delete it at the provider in a minute."
+	case "key-renamed":
+		return "It has the new name. Nothing else changed."
 	case "key-kept":
 		return "The key is kept, but not tested: its provider was not reached."
 	case "key-good":

@@ -149,6 +149,21 @@ func TestSecretIsReplaced(t *testing.T) {
 	}
 }
 
+// TestAKeyIsRenamed: by a press, and what cannot be a name is said at the field.
+func TestAKeyIsRenamed(t *testing.T) {
+	w := newWorld(t)
+	w.twoKeys()
+	says(t, w.after("/keys/spare/rename", url.Values{"label": {"for <b>evenings"}}), "It has the new name.", "<bdi>for &lt;b&gt;evenings</bdi>", `value="for &lt;b&gt;evenings"`)
+	rec := w.post("/keys/spare/rename", url.Values{"label": {" "}})
+	says(t, rec.Body.String(), "There is a problem", "Your name for the key: must have 1 to 60 characters.", `value="for &lt;b&gt;evenings"`)
+	if rec.Code != 422 || w.keys[1].Credential.Label != "for <b>evenings" || w.keys[0].Credential.Label != "work" {
+		t.Errorf("%d, %q, %q", rec.Code, w.keys[1].Credential.Label, w.keys[0].Credential.Label)
+	}
+	if strings.Contains(w.get("/keys/env:GOOGLE_API_KEY").Body.String(), "/rename") {
+		t.Error("a key of the environment has a form for its name")
+	}
+}
+
 // TestOneKeyHasALimit: set, changed, reached and removed; others show none.
 func TestOneKeyHasALimit(t *testing.T) {
 	w := newWorld(t)

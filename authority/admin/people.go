@@ -37,7 +37,7 @@ var own = map[string]bool{
 	"GET /grants/{id}/revoke": true, "POST /grants/{id}/revoke": true, "POST /grants/{id}/answers": true, "POST /grants/{id}/limits": true,
 	"GET /grants/{id}/keys": true, "POST /grants/{id}/keys": true, "GET /grants/{id}/keys/{key}/revoke": true, "POST /grants/{id}/keys/{key}/revoke": true,
 	"POST /stop": true, "POST /owner-tokens/{id}/revoke": true,
-	"GET /keys": true, "POST /keys": true, "GET /keys/{id}": true, "POST /keys/{id}/rotate": true, "POST /keys/{id}/default": true, "POST /keys/{id}/limit": true, "POST /keys/{id}/test": true, "GET /keys/{id}/remove": true, "POST /keys/{id}/remove": true,
+	"GET /keys": true, "POST /keys": true, "GET /keys/{id}": true, "POST /keys/{id}/rename": true, "POST /keys/{id}/rotate": true, "POST /keys/{id}/default": true, "POST /keys/{id}/limit": true, "POST /keys/{id}/test": true, "GET /keys/{id}/remove": true, "POST /keys/{id}/remove": true,
 	"GET /usage": true, "GET /usage.csv": true, "GET /usage.json": true, "GET /usage/plot": true, "GET /grants/{id}/plot": true,
 	"GET /limits": true, "POST /limits/{name}": true,
 	"GET /settings": true, "POST /notices/dismiss": true, "POST /grants/{id}/tokens/{token}/revoke": true,

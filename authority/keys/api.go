@@ -134,7 +134,8 @@ func (k *Keys) API() map[string]http.HandlerFunc {
 			}
 			return k.one(r, who, idOf(r))
 		}),
-		"POST /keys/{id}/limit": k.do(http.StatusOK, k.limitOne),
+		"POST /keys/{id}/rename": k.do(http.StatusOK, k.renameOne),
+		"POST /keys/{id}/limit":  k.do(http.StatusOK, k.limitOne),
 		"POST /keys/{id}/remove": k.do(http.StatusOK, func(r *http.Request, who passport.Person) (any, error) {
 			return map[string]any{"id": idOf(r), "removed": true}, k.Remove(r.Context(), who.Payer(), idOf(r), actor(who))
 		}),
@@ -234,6 +235,21 @@ func (k *Keys) rotateOne(r *http.Request, who passport.Person) (any, error) {
 		return nil, err
 	}
 	if err := k.Rotate(r.Context(), who.Payer(), idOf(r), secret.New(key), actor(who)); err != nil {
+		return nil, fieldOf(o, err)
+	}
+	return k.one(r, who, idOf(r))
+}
+
+func (k *Keys) renameOne(r *http.Request, who passport.Person) (any, error) {
+	o, err := read(r, "label")
+	if err != nil {
+		return nil, err
+	}
+	label := o.String("label", 1)
+	if err := o.Err(); err != nil {
+		return nil, err
+	}
+	if err := k.Rename(r.Context(), who.Payer(), idOf(r), label, actor(who)); err != nil {
 		return nil, fieldOf(o, err)
 	}
 	return k.one(r, who, idOf(r))

@@ -39,6 +39,7 @@ type Changes interface {
 	Tested(ctx context.Context, of passport.Payer, id passport.CredentialID, began time.Time, testErr, actor string) error
 	Rotate(ctx context.Context, of passport.Payer, id passport.CredentialID, key secret.Text, actor string) error
 	Choose(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) error
+	Rename(ctx context.Context, of passport.Payer, id passport.CredentialID, label string, actor string) error
 	Remove(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) error
 }
 
@@ -165,6 +166,11 @@ func (k *Keys) Rotate(ctx context.Context, of passport.Payer, id passport.Creden
 // Choose makes a key the one that is lent. Errors: NotFound; Conflict for a key of the environment.
 func (k *Keys) Choose(ctx context.Context, of passport.Payer, id passport.CredentialID, actor string) error {
 	return k.cfg.Vault.Choose(ctx, of, id, actor)
+}
+
+// Rename calls a key otherwise. Errors: Invalid in label; NotFound; Conflict for a key of the environment.
+func (k *Keys) Rename(ctx context.Context, of passport.Payer, id passport.CredentialID, label string, actor string) error {
+	return k.cfg.Vault.Rename(ctx, of, id, label, actor)
 }
 
 // Remove deletes a key. Errors: NotFound; Conflict for a key of the environment.

@@ -241,6 +241,24 @@ func TestSecretIsReplacedOnlyByAGoodOne(t *testing.T) {
 	}
 }
 
+// TestAKeyIsCalledOtherwise, and is as it was else; what cannot be its name is refused in label.
+func TestAKeyIsCalledOtherwise(t *testing.T) {
+	b := newBench(t)
+	id := b.ask("POST", "/keys", `{"provider":"openai","label":"mine","key":"`+canary+`1","monthlyLimitCents":100}`, 201)["id"].(string)
+	a := b.ask("POST", "/keys/"+id+"/rename", `{"label":" for evenings "}`, 200)
+	b.has(a, `{"label":"for evenings","state":"works","default":true,"rotatedAt":null}`)
+	if a["monthlyLimit"] == nil || b.lent(passport.OpenAI) != canary+"1" {
+		t.Errorf("got %v, lent %q", a, b.lent(passport.OpenAI))
+	}
+	for _, bad := range []string{`{"label":" "}`, `{"label":"a\nb"}`, `{"label":"` + strings.Repeat("x", 61) + `"}`, `{"label":7}`, `{}`} {
+		if e := b.ask("POST", "/keys/"+id+"/rename", bad, 400); !strings.Contains(fmt.Sprint(e), "label") {
+			t.Errorf("%s: the field is not named: %v", bad, e)
+		}
+	}
+	b.ask("POST", "/keys/env:GEMINI_KEY/rename", `{"label":"x"}`, 409)
+	b.has(b.ask("GET", "/keys/"+id, "", 200), `{"label":"for evenings"}`)
+}
+
 // TestATestSaysWhatTheProviderSaid, and until a good one a refusal stands.
 func TestATestSaysWhatTheProviderSaid(t *testing.T) {
 	b := newBench(t)
@@ -313,6 +331,7 @@ func TestForeignKeysAreNotThere(t *testing.T) {
 			}
 			b.ask("POST", "/keys/"+id+"/rotate", `{"key":"`+canary+`3"}`, 404)
 			b.ask("POST", "/keys/"+id+"/limit", `{"monthlyLimitCents":null}`, 404)
+			b.ask("POST", "/keys/"+id+"/rename", `{"label":"taken over"}`, 404)
 		}
 	}
 	attack("member", owners, "env:GEMINI_KEY")

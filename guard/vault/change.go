@@ -32,6 +32,25 @@ func (v *Vault) Choose(ctx context.Context, payer passport.Payer, id passport.Cr
 	})
 }
 
+// Rename calls a stored key otherwise; its secret, ceiling and history stay. The same name again is no change. Errors: Invalid in label; NotFound;
+// Conflict for a key that is in the environment.
+func (v *Vault) Rename(ctx context.Context, payer passport.Payer, id passport.CredentialID, label string, actor string) error {
+	if payer == passport.OwnerPays && strings.HasPrefix(string(id), envPrefix) {
+		return problem.New(problem.Conflict, "a key of the environment is called by its variable")
+	}
+	label = strings.TrimSpace(label)
+	if err := checkLabel(label); err != nil {
+		return err
+	}
+	return v.change(ctx, payer, id, actor, func(c *passport.Credential, _ []passport.Credential) (what, error) {
+		was := c.Label
+		if c.Label = label; was == label {
+			return what{}, nil
+		}
+		return what{passport.CredentialRenamed, cut("before: "+was, maxTestError)}, nil
+	})
+}
+
 // Rotate replaces the secret of a stored key. Calls that run go on with the old one; those that begin have the new. Label, ceiling and history
 // stay. Errors: Invalid in key; NotFound; Conflict for a key that is in the environment.
 func (v *Vault) Rotate(ctx context.Context, payer passport.Payer, id passport.CredentialID, key secret.Text, actor string) error {

@@ -239,3 +239,28 @@ func TestKeysAreBounded(t *testing.T) {
 		t.Errorf("got %v, want Conflict", err)
 	}
 }
+
+// A new name is told once with the one before, and the secret opens as before, here and at another instance.
+func TestRename(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.add(passport.OpenAI, "mine", canary)
+	there := b.again()
+	for range 2 {
+		if err := b.Rename(t.Context(), passport.OwnerPays, c.ID, " for evenings ", "owner:ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := there.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*vault.Vault{b.Vault, there} {
+		list, err := v.List(t.Context(), passport.OwnerPays)
+		if err != nil || list[0].Credential.Label != "for evenings" || lent(t, v, passport.OpenAI) != canary {
+			t.Errorf("got %+v, %v", list, err)
+		}
+	}
+	events, _, _ := b.store.Events(t.Context(), 0, 100)
+	if last := events[len(events)-1]; len(events) != 2 || last.Kind != passport.CredentialRenamed || last.Note != "openai for evenings: before: mine" || last.Actor != "owner:ann" {
+		t.Errorf("got %+v", events)
+	}
+}
