@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
@@ -80,9 +81,12 @@ func (a *Admin) UsageCSV(w http.ResponseWriter, r *http.Request) {
 }
 
 // plain keeps a spreadsheet from reading a cell as a formula: an app chooses the names of models. A quote before it makes it text
-// (OWASP, CSV Injection).
+// (OWASP, CSV Injection; ASVS 5.0, 1.2.10). A control character may be passed over there, and so may a quote of the app's own.
 func plain(s string) string {
-	if strings.HasPrefix(strings.TrimLeft(s, " \t\r\n"), "'") || strings.IndexAny(strings.TrimLeft(s, " "), "=+-@\t\r\n|%") == 0 {
+	first := func(r rune) bool {
+		return r < ' ' || r == 0x7f || strings.ContainsRune("=+-@|%'\uFEFF\uFF1D\uFF0B\uFF0D\uFF20", r)
+	}
+	if strings.IndexFunc(strings.TrimLeftFunc(s, unicode.IsSpace), first) == 0 || strings.IndexFunc(s, unicode.IsControl) == 0 {
 		return "'" + s
 	}
 	return s
