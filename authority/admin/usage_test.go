@@ -106,7 +106,7 @@ func TestThePlotOfUsageHasAtMostFiveNamesAndTheOthers(t *testing.T) {
 // An app chooses the names of models: no spreadsheet takes one for a formula.
 func TestExportsHoldAllOfItAsText(t *testing.T) {
 	w := newWorld(t)
-	evil := []string{"=1+1", "+1", "-1", "@x", "\t=1", " =1", "|x", "'=1", "\x00=1", "\r=1", "\u00a0@x", "\ufeff=1", "\uff1d1", "\uff0bx", `a","=1`, "fine-1"}
+	evil := []string{"=1+1", "+1", "-1", "@x", "\t=1", " =1", "|x", "'=1", "\tx", "\x00=1", "\r=1", "\u00a0@x", "\ufeff=1", "\uff1d1", "\uff0bx", `a","=1`, "fine-1"}
 	for _, m := range evil {
 		w.spend("a", m, 0, 1)
 	}
