@@ -195,11 +195,36 @@ func TestRefusedKeyIsMarked(t *testing.T) {
 	events, _, _ := b.store.Events(t.Context(), 0, 100)
 	for _, e := range events {
 		got = append(got, string(e.Kind)+" "+e.Actor)
+		if e.Payer != "" {
+			t.Errorf("%s is for %q", e.Kind, e.Payer)
+		}
 	}
 	want := []string{"credential.added owner:ann", "credential.refused broker", "credential.accepted broker", "credential.refused broker",
 		"credential.tested owner:ann", "credential.tested owner:ann", "credential.rotated owner:ann"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// TestAMembersKeyIsToldToThem: that a provider refuses it is nobody else's to know.
+func TestAMembersKeyIsToldToThem(t *testing.T) {
+	b := newBench(t, nil)
+	if err := b.store.AddFirstPerson(t.Context(), passport.Person{ID: "p1", Role: passport.RoleOwner, Username: "p1", CreatedAt: start}, passport.Event{ID: "p1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.AddMember(t.Context(), passport.Person{ID: "p2", Role: passport.RoleMember, Username: "p2", CreatedAt: start}, nil, nil, passport.Event{ID: "p2"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.Add(t.Context(), "p2", passport.OpenAI, "mine", secret.New("key-of-p2"), "owner:p2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Mark(t.Context(), "p2", c.ID, b.cfg.Now(), true); err != nil {
+		t.Fatal(err)
+	}
+	events, _, _ := b.store.Events(t.Context(), 0, 100)
+	if ev := events[len(events)-1]; ev.Kind != passport.CredentialRefused || ev.Actor != "broker" || ev.Payer != "p2" {
+		t.Errorf("got %+v, want it told to p2", ev)
 	}
 }
 

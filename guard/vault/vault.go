@@ -360,13 +360,17 @@ func cut(s string, n int) string {
 	return s[:n]
 }
 
-// event tells of a change to a credential.
+// event tells of a change to a credential. Of a member's it is theirs, whoever made it: a broker that finds it refused too.
 func (v *Vault) event(kind passport.EventKind, c passport.Credential, actor, note string) passport.Event {
 	name := cut(string(c.Provider)+" "+c.Label, passport.MaxNote-maxTestError-2)
 	if note != "" {
 		name += ": " + note
 	}
-	return passport.Event{ID: passport.EventID(v.cfg.NewID()), Kind: kind, At: v.cfg.Now(), Actor: actor, Note: name}
+	ev := passport.Event{ID: passport.EventID(v.cfg.NewID()), Kind: kind, At: v.cfg.Now(), Actor: actor, Note: name}
+	if c.Payer.Member() != "" {
+		ev.Payer = c.Payer
+	}
+	return ev
 }
 
 // chosen is the stored key of somebody's for a provider that is lent.
