@@ -89,7 +89,7 @@ test('the owner suspends a member, who is signed out at once, and lets them in a
   await owner.goto(broker.url + '/people')
   await owner.getByRole('link', { name: 'Suspend Bo' }).click()
   await owner.locator('main form button').last().click()
-  await owner.getByText('Suspended').first().waitFor()
+  await owner.locator('.badge').getByText('Suspended', { exact: true }).waitFor()
   await picture(owner, 'people-suspended')
   await member.goto(broker.url + '/')
   assert.equal(new URL(member.url()).pathname, '/login')
