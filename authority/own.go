@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/devrelopers/aipassport/internal/problem"
@@ -179,6 +180,26 @@ func (o Own) RevokeKey(ctx context.Context, g passport.GrantID, id passport.Toke
 		return 0, err
 	}
 	return o.c.RevokeKey(ctx, g, id, actor)
+}
+
+// StopOwn stops all apps of this person at once, those that they give later too; it says how many calls it ended.
+func (o Own) StopOwn(ctx context.Context, actor string) (calls int, err error) {
+	ids, err := o.c.Store.StopOwn(ctx, o.payer, true, o.c.event(passport.OwnAppsStopped, actor, "", ""))
+	// Durable first. Where nobody knows whether it is on disk, the calls are ended all the same.
+	for _, id := range ids {
+		calls += o.c.Recall.End(id, problem.New(problem.GrantPaused, "all apps were stopped by the owner"))
+	}
+	o.c.quietAll(ctx, ids)
+	if err != nil {
+		return calls, fmt.Errorf("stop all apps of a person: %w", err)
+	}
+	return calls, nil
+}
+
+// RunOwn lets them run again, each as it was: what was paused by itself stays so.
+func (o Own) RunOwn(ctx context.Context, actor string) error {
+	_, err := o.c.Store.StopOwn(ctx, o.payer, false, o.c.event(passport.OwnAppsResumed, actor, "", ""))
+	return err
 }
 
 // endBatch is how many grants of a person are read at a time where all are ended.

@@ -26,6 +26,9 @@ type Store interface {
 	Standings(ctx context.Context, payer passport.Payer, before time.Time, limit int) ([]passport.Standing, error)
 	// Stop stops all apps or lets them run again, with the event.
 	Stop(ctx context.Context, stopped bool, ev passport.Event) error
+	// StopOwn stops all apps of a person, those that they give later too, or lets them run again, with the event: one switch, which changes no
+	// grant. It says for which active grants it made a difference, also where it is not known whether it did.
+	StopOwn(ctx context.Context, payer passport.Payer, stopped bool, ev passport.Event) (changed []passport.GrantID, err error)
 }
 
 // History is what the pages read. Never on the path of a call.
@@ -39,8 +42,8 @@ type History interface {
 	Activity(ctx context.Context, of passport.PersonID, payer passport.Payer, g passport.GrantID, before int64, limit int) (list []passport.Event, next int64, err error)
 	// LastCalls tells when each of some grants made its last call; one that made none is not in it.
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
-	// Stopped says since when all apps are stopped; zero: they are not.
-	Stopped(ctx context.Context) (time.Time, error)
+	// Stops says since when all apps are stopped, and those of a person.
+	Stops(ctx context.Context, payer passport.Payer) (passport.Stops, error)
 	// Totals sums all grants of somebody: held now, and of the calls made since a time how many there are and what those that ended have cost.
 	Totals(ctx context.Context, payer passport.Payer, since time.Time) (settled, held passport.Money, calls int64, err error)
 	// MemberSums is what each member has: apps that can be used at now, and of the calls made since a time how many and what they have cost.

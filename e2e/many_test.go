@@ -154,13 +154,15 @@ func TestRateIsSharedByInstances(t *testing.T) {
 func TestThreat09RevokeAtOneInstanceEndsStreamsAtAll(t *testing.T) {
 	a, b := two(t, pgtest.Database(t), nil)
 	s := native[0]
-	for _, how := range []string{"revoke", "pause", "stop"} {
+	for _, how := range []string{"revoke", "pause", "stop", "stop own"} {
 		t.Run(how, func(t *testing.T) {
 			g := b.give(s.scope(5000, 1000))
 			streams := append(a.live(s, g, 25), b.live(s, g, 25)...)
-			path, want := "/grants/"+g.id+"/"+how, map[string]int{"revoke": 401, "pause": 403, "stop": 403}[how]
+			path, want := "/grants/"+g.id+"/"+how, map[string]int{"revoke": 401, "pause": 403, "stop": 403, "stop own": 403}[how]
 			if how == "stop" {
 				path = "/stop"
+			} else if how == "stop own" {
+				path = "/stop?whose=mine"
 			}
 			asked := time.Now()
 			if x := a.owner("POST", path, ""); x.status != 200 {
@@ -186,6 +188,18 @@ func TestThreat09RevokeAtOneInstanceEndsStreamsAtAll(t *testing.T) {
 			}
 			if how == "stop" {
 				a.owner("POST", "/resume", "")
+			} else if how == "stop own" {
+				late := b.ask(s.scope(100, 10))
+				b.approve(late.id, `{"expiresInSeconds":3600}`)
+				if x := a.send("POST", "/tokens", fmt.Sprintf(`{"grantId":%q,"grantSecret":%q}`, late.id, late.secret), nil); x.status == 201 {
+					t.Errorf("what is given while the switch is thrown has a token: %s", x)
+				}
+				b.owner("POST", "/resume?whose=mine", "")
+				for _, x := range []answer{a.call(s, g.token, "again"), a.call(s, b.token(late), "again")} {
+					if x.status != 200 {
+						t.Errorf("a call after apps run again: %s", x)
+					}
+				}
 			}
 		})
 	}

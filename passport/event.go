@@ -66,6 +66,8 @@ const (
 	KeyRotated         EventKind = "signing_key.rotated"
 	AppsStopped        EventKind = "apps.stopped"
 	AppsResumed        EventKind = "apps.resumed"
+	OwnAppsStopped     EventKind = "apps.own_stopped" // all apps of the person who did it
+	OwnAppsResumed     EventKind = "apps.own_resumed"
 	CeilingSet         EventKind = "ceiling.set"
 	CeilingRemoved     EventKind = "ceiling.removed"
 	CeilingNear        EventKind = "ceiling.near" // 80 % of it is spent this month

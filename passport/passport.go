@@ -190,5 +190,5 @@ const (
 type Liveness struct {
 	Token    Token
 	Standing Standing
-	Stopped  bool // the owner has stopped all apps
+	Stopped  bool // the owner has stopped all apps, or their person all of theirs
 }

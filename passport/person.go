@@ -107,6 +107,12 @@ type Invitation struct {
 // ID names an invitation: its hash in hexadecimal. It opens nothing.
 func (v Invitation) ID() string { return hex.EncodeToString(v.Hash[:]) }
 
+// Stops says since when apps are stopped; zero: they are not.
+type Stops struct {
+	All time.Time // everybody's, by the owner of the broker
+	Own time.Time // those of one person, by themselves
+}
+
 // MemberSum is what the owner sees of a member's apps: sums, and nothing of single ones.
 type MemberSum struct {
 	Apps    int64 // that can spend

@@ -86,9 +86,13 @@ func AddChild(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 	if err := insertGrant(ctx, q, g); err != nil {
 		return err
 	}
+	status, err := statusOf(ctx, q, g)
+	if err != nil {
+		return err
+	}
 	total, parts := Budgets(g)
 	for seq, b := range append([]passport.Balance{total}, parts...) {
-		row := query.OpenChildBudgetParams{GrantID: string(g.ID), Seq: int64(seq), Status: string(g.State), ExpiresAt: Micros(g.ExpiresAt),
+		row := query.OpenChildBudgetParams{GrantID: string(g.ID), Seq: int64(seq), Status: string(status), ExpiresAt: Micros(g.ExpiresAt),
 			Cap: int64(b.Cap), CallsCap: b.CallsCap, ParentID: string(g.Parent), Member: g.Payer.Member()}
 		if at := max(0, seq-1); seq > 0 || len(parts) == 0 {
 			row.ParentSeq = ParentRow(parent, g.Above[0].Details[at])

@@ -5,9 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/devrelopers/aipassport/passport"
@@ -16,6 +14,13 @@ import (
 
 // StoppedSetting is the name of the setting that is there while all apps are stopped; its value is since when, in microseconds.
 const StoppedSetting = "apps_stopped"
+
+// StatusStopped is the status of the budgets of a grant that is active while its person has stopped all their apps: then no hold gets
+// through, and other instances find that its calls are over. It is no state of the grant, which is what it was when the apps run again.
+const StatusStopped passport.GrantState = "stopped"
+
+// ownSetting is the name of the setting that is there while all apps of a person are stopped.
+func ownSetting(payer passport.Payer) string { return StoppedSetting + ":" + string(payer) }
 
 // The functions below are the steps of a store's methods. Each runs inside one transaction of the engine's, returns a problem
 // for what it refuses, and any other error for what the database could not do: then the engine undoes it.
@@ -165,6 +170,10 @@ func bringBudgets(ctx context.Context, q *query.Queries, g passport.Grant) error
 	if len(open) == 0 && g.State != passport.GrantActive {
 		return nil
 	}
+	status, err := statusOf(ctx, q, g)
+	if err != nil {
+		return err
+	}
 	total, parts := Budgets(g)
 	path := append([]passport.Balance{total}, parts...)
 	if len(open) > 0 && (len(open) != len(path) || len(g.Details) == 0) {
@@ -181,19 +190,19 @@ func bringBudgets(ctx context.Context, q *query.Queries, g passport.Grant) error
 		}
 	}
 	for seq, b := range path {
-		if err := bringBudget(ctx, q, g, int64(seq), b, len(open) == 0); err != nil {
+		if err := bringBudget(ctx, q, g, status, int64(seq), b, len(open) == 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func bringBudget(ctx context.Context, q *query.Queries, g passport.Grant, seq int64, b passport.Balance, fresh bool) error {
+func bringBudget(ctx context.Context, q *query.Queries, g passport.Grant, status passport.GrantState, seq int64, b passport.Balance, fresh bool) error {
 	if fresh {
-		return q.OpenBudget(ctx, query.OpenBudgetParams{GrantID: string(g.ID), Seq: seq, Status: string(g.State),
+		return q.OpenBudget(ctx, query.OpenBudgetParams{GrantID: string(g.ID), Seq: seq, Status: string(status),
 			ExpiresAt: Micros(g.ExpiresAt), Cap: int64(b.Cap), CallsCap: b.CallsCap, Member: g.Payer.Member()})
 	}
-	_, err := q.ChangeBudget(ctx, query.ChangeBudgetParams{Status: string(g.State), ExpiresAt: Micros(g.ExpiresAt),
+	_, err := q.ChangeBudget(ctx, query.ChangeBudgetParams{Status: string(status), ExpiresAt: Micros(g.ExpiresAt),
 		Cap: int64(b.Cap), CallsCap: b.CallsCap, GrantID: string(g.ID), Seq: seq})
 	return err
 }
@@ -245,36 +254,6 @@ func Standings(ctx context.Context, q *query.Queries, payer passport.Payer, befo
 
 // Bounded is a limit as SQL takes it: a negative one is nothing, not everything.
 func Bounded(limit int) int32 { return int32(min(max(limit, 0), math.MaxInt32)) }
-
-// Stop is the step of authority.Store. Stopping again keeps the time of the first.
-func Stop(ctx context.Context, q *query.Queries, stopped bool, ev passport.Event) error {
-	var err error
-	if stopped {
-		err = q.AddSetting(ctx, query.AddSettingParams{Name: StoppedSetting, Value: strconv.FormatInt(Micros(ev.At), 10)})
-	} else {
-		err = q.RemoveSetting(ctx, StoppedSetting)
-	}
-	if err != nil {
-		return err
-	}
-	return AddEvent(ctx, q, ev)
-}
-
-// Since is the step of authority.History's Stopped.
-func Since(ctx context.Context, q *query.Queries) (at time.Time, stopped bool, err error) {
-	value, err := q.Setting(ctx, StoppedSetting)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, false, nil
-	}
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	micros, err := strconv.ParseInt(value, 10, 64)
-	if err != nil {
-		return time.Time{}, false, fmt.Errorf("read since when apps are stopped: %w", err)
-	}
-	return TimeOf(micros), true, nil
-}
 
 // Events reads the history after a sequence number, and the number to go on from.
 func Events(ctx context.Context, q *query.Queries, after int64, limit int) ([]passport.Event, int64, error) {

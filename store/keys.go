@@ -20,11 +20,11 @@ func AddToken(ctx context.Context, q *query.Queries, t passport.Token, ev passpo
 	if err != nil {
 		return err
 	}
-	_, stopped, err := Since(ctx, q)
+	stops, err := Stops(ctx, q, passport.Payer(row.Payer))
 	if err != nil {
 		return err
 	}
-	if stopped {
+	if !stops.All.IsZero() || !stops.Own.IsZero() && row.State == string(passport.GrantActive) {
 		return Stopped()
 	}
 	g := passport.Grant{State: passport.GrantState(row.State), ExpiresAt: TimeOf(row.ExpiresAt)}

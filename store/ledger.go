@@ -88,6 +88,12 @@ func NotLiveAbove(state passport.GrantState, end int64, h passport.Hold) error {
 // NotLive says why no hold may be made on a grant in this state and with this end, as GrantEnded or GrantPaused. A grant that passport
 // finds live after all is refused too: this is asked only on refusal.
 func NotLive(state passport.GrantState, end int64, h passport.Hold) error {
+	if state == StatusStopped && end > Micros(h.At) {
+		return Stopped()
+	}
+	if state == StatusStopped {
+		state = passport.GrantActive
+	}
 	g := passport.Grant{ID: h.Grant, State: state, ExpiresAt: TimeOf(end)}
 	if err := g.Live(TimeOf(Micros(h.At))); err != nil {
 		return err

@@ -223,6 +223,9 @@ func RemovePerson(ctx context.Context, q *query.Queries, id passport.PersonID, e
 	if err := signOut(ctx, q, id); err != nil {
 		return err
 	}
+	if err := q.RemoveSetting(ctx, ownSetting(passport.PayerOf(id, passport.RoleMember))); err != nil {
+		return err
+	}
 	if _, err := q.RemovePasskeysOf(ctx, string(id)); err != nil {
 		return err
 	}

@@ -37,16 +37,17 @@ type Pages struct {
 
 // Page is what every page has, and its own data D.
 type Page struct {
-	Title   string    // begins with the state when that is what matters ("Error: ...")
-	Nav     string    // the current tab; empty: no tabs
-	Visitor Visitor   // who is signed in; the zero Visitor is nobody
-	Stopped time.Time // since when all apps are stopped; zero: they are not
-	Said    string    // what was just done, with numbers; empty: nothing
-	Live    string    // the path that tells how what moves on it stands; empty: nothing moves
-	More    string    // what Live says as long as the page shows all that there is
-	Next    string    // a path of our own that the browser goes on to by itself; empty: it stays
-	Plots   bool      // a script draws over the plots of the page
-	D       any
+	Title      string    // begins with the state when that is what matters ("Error: ...")
+	Nav        string    // the current tab; empty: no tabs
+	Visitor    Visitor   // who is signed in; the zero Visitor is nobody
+	Stopped    time.Time // since when all apps are stopped; zero: they are not
+	StoppedOwn time.Time // and all that are the visitor's own
+	Said       string    // what was just done, with numbers; empty: nothing
+	Live       string    // the path that tells how what moves on it stands; empty: nothing moves
+	More       string    // what Live says as long as the page shows all that there is
+	Next       string    // a path of our own that the browser goes on to by itself; empty: it stays
+	Plots      bool      // a script draws over the plots of the page
+	D          any
 }
 
 // view is a Page together with what the layout needs of the broker.
@@ -88,6 +89,21 @@ func (p *Pages) Secure() bool { return p.public.Scheme == "https" }
 
 // Host is the host that people see in the address bar.
 func (p *Pages) Host() string { return p.public.Host }
+
+// Runs says in a word whether a visitor's apps run: "running", "stopped" where everybody's are stopped, or "stopped-own".
+func Runs(all, own time.Time) string {
+	switch {
+	case !all.IsZero():
+		return "stopped"
+	case !own.IsZero():
+		return "stopped-own"
+	default:
+		return "running"
+	}
+}
+
+// Runs is Runs, of the visitor of a page.
+func (p Page) Runs() string { return Runs(p.Stopped, p.StoppedOwn) }
 
 // Render writes a page with its security headers. A template that fails is our bug; the visitor sees a plain sentence.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page string, data Page) {

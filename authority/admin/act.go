@@ -131,16 +131,16 @@ func (a *Admin) ask(w http.ResponseWriter, r *http.Request, about func(web.Visit
 	a.render(w, r, http.StatusOK, "confirm", web.Page{Title: q.Title, Nav: "Apps", Visitor: v, D: q})
 }
 
-// Stop answers POST /stop: one press, at once. The owner stops everybody's apps, or as everyone can their own: then each is paused.
+// Stop answers POST /stop: one press, at once. The owner stops everybody's apps, or as everyone can their own.
 func (a *Admin) Stop(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.act(w, r)
 	if !ok {
 		return
 	}
 	word, n, err := "stopped", 0, error(nil)
-	if !v.Role.May(passport.RunServer) || r.PostForm.Get("whose") == "mine" {
-		word = "stopped-mine"
-		_, n, err = a.cfg.Grants(v.Payer()).EndAll(r.Context(), passport.GrantPaused, actor(v))
+	if ofOwn(v, r.PostForm.Get("whose")) {
+		word = "stopped-own"
+		n, err = a.cfg.Grants(v.Payer()).StopOwn(r.Context(), actor(v))
 	} else {
 		n, err = a.cfg.StopAll.Stop(r.Context(), actor(v))
 	}
@@ -152,24 +152,33 @@ func (a *Admin) Stop(w http.ResponseWriter, r *http.Request) {
 	a.cfg.Pages.Redirect(w, r, "/")
 }
 
+// ofOwn says whether a press is on the switch of one's own apps: the only one that a member has.
+func ofOwn(v web.Visitor, whose string) bool {
+	return !v.Role.May(passport.RunServer) || whose == "mine"
+}
+
 // AskRun answers GET /resume.
 func (a *Admin) AskRun(w http.ResponseWriter, r *http.Request) {
 	v, ok := a.look(w, r)
 	if !ok {
 		return
 	}
-	since, err := a.cfg.History.Stopped(r.Context())
+	stops, err := a.cfg.History.Stops(r.Context(), v.Payer())
 	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
+	}
+	q := question{Title: "Let apps run again?", Text: "They go on with the limits they had. Apps that you paused one by one stay paused.",
+		Hint: "Not sure about one of them? Pause or revoke it first.", Yes: "Run again", No: "Leave them stopped", Class: "pri", Action: "/resume", Back: "/"}
+	since := stops.All
+	if ofOwn(v, r.URL.Query().Get("whose")) {
+		since, q.Title, q.Hidden = stops.Own, "Let your apps run again?", []hidden{{"whose", "mine"}}
 	}
 	if since.IsZero() {
 		a.cfg.Pages.Redirect(w, r, "/")
 		return
 	}
-	a.render(w, r, http.StatusOK, "confirm", web.Page{Title: "Run again?", Nav: "Apps", Visitor: v, D: question{Title: "Let apps run again?",
-		Text: "They go on with the limits they had. Apps that you paused one by one stay paused.", Hint: "Not sure about one of them? Pause or revoke it first.",
-		Yes: "Run again", No: "Leave them stopped", Class: "pri", Action: "/resume", Back: "/"}})
+	a.render(w, r, http.StatusOK, "confirm", web.Page{Title: "Run again?", Nav: "Apps", Visitor: v, D: q})
 }
 
 // Run answers POST /resume.
@@ -178,11 +187,17 @@ func (a *Admin) Run(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := a.cfg.StopAll.ResumeAll(r.Context(), actor(v)); err != nil {
+	word, err := "running", error(nil)
+	if ofOwn(v, r.PostForm.Get("whose")) {
+		word, err = "running-own", a.cfg.Grants(v.Payer()).RunOwn(r.Context(), actor(v))
+	} else {
+		err = a.cfg.StopAll.ResumeAll(r.Context(), actor(v))
+	}
+	if err != nil {
 		a.cfg.Pages.Error(w, r, v, err)
 		return
 	}
-	a.cfg.Pages.Say(w, "running", 0)
+	a.cfg.Pages.Say(w, word, 0)
 	a.cfg.Pages.Redirect(w, r, "/")
 }
 

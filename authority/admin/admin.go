@@ -35,6 +35,9 @@ type Grants interface {
 	Children(ctx context.Context, parent passport.GrantID) ([]passport.Standing, error)
 	// EndAll pauses or revokes all of them; it says how many apps and running calls it ended.
 	EndAll(ctx context.Context, to passport.GrantState, actor string) (apps, calls int, err error)
+	// StopOwn stops all apps of this person, those that they give later too; it says how many running calls it ended. RunOwn lets them run again.
+	StopOwn(ctx context.Context, actor string) (calls int, err error)
+	RunOwn(ctx context.Context, actor string) error
 	SDKKeys
 }
 
@@ -57,8 +60,8 @@ type History interface {
 	LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error)
 	// Marks lists what a grant had spent, in the order of time, at most passport.MostMarks.
 	Marks(ctx context.Context, g passport.GrantID) ([]passport.Mark, error)
-	// Stopped says since when all apps are stopped; zero: they are not.
-	Stopped(ctx context.Context) (time.Time, error)
+	// Stops says since when all apps are stopped, and those of a person.
+	Stops(ctx context.Context, of passport.Payer) (passport.Stops, error)
 	// MemberSums is what each member has: apps that can be used at now, and the calls made since a time.
 	MemberSums(ctx context.Context, since, now time.Time) (map[passport.Payer]passport.MemberSum, error)
 	// Totals sums the grants of one person: settled since a time, held now, calls since that time.
@@ -233,12 +236,12 @@ func (a *Admin) act(w http.ResponseWriter, r *http.Request) (web.Visitor, bool) 
 
 // render adds what every page of the owner has: tabs, the notice that all is stopped, what was just done.
 func (a *Admin) render(w http.ResponseWriter, r *http.Request, status int, page string, p web.Page) {
-	stopped, err := a.cfg.History.Stopped(r.Context())
+	stops, err := a.cfg.History.Stops(r.Context(), p.Visitor.Payer())
 	if err != nil {
 		a.cfg.Pages.Error(w, r, p.Visitor, err)
 		return
 	}
-	p.Stopped = stopped
+	p.Stopped, p.StoppedOwn = stops.All, stops.Own
 	if p.Said == "" {
 		p.Said = said(a.cfg.Pages.Said(w, r))
 	}

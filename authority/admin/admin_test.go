@@ -30,43 +30,44 @@ type world struct {
 	passkeys   []passport.Passkey
 	noPasskeys string
 
-	clients  registered
-	spent    []passport.Spent
-	marks    []passport.Mark
-	notices  []passport.Notice // newest first
-	tokens   []passport.Token
-	t        *testing.T
-	now      time.Time
-	nobody   bool
-	broken   error
-	visitor  web.Visitor
-	list     []passport.Standing // newest first
-	calls    []passport.Reservation
-	keys     []vault.Entry
-	stopped  time.Time
-	live     map[passport.GrantID]int
-	test     error // what a provider says of a key
-	read     int   // grants that were read for a page
-	limits   []passport.Ceiling
-	events   []passport.Event
-	hook     hook
-	sdk      []passport.SDKKey
-	tooMany  bool
-	who      []string // set or removed a limit
-	mux      *http.ServeMux
-	jar      map[string]*http.Cookie
-	roster   *roster.Roster
-	found    []authority.Found
-	asked    []passport.Provider // for their models
-	bearers  []passport.OwnerToken
-	linked   []passport.Identity
-	provider string
-	stale    bool       // the person signed in a while ago
-	again    string     // where a fresh sign-in was asked to lead back to
-	kept     url.Values // what was posted then
-	sessions []passport.Session
-	members  members
-	routes   map[string]http.HandlerFunc
+	clients    registered
+	spent      []passport.Spent
+	marks      []passport.Mark
+	notices    []passport.Notice // newest first
+	tokens     []passport.Token
+	t          *testing.T
+	now        time.Time
+	nobody     bool
+	broken     error
+	visitor    web.Visitor
+	list       []passport.Standing // newest first
+	calls      []passport.Reservation
+	keys       []vault.Entry
+	stopped    time.Time
+	stoppedOwn time.Time
+	live       map[passport.GrantID]int
+	test       error // what a provider says of a key
+	read       int   // grants that were read for a page
+	limits     []passport.Ceiling
+	events     []passport.Event
+	hook       hook
+	sdk        []passport.SDKKey
+	tooMany    bool
+	who        []string // set or removed a limit
+	mux        *http.ServeMux
+	jar        map[string]*http.Cookie
+	roster     *roster.Roster
+	found      []authority.Found
+	asked      []passport.Provider // for their models
+	bearers    []passport.OwnerToken
+	linked     []passport.Identity
+	provider   string
+	stale      bool       // the person signed in a while ago
+	again      string     // where a fresh sign-in was asked to lead back to
+	kept       url.Values // what was posted then
+	sessions   []passport.Session
+	members    members
+	routes     map[string]http.HandlerFunc
 
 	mu         sync.Mutex       // guards what a test changes while somebody looks
 	clock      func() time.Time // nil: now
@@ -215,10 +216,15 @@ func (w *world) Stop(context.Context, string) (int, error) {
 	return 3, w.broken
 }
 func (w *world) ResumeAll(context.Context, string) error { w.stopped = time.Time{}; return nil }
-func (w *world) Stopped(context.Context) (time.Time, error) {
+func (w *world) StopOwn(context.Context, string) (int, error) {
+	w.stoppedOwn = w.now
+	return 2, w.broken
+}
+func (w *world) RunOwn(context.Context, string) error { w.stoppedOwn = time.Time{}; return nil }
+func (w *world) Stops(context.Context, passport.Payer) (passport.Stops, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.stopped, nil
+	return passport.Stops{All: w.stopped, Own: w.stoppedOwn}, nil
 }
 func (w *world) List(context.Context, passport.Payer) ([]vault.Entry, error) { return w.keys, w.broken }
 func (w *world) Totals(_ context.Context, _ passport.Payer, since time.Time) (passport.Money, passport.Money, int64, error) {

@@ -34,6 +34,8 @@ var eventTitles = map[passport.EventKind]string{
 	passport.CeilingSpent:       "A monthly limit is spent",
 	passport.AppsStopped:        "All apps stopped",
 	passport.AppsResumed:        "Apps run again",
+	passport.OwnAppsStopped:     "All own apps stopped",
+	passport.OwnAppsResumed:     "Own apps run again",
 	passport.WebhookTested:      "A test",
 	passport.CodeIssued:         "May fetch its tokens",
 	passport.GrantBound:         "Bound to a key of the app's",
@@ -99,11 +101,11 @@ func eventIcon(k passport.EventKind) string {
 		return "check"
 	case passport.GrantWasDenied:
 		return "x"
-	case passport.GrantWasRevoked, passport.AppsStopped:
+	case passport.GrantWasRevoked, passport.AppsStopped, passport.OwnAppsStopped:
 		return "stop"
 	case passport.GrantWasPaused:
 		return "pause"
-	case passport.GrantResumed, passport.AppsResumed:
+	case passport.GrantResumed, passport.AppsResumed, passport.OwnAppsResumed:
 		return "play"
 	}
 	if eventClass(k) != "" {

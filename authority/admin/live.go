@@ -31,7 +31,7 @@ const livePath = "/live"
 
 // moving is all of a page that moves, whole: the one definition of a message of GET /live. Words are as the page shows them.
 type moving struct {
-	All   string `json:"all"`  // "running", or "stopped": all apps are
+	All   string `json:"all"`  // "running", or "stopped": all apps are; or "stopped-own": all of this person's
 	More  string `json:"more"` // another one than the page has: there is something new, which only loading it again shows
 	Parts []part `json:"parts"`
 }
@@ -150,14 +150,11 @@ func (f *feed) send(parts ...[]byte) bool {
 
 // message is what the list, or the page of an app, shows now.
 func (a *Admin) message(ctx context.Context, v web.Visitor, id passport.GrantID) ([]byte, error) {
-	m := moving{All: "running"}
-	stopped, err := a.cfg.History.Stopped(ctx)
+	stops, err := a.cfg.History.Stops(ctx, v.Payer())
 	if err != nil {
 		return nil, err
 	}
-	if !stopped.IsZero() {
-		m.All = "stopped"
-	}
+	m := moving{All: web.Runs(stops.All, stops.Own)}
 	if id != "" {
 		err = a.movingGrant(ctx, v, &m, id)
 	} else {

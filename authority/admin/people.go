@@ -36,7 +36,7 @@ var own = map[string]bool{
 	"POST /grants/{id}/pause": true, "GET /grants/{id}/resume": true, "POST /grants/{id}/resume": true,
 	"GET /grants/{id}/revoke": true, "POST /grants/{id}/revoke": true, "POST /grants/{id}/answers": true, "POST /grants/{id}/limits": true,
 	"GET /grants/{id}/keys": true, "POST /grants/{id}/keys": true, "GET /grants/{id}/keys/{key}/revoke": true, "POST /grants/{id}/keys/{key}/revoke": true,
-	"POST /stop": true, "POST /owner-tokens/{id}/revoke": true,
+	"POST /stop": true, "GET /resume": true, "POST /resume": true, "POST /owner-tokens/{id}/revoke": true,
 	"GET /keys": true, "POST /keys": true, "GET /keys/{id}": true, "POST /keys/{id}/rename": true, "POST /keys/{id}/rotate": true, "POST /keys/{id}/default": true, "POST /keys/{id}/limit": true, "POST /keys/{id}/test": true, "GET /keys/{id}/remove": true, "POST /keys/{id}/remove": true,
 	"GET /usage": true, "GET /usage.csv": true, "GET /usage.json": true, "GET /usage/plot": true, "GET /grants/{id}/plot": true,
 	"GET /limits": true, "POST /limits/{name}": true,
@@ -305,8 +305,10 @@ func saidOfPeople(word string, ended string) string {
 		return "The limit holds from their next call on. What this month has cost them already counts."
 	case "member-limit-removed":
 		return "You limit them no more. What they have set for themselves still holds."
-	case "stopped-mine":
-		return "All your apps are paused: " + ended + " Each stays so until you resume it."
+	case "stopped-own":
+		return "All your apps are stopped: " + ended + " None of them can spend until you let them run again."
+	case "running-own":
+		return "Your apps run again, each with the limits it had. What you paused by itself stays paused."
 	default:
 		return ""
 	}

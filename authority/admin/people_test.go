@@ -97,7 +97,7 @@ func TestPagesOfTheBrokerAreTheOwners(t *testing.T) {
 	}
 	for _, p := range []string{"/settings", "/", "/keys"} {
 		page := w.as("GET", p, nil).Body.String()
-		for _, no := range []string{"Webhook", "/clients", "/people", "/resume", "everybody"} {
+		for _, no := range []string{"Webhook", "/clients", "/people", `"/resume"`, "everybody"} {
 			if strings.Contains(page, no) {
 				t.Errorf("%s has %q for a member", p, no)
 			}
@@ -151,7 +151,45 @@ func TestPeopleAreInvitedSuspendedAndRemoved(t *testing.T) {
 	}
 	w.members.done = nil
 	w.as("POST", "/stop", url.Values{"csrf": csrf["csrf"], "whose": {"mine"}})
-	if !slices.Equal(w.members.done, []string{"end all paused"}) || !w.stopped.IsZero() {
-		t.Errorf("stopping one's own: %q, stopped %v", w.members.done, w.stopped)
+	if len(w.members.done) != 0 || !w.stopped.IsZero() || w.stoppedOwn.IsZero() {
+		t.Errorf("stopping one's own: %q, stopped %v, own %v", w.members.done, w.stopped, w.stoppedOwn)
+	}
+}
+
+// TestAMemberHasOneSwitchOfTheirOwn, whatever their form says, and the owner has it beside that of everybody's apps.
+func TestAMemberHasOneSwitchOfTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	w.grace()
+	owner := w.visitor
+	w.visitor = web.NewVisitor("m1", "Grace", passport.RoleMember, []byte("session"))
+	csrf := url.Values{"csrf": {w.visitor.CSRF()}}
+	w.as("POST", "/stop", csrf)
+	if !w.stopped.IsZero() || w.stoppedOwn.IsZero() {
+		t.Fatalf("a member's press: everybody's %v, own %v", w.stopped, w.stoppedOwn)
+	}
+	page := w.as("GET", "/", nil).Body.String()
+	if !strings.Contains(page, "<strong>All your apps are stopped</strong> since") || !strings.Contains(page, `data-all="running" hidden><input`) && !strings.Contains(page, `action="/stop" data-all="running" hidden`) {
+		t.Error("the page does not say that they are stopped")
+	}
+	if ask := w.as("GET", "/resume", nil).Body.String(); !strings.Contains(ask, "Let your apps run again?") || !strings.Contains(ask, `name="whose" value="mine"`) {
+		t.Errorf("the question: %s", ask)
+	}
+	w.stopped = w.now // by the owner
+	if ask := w.as("GET", "/resume", nil).Body.String(); !strings.Contains(ask, "Let your apps run again?") {
+		t.Error("the question is not of their own")
+	}
+	w.as("POST", "/resume", csrf)
+	if w.stopped.IsZero() || !w.stoppedOwn.IsZero() {
+		t.Errorf("a member lets run again: everybody's %v, own %v", w.stopped, w.stoppedOwn)
+	}
+	if page := w.as("GET", "/", nil).Body.String(); !strings.Contains(page, "<strong>All apps are stopped</strong> since") || strings.Contains(page, `"/resume"`) {
+		t.Error("a member lets everybody's apps run")
+	}
+	w.visitor, w.stopped = owner, time.Time{}
+	w.as("POST", "/stop", url.Values{"csrf": {owner.CSRF()}, "whose": {"mine"}})
+	w.as("POST", "/stop", url.Values{"csrf": {owner.CSRF()}})
+	w.as("POST", "/resume", url.Values{"csrf": {owner.CSRF()}, "whose": {"mine"}})
+	if w.stopped.IsZero() || !w.stoppedOwn.IsZero() {
+		t.Errorf("the owner's two: everybody's %v, own %v", w.stopped, w.stoppedOwn)
 	}
 }

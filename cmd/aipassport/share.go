@@ -10,6 +10,7 @@ import (
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
+	"github.com/devrelopers/aipassport/store"
 	"github.com/devrelopers/aipassport/store/postgres"
 	"github.com/devrelopers/aipassport/store/valkey"
 )
@@ -115,6 +116,8 @@ func causeOf(s passport.GrantState) error {
 		return problem.New(problem.GrantEnded, "the grant was revoked")
 	case passport.GrantPaused:
 		return problem.New(problem.GrantPaused, "the grant was paused")
+	case store.StatusStopped:
+		return problem.New(problem.GrantPaused, "all apps were stopped by the owner")
 	default:
 		return problem.New(problem.GrantEnded, "the grant has ended")
 	}

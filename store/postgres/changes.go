@@ -40,14 +40,17 @@ func budgets(g passport.GrantID) func(context.Context, *sql.Tx) error {
 	}
 }
 
-// withPayer takes a lock and keeps the member who pays for a grant from being suspended or removed: who does that waits for this commit and
-// sees the grant, or is seen.
+// withPayer takes a lock for a grant that becomes active, before it the switch that stops all apps of who pays for it, and after it keeps a
+// member from being suspended or removed: who does that waits for this commit and sees the grant, or is seen.
 func withPayer(g passport.Grant, lock func(context.Context, *sql.Tx) error) func(context.Context, *sql.Tx) error {
-	if g.Payer.Member() == "" || g.State != passport.GrantActive {
+	if g.State != passport.GrantActive {
 		return lock
 	}
 	return func(ctx context.Context, tx *sql.Tx) error {
-		if err := lock(ctx, tx); err != nil {
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock_shared(hashtext($1))`, ownSwitch(g.Payer)); err != nil {
+			return err
+		}
+		if err := lock(ctx, tx); err != nil || g.Payer.Member() == "" {
 			return err
 		}
 		return payer(g.Payer)(ctx, tx)
@@ -105,7 +108,7 @@ func line(g passport.Grant) func(context.Context, *sql.Tx) error {
 
 // AddChild implements authority.Family. A revoke of what is above waits for it, and ends it too, or is seen.
 func (s *Store) AddChild(ctx context.Context, g passport.Grant, ev passport.Event) error {
-	return s.change(ctx, line(g), func(ctx context.Context, q *query.Queries) error { return store.AddChild(ctx, q, g, ev) })
+	return s.change(ctx, withPayer(g, line(g)), func(ctx context.Context, q *query.Queries) error { return store.AddChild(ctx, q, g, ev) })
 }
 
 // ChangeGrant implements authority.Store. No hold slips in behind a revoke: its batch waits for this commit, or this for its.
@@ -128,6 +131,33 @@ func (s *Store) ExtendGrant(ctx context.Context, g, request passport.Grant, ev p
 func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error {
 	return s.change(ctx, only("stop"), func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })
 }
+
+// sqlNotify makes other instances look at what has ended, when this commits.
+const sqlNotify = `SELECT pg_notify('` + channel + `', 'own stopped')`
+
+// StopOwn implements authority.Store. It waits for what becomes active in this person's name, and then for the batches that did not see it;
+// what comes behind sees it.
+func (s *Store) StopOwn(ctx context.Context, payer passport.Payer, stopped bool, ev passport.Event) (changed []passport.GrantID, err error) {
+	lock := func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext($1))`, ownSwitch(payer)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `SELECT 1 FROM budget WHERE member = $1 AND status IN ('active', $2) ORDER BY grant_id, seq FOR NO KEY UPDATE`,
+			payer.Member(), string(store.StatusStopped)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, sqlNotify)
+		return err
+	}
+	err = s.change(ctx, lock, func(ctx context.Context, q *query.Queries) (err error) {
+		changed, err = store.StopOwn(ctx, q, payer, stopped, ev)
+		return err
+	})
+	return changed, err
+}
+
+// ownSwitch names the lock of the switch that stops all apps of a person.
+func ownSwitch(payer passport.Payer) string { return "aipassport.own." + string(payer) }
 
 // RotateSigningKeys implements token.Store.
 func (s *Store) RotateSigningKeys(ctx context.Context, add *passport.SigningKey, move map[string]passport.KeyState, ev passport.Event) error {

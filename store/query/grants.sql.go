@@ -252,6 +252,38 @@ func (q *Queries) BudgetsOfMany(ctx context.Context, arg BudgetsOfManyParams) ([
 	return items, nil
 }
 
+const budgetsOfPayer = `-- name: BudgetsOfPayer :many
+SELECT grant_id FROM budget WHERE member = $1 AND seq = 0 AND status = $2 ORDER BY grant_id
+`
+
+type BudgetsOfPayerParams struct {
+	Member string
+	Status string
+}
+
+func (q *Queries) BudgetsOfPayer(ctx context.Context, arg BudgetsOfPayerParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, budgetsOfPayer, arg.Member, arg.Status)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var grant_id string
+		if err := rows.Scan(&grant_id); err != nil {
+			return nil, err
+		}
+		items = append(items, grant_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const changeBudget = `-- name: ChangeBudget :execrows
 UPDATE budget SET status = $1, expires_at = $2, cap = $3, calls_cap = $4 WHERE grant_id = $5 AND seq = $6
 `
@@ -751,6 +783,21 @@ func (q *Queries) SetBudgetStatus(ctx context.Context, arg SetBudgetStatusParams
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const setBudgetsOfPayer = `-- name: SetBudgetsOfPayer :exec
+UPDATE budget SET status = $1 WHERE member = $2 AND status = $3
+`
+
+type SetBudgetsOfPayerParams struct {
+	Status   string
+	Member   string
+	Status_2 string
+}
+
+func (q *Queries) SetBudgetsOfPayer(ctx context.Context, arg SetBudgetsOfPayerParams) error {
+	_, err := q.db.ExecContext(ctx, setBudgetsOfPayer, arg.Status, arg.Member, arg.Status_2)
+	return err
 }
 
 const setting = `-- name: Setting :one

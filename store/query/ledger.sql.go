@@ -484,7 +484,9 @@ func (q *Queries) WrongBalances(ctx context.Context) ([]WrongBalancesRow, error)
 
 const wrongStatuses = `-- name: WrongStatuses :many
 SELECT b.grant_id, b.status, g.state FROM budget b JOIN grants g ON g.id = b.grant_id
-WHERE b.seq = 0 AND (b.status <> g.state OR b.expires_at <> g.expires_at) ORDER BY b.grant_id
+WHERE b.seq = 0 AND (b.expires_at <> g.expires_at OR b.status <> CASE WHEN g.state = 'active' AND EXISTS (
+  SELECT 1 FROM setting s WHERE s.name = 'apps_stopped:' || CASE b.member WHEN '' THEN 'owner' ELSE b.member END) THEN 'stopped' ELSE g.state END)
+ORDER BY b.grant_id
 `
 
 type WrongStatusesRow struct {

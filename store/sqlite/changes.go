@@ -44,6 +44,15 @@ func (s *Store) Stop(ctx context.Context, stopped bool, ev passport.Event) error
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.Stop(ctx, q, stopped, ev) })
 }
 
+// StopOwn implements authority.Store.
+func (s *Store) StopOwn(ctx context.Context, payer passport.Payer, stopped bool, ev passport.Event) (changed []passport.GrantID, err error) {
+	err = s.change(ctx, func(ctx context.Context, q *query.Queries) (err error) {
+		changed, err = store.StopOwn(ctx, q, payer, stopped, ev)
+		return err
+	})
+	return changed, err
+}
+
 // SetCeiling implements authority.Ceilings.
 func (s *Store) SetCeiling(ctx context.Context, id passport.CeilingID, most passport.Money, ev passport.Event) error {
 	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.SetCeiling(ctx, q, id, most, ev) })

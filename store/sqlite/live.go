@@ -13,7 +13,7 @@ import (
 
 // sqlLive is one statement, so one snapshot: the token, its grant, the grant's budgets (a row each, the total first).
 const sqlLive = `SELECT t.grant_id, t.issued_at, t.expires_at, t.revoked_at,
-	EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `'),
+	EXISTS (SELECT 1 FROM setting WHERE name = '` + store.StoppedSetting + `') OR coalesce(b.status, '') = '` + string(store.StatusStopped) + `',
 	b.seq, b.cap, b.settled, b.held, b.calls_cap, b.calls,
 	g.id, g.request_id, g.version, g.state, g.app_name, g.app_url, g.reason, g.asked, g.details, g.secret_hash, g.owner_id,
 	g.created_at, g.expires_at, g.approved_at, g.revoked_at, g.notes, g.keep_answers,

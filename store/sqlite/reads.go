@@ -151,13 +151,13 @@ func (s *Store) OwnerToken(ctx context.Context, hash [32]byte) (out passport.Own
 	return out, err
 }
 
-// Stopped implements authority.History.
-func (s *Store) Stopped(ctx context.Context) (at time.Time, err error) {
+// Stops implements authority.History.
+func (s *Store) Stops(ctx context.Context, payer passport.Payer) (out passport.Stops, err error) {
 	err = s.read(ctx, func(q *query.Queries) error {
-		at, _, err = store.Since(ctx, q)
+		out, err = store.Stops(ctx, q, payer)
 		return err
 	})
-	return at, err
+	return out, err
 }
 
 // Totals implements authority.History.

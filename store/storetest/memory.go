@@ -56,6 +56,7 @@ type Memory struct {
 	clients  map[passport.ClientID]passport.Client
 	stopped  bool
 	since    time.Time // when stopped
+	stops    map[passport.Payer]time.Time
 }
 
 type fault struct {
@@ -93,6 +94,7 @@ func NewMemory() *Memory {
 		setups:   map[[32]byte]time.Time{},
 		links:    map[[32]byte]passport.Identity{},
 		unlinked: map[[32]byte]bool{},
+		stops:    map[passport.Payer]time.Time{},
 		invited:  map[[32]byte]passport.Invitation{},
 		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
 		bearers: map[[32]byte]passport.OwnerToken{},
@@ -205,17 +207,6 @@ func (m *Memory) Stop(_ context.Context, stopped bool, ev passport.Event) error 
 		m.note(ev)
 		return nil
 	})
-}
-
-// Stopped implements authority.History.
-func (m *Memory) Stopped(context.Context) (at time.Time, err error) {
-	err = m.do("Stopped", func() error {
-		if m.stopped {
-			at = m.since
-		}
-		return nil
-	})
-	return at, err
 }
 
 // Reservations implements authority.History.

@@ -36,7 +36,7 @@ func (m *Memory) hold(h passport.Hold) (passport.Held, error) {
 		return passport.Held{}, store.NotFound("grant")
 	}
 	h.At = stored(h.At)
-	if err := a.grant.Live(h.At); err != nil {
+	if err := m.runs(a.grant, h.At); err != nil {
 		return passport.Held{}, err
 	}
 	if h.Detail >= max(1, len(a.parts)) {

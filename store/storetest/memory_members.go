@@ -218,6 +218,7 @@ func (m *Memory) RemovePerson(_ context.Context, id passport.PersonID, ev passpo
 			delete(m.links, i.Hash())
 			m.unlinked[i.Hash()] = true
 		}
+		delete(m.stops, passport.PayerOf(id, passport.RoleMember))
 		m.people = slices.Delete(m.people, i, i+1)
 		maps.DeleteFunc(m.ceilings, func(c passport.CeilingID, _ store.Limits) bool { return m.payerOf(c) == passport.Payer(id) })
 		m.note(ev)

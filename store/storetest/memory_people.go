@@ -75,7 +75,7 @@ func (m *Memory) mayHaveToken(t passport.Token) error {
 	if a == nil {
 		return store.NotFound("grant")
 	}
-	if m.stopped {
+	if m.stopped || m.stoppedOwn(a.grant) {
 		return store.Stopped()
 	}
 	if err := a.grant.Live(stored(t.IssuedAt)); err != nil {
@@ -91,7 +91,7 @@ func (m *Memory) Liveness(_ context.Context, id passport.TokenID) (l passport.Li
 		if !ok {
 			return store.NoToken()
 		}
-		l = passport.Liveness{Token: t, Standing: m.accounts[t.Grant].standing(), Stopped: m.stopped}
+		l = passport.Liveness{Token: t, Standing: m.accounts[t.Grant].standing(), Stopped: m.stopped || m.stoppedOwn(m.accounts[t.Grant].grant)}
 		return nil
 	})
 	return l, err

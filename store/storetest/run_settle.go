@@ -272,20 +272,20 @@ func testHistory(_ *testing.T, b *bench) {
 
 	checkSpent(b, g.ID, other.ID)
 
-	at, err := b.s.Stopped(ctx())
+	at, err := b.s.Stops(ctx(), passport.OwnerPays)
 	b.ok(err)
-	b.equal(at, time.Time{})
+	b.equal(at, passport.Stops{})
 	stop := b.event(passport.AppsStopped, "")
 	b.ok(b.s.Stop(ctx(), true, stop))
 	stop.At = stop.At.Add(time.Hour)
 	b.ok(b.s.Stop(ctx(), true, stop))
-	at, err = b.s.Stopped(ctx())
+	at, err = b.s.Stops(ctx(), passport.OwnerPays)
 	b.ok(err)
-	b.equal(at, Epoch())
+	b.equal(at, passport.Stops{All: Epoch()})
 	b.ok(b.s.Stop(ctx(), false, stop))
-	at, err = b.s.Stopped(ctx())
+	at, err = b.s.Stops(ctx(), passport.OwnerPays)
 	b.ok(err)
-	b.equal(at, time.Time{})
+	b.equal(at, passport.Stops{})
 }
 
 // checkSpent sums the calls of testHistory by the minute and by the hour.

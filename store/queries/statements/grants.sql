@@ -59,6 +59,12 @@ UPDATE budget SET status = $1, expires_at = $2, cap = $3, calls_cap = $4 WHERE g
 -- name: SetBudgetStatus :execrows
 UPDATE budget SET status = $1 WHERE grant_id = $2 AND seq = 0;
 
+-- name: BudgetsOfPayer :many
+SELECT grant_id FROM budget WHERE member = $1 AND seq = 0 AND status = $2 ORDER BY grant_id;
+
+-- name: SetBudgetsOfPayer :exec
+UPDATE budget SET status = $1 WHERE member = $2 AND status = $3;
+
 -- name: Budgets :many
 SELECT * FROM budget WHERE grant_id = $1 ORDER BY seq;
 
