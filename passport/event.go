@@ -82,7 +82,7 @@ type Event struct {
 	ID    EventID
 	Kind  EventKind
 	At    time.Time
-	Actor string // "owner:<person>", "app:<grant>", "operator", "broker"
+	Actor string // "owner:<person>", "app:<grant>", "operator", "broker"; "broker:<person>": told to that person
 	Grant GrantID
 	Note  string // short and plain: numbers, reasons, labels; at most MaxNote bytes
 	// Payer is whom an event of no grant is for, besides who did it; empty: the owner, if no person did it.

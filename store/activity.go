@@ -68,6 +68,9 @@ func Sees(of passport.PersonID, payer, granted passport.Payer, ev passport.Event
 	if ev.Grant != "" {
 		return payer.Sees(passport.Grant{Payer: granted})
 	}
+	if told, ok := strings.CutPrefix(ev.Actor, "broker:"); ok { // to one person, of what another did
+		return told == string(of)
+	}
 	who, person := strings.CutPrefix(ev.Actor, "owner:")
 	switch {
 	case ev.Payer != "" && ev.Payer == payer:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 	"github.com/devrelopers/aipassport/store/query"
 )
@@ -28,21 +29,29 @@ func SetPassword(ctx context.Context, q *query.Queries, who passport.PersonID, p
 }
 
 // AddReset is the step of identity.Store.
-func AddReset(ctx context.Context, q *query.Queries, hash [32]byte, who passport.PersonID, until time.Time, ev passport.Event) error {
+func AddReset(ctx context.Context, q *query.Queries, hash [32]byte, who passport.PersonID, until time.Time, evs ...passport.Event) error {
+	if len(evs) == 0 {
+		return problem.New(problem.Invalid, "a reset link needs an event")
+	}
 	if _, err := q.Person(ctx, string(who)); errors.Is(err, sql.ErrNoRows) {
 		return NotFound("person")
 	} else if err != nil {
 		return err
 	}
-	// Of all people: a link that was not used is soon made anew, and there are never many.
-	if err := q.RemoveSettingsUpTo(ctx, query.RemoveSettingsUpToParams{Name: resetSetting + "%", Value: fmt.Sprintf("%0*d~", microsWidth, latest)}); err != nil {
+	// A person has one link at a time; those whose time has come go too, so that there are never many.
+	if err := q.RemoveResets(ctx, query.RemoveResetsParams{Until: fmt.Sprintf("%0*d", microsWidth, Micros(evs[0].At)), Who: string(who)}); err != nil {
 		return err
 	}
 	value := fmt.Sprintf("%0*d %s", microsWidth, Micros(until), who)
 	if err := q.AddSetting(ctx, query.AddSettingParams{Name: resetName(hash), Value: value}); err != nil {
 		return err
 	}
-	return AddEvent(ctx, q, ev)
+	for _, ev := range evs {
+		if err := AddEvent(ctx, q, ev); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Reset is the step of identity.Store.

@@ -156,7 +156,7 @@ func (a *Admin) about(ctx context.Context, v web.Visitor, id passport.GrantID) (
 func who(v web.Visitor, actor string) string {
 	kind, id, _ := strings.Cut(actor, ":")
 	switch {
-	case actor == "broker":
+	case actor == "broker", kind == "broker":
 		return "AIPassport"
 	case actor == "operator":
 		return "the operator, on the machine"

@@ -19,6 +19,8 @@ type Members interface {
 	Suspend(ctx context.Context, id passport.PersonID, actor string) error
 	Restore(ctx context.Context, id passport.PersonID, actor string) error
 	Forget(ctx context.Context, id passport.PersonID, actor string) error
+	// ResetMember makes a link by which a member sets another password, which is returned this once. Errors: NotFound; Conflict if they are suspended.
+	ResetMember(ctx context.Context, id passport.PersonID, actor string) (link string, until time.Time, err error)
 }
 
 // Invites are links by which members join.
@@ -53,6 +55,7 @@ func (a *Admin) peopleRoutes() map[string]http.HandlerFunc {
 		"GET /people/{id}/suspend":          a.AskSuspend,
 		"POST /people/{id}/suspend":         a.Suspend,
 		"POST /people/{id}/restore":         a.Restore,
+		"POST /people/{id}/reset":           a.ResetMember,
 		"GET /people/{id}/remove":           a.AskRemove,
 		"POST /people/{id}/remove":          a.Remove,
 	}
@@ -79,6 +82,8 @@ type peopleView struct {
 	List    []personView
 	Waiting []invitationView
 	Link    string // shown once, right after it was made
+	Reset   string // so is a link by which a member sets another password
+	For     string // whom that is for
 	Label   string // what stands in the field
 	Error   string
 	Full    bool
@@ -171,6 +176,29 @@ func (a *Admin) Invite(w http.ResponseWriter, r *http.Request) {
 	default:
 		a.cfg.Pages.Error(w, r, v, err)
 	}
+}
+
+// ResetMember answers POST /people/{id}/reset: the page, with the link on it. Whoever has it can become that member, so that it takes a fresh
+// sign-in.
+func (a *Admin) ResetMember(w http.ResponseWriter, r *http.Request) {
+	v, ok := a.act(w, r)
+	if !ok {
+		return
+	}
+	if !a.cfg.People.Fresh(r) {
+		a.cfg.Pages.Redirect(w, r, "/login?again=yes&next=/people")
+		return
+	}
+	p, err := a.cfg.Members.Member(r.Context(), passport.PersonID(r.PathValue("id")))
+	var link string
+	if err == nil {
+		link, _, err = a.cfg.Members.ResetMember(r.Context(), p.ID, actor(v))
+	}
+	if err != nil {
+		a.cfg.Pages.Error(w, r, v, err)
+		return
+	}
+	a.showPeople(w, r, v, peopleView{Reset: link, For: p.Name})
 }
 
 // EndInvitation answers POST /people/invitations/{id}/end.

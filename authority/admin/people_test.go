@@ -45,6 +45,9 @@ func (m *members) Restore(_ context.Context, id passport.PersonID, _ string) err
 func (m *members) Forget(_ context.Context, id passport.PersonID, _ string) error {
 	return m.did("forget", id)
 }
+func (m *members) ResetMember(_ context.Context, id passport.PersonID, _ string) (string, time.Time, error) {
+	return "https://passport.example/reset?token=once", time.Time{}, m.did("reset", id)
+}
 func (m *members) Invite(_ context.Context, label, _ string) (string, error) {
 	if label == "" {
 		return "", problem.New(problem.Invalid, "needs 1 to 60 characters").In("label")
@@ -191,5 +194,29 @@ func TestAMemberHasOneSwitchOfTheirOwn(t *testing.T) {
 	w.as("POST", "/resume", url.Values{"csrf": {owner.CSRF()}, "whose": {"mine"}})
 	if w.stopped.IsZero() || !w.stoppedOwn.IsZero() {
 		t.Errorf("the owner's two: everybody's %v, own %v", w.stopped, w.stoppedOwn)
+	}
+}
+
+// TestALinkForAMembersPasswordTakesAFreshSignIn and is shown once; there is none for the owner.
+func TestALinkForAMembersPasswordTakesAFreshSignIn(t *testing.T) {
+	w := newWorld(t)
+	w.grace()
+	csrf := url.Values{"csrf": {w.visitor.CSRF()}}
+	w.stale = true
+	if rec := w.as("POST", "/people/m1/reset", csrf); rec.Code != 303 || rec.Header().Get("Location") != "/login?again=yes&next=/people" || len(w.members.done) != 0 {
+		t.Errorf("an old session: %d %q", rec.Code, w.members.done)
+	}
+	w.stale = false
+	for path, code := range map[string]int{"/people/p1/reset": 404, "/people/nobody/reset": 404} {
+		if rec := w.as("POST", path, csrf); rec.Code != code || len(w.members.done) != 0 {
+			t.Errorf("%s: %d", path, rec.Code)
+		}
+	}
+	if rec := w.as("POST", "/people/m1/reset", url.Values{}); rec.Code != 403 {
+		t.Errorf("a form of nobody's: %d", rec.Code)
+	}
+	rec := w.as("POST", "/people/m1/reset", csrf)
+	if !strings.Contains(rec.Body.String(), "reset?token=once") || !strings.Contains(rec.Body.String(), "Grace &lt;b&gt;") || strings.Contains(w.as("GET", "/people", nil).Body.String(), "token=once") {
+		t.Errorf("the link is shown once: %d", rec.Code)
 	}
 }

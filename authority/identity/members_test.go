@@ -242,3 +242,68 @@ func TestWhoIsSuspendedIsNobody(t *testing.T) {
 		t.Errorf("forgotten without being suspended: %v", err)
 	}
 }
+
+// TestTheOwnerMakesALinkForAMembersPassword: nothing changes until it is used, once and within an hour; then other browsers are signed out.
+// The member's log tells who made it, and a link of somebody else goes on.
+func TestTheOwnerMakesALinkForAMembersPassword(t *testing.T) {
+	h := newHouse(t)
+	g, other := h.guest(), h.guest()
+	g.join(h.invite("Grace"), "grace", long)
+	other.join(h.invite("Joan"), "joan", long)
+	p, joan := must(g.who()), must(other.who())
+	link, until, err := h.id.ResetMember(t.Context(), p.ID, "owner:ada")
+	if err != nil || !until.Equal(h.now.Add(time.Hour)) {
+		t.Fatalf("%s %v", until, err)
+	}
+	for _, id := range []passport.PersonID{"ada", "nobody"} {
+		if _, _, err := h.id.ResetMember(t.Context(), id, "owner:ada"); problem.KindOf(err) != problem.NotFound {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if _, _, err := h.id.ResetMember(t.Context(), joan.ID, "owner:ada"); err != nil {
+		t.Fatal(err)
+	}
+	told := map[passport.PersonID]int{}
+	for _, who := range []passport.Person{p, joan, {ID: "ada", Role: passport.RoleOwner}} {
+		list, _, err := h.store.Activity(t.Context(), who.ID, who.Payer(), "", 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range list {
+			if ev.Kind == passport.ResetMade {
+				told[who.ID]++
+			}
+		}
+	}
+	if told[p.ID] != 1 || told[joan.ID] != 1 || told["ada"] != 2 {
+		t.Errorf("told %v", told)
+	}
+	path := strings.TrimPrefix(link, "http://localhost:3001")
+	fresh := h.guest()
+	page := fresh.send("GET", path, nil).Body.String()
+	if _, err := g.who(); err != nil {
+		t.Error("looking at it signs out")
+	}
+	form := url.Values{"csrf": {csrf(page)}, "token": {path[strings.Index(path, "=")+1:]}, "password": {"quite another password"}}
+	if rec := fresh.send("POST", "/reset", form); rec.Code != 303 {
+		t.Fatalf("got %d %s", rec.Code, rec.Body)
+	}
+	if q, err := fresh.who(); err != nil || q.ID != p.ID {
+		t.Errorf("got %v %v", q, err)
+	}
+	if _, err := g.who(); err == nil {
+		t.Error("the browser from before is signed in")
+	}
+	if _, err := other.who(); err != nil {
+		t.Error("another member is signed out")
+	}
+	if rec := h.guest().send("GET", path, nil); rec.Code != 404 {
+		t.Errorf("the link works twice: %d", rec.Code)
+	}
+	if err := h.id.Suspend(t.Context(), p.ID, "owner:ada"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.id.ResetMember(t.Context(), p.ID, "owner:ada"); problem.KindOf(err) != problem.Conflict {
+		t.Errorf("of who is suspended: %v", err)
+	}
+}

@@ -35,12 +35,29 @@ func (i *Identity) NewReset(ctx context.Context) (link string, until time.Time, 
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("read who the owner is: %w", err)
 	}
+	return i.newReset(ctx, p, i.event(passport.ResetMade, "operator", ""))
+}
+
+// ResetMember makes a link by which a member sets another password, as NewReset does for the owner. The member's log tells that the owner made
+// it. Error: NotFound.
+func (i *Identity) ResetMember(ctx context.Context, id passport.PersonID, actor string) (link string, until time.Time, err error) {
+	p, err := i.Member(ctx, id)
+	if err == nil && !p.May(passport.OwnSignIn) {
+		err = problem.New(problem.Conflict, "they are suspended: let them in again first")
+	}
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return i.newReset(ctx, p, i.event(passport.ResetMade, actor, "for "+p.Username), i.event(passport.ResetMade, "broker:"+string(p.ID), "the owner of this broker made it"))
+}
+
+func (i *Identity) newReset(ctx context.Context, p passport.Person, evs ...passport.Event) (link string, until time.Time, err error) {
 	token, err := i.random()
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	until = i.now().Add(ResetLife)
-	if err := i.cfg.Store.AddReset(ctx, sha256.Sum256([]byte(token)), p.ID, until, i.event(passport.ResetMade, "operator", "")); err != nil {
+	if err := i.cfg.Store.AddReset(ctx, sha256.Sum256([]byte(token)), p.ID, until, evs...); err != nil {
 		return "", time.Time{}, fmt.Errorf("store the reset link: %w", err)
 	}
 	return strings.TrimSuffix(i.cfg.PublicURL, "/") + "/reset?token=" + token, until, nil
@@ -82,7 +99,7 @@ func (i *Identity) resetOf(w http.ResponseWriter, r *http.Request, token string)
 func (i *Identity) noReset(w http.ResponseWriter, r *http.Request) {
 	i.cfg.Pages.Render(w, r, http.StatusNotFound, "error", web.Page{Title: "Error: no reset link", D: web.Trouble{Stamp: "Closed", Code: "reset",
 		Title: "This reset link does nothing", Text: "It has been used, its hour is over, another was made since, or it was never one.",
-		Next: "On the broker's machine aipassport owner reset prints a new one.", Link: "/login", LinkText: "Sign in"}})
+		Next: "Ask the owner of this broker for another. The owner's own: aipassport owner reset prints one, on the broker's machine.", Link: "/login", LinkText: "Sign in"}})
 }
 
 // ResetPage answers GET /reset. Looking at it uses nothing up.

@@ -29,8 +29,8 @@ func (m *memory) SetPassword(_ context.Context, who passport.PersonID, phc strin
 	})
 }
 
-func (m *memory) AddReset(_ context.Context, h [32]byte, who passport.PersonID, until time.Time, ev passport.Event) error {
-	return m.do(&ev, func() error { m.reset = &resetLink{h, who, until}; return nil })
+func (m *memory) AddReset(_ context.Context, h [32]byte, who passport.PersonID, until time.Time, evs ...passport.Event) error {
+	return m.do(&evs[0], func() error { m.reset = &resetLink{h, who, until}; return nil })
 }
 
 func (m *memory) Reset(_ context.Context, h [32]byte) (who passport.PersonID, until time.Time, err error) {

@@ -57,8 +57,8 @@ type Store interface {
 	EndOtherSessions(ctx context.Context, who passport.PersonID, keep [32]byte, ev passport.Event) (int64, error)
 	// SetPassword sets the hash of a person's password and ends all their sessions but one, with the event. Error: NotFound.
 	SetPassword(ctx context.Context, who passport.PersonID, phc string, keep [32]byte, ev passport.Event) error
-	// AddReset keeps the hash of a reset link's token for a person until a time, with the event, in place of any other. Error: NotFound.
-	AddReset(ctx context.Context, hash [32]byte, who passport.PersonID, until time.Time, ev passport.Event) error
+	// AddReset keeps the hash of a reset link's token for a person until a time, with the events, in place of any other. Error: NotFound.
+	AddReset(ctx context.Context, hash [32]byte, who passport.PersonID, until time.Time, evs ...passport.Event) error
 	// Reset says whose a reset link is and until when it works. Error: NotFound. It does not look at the clock.
 	Reset(ctx context.Context, hash [32]byte) (who passport.PersonID, until time.Time, err error)
 	// UseReset uses a reset link up: it sets the hash of its person's password and ends all their sessions, with the event. Error: NotFound;

@@ -728,6 +728,20 @@ func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
 	return err
 }
 
+const removeResets = `-- name: RemoveResets :exec
+DELETE FROM setting WHERE name LIKE 'reset:%' AND (value < CAST($1 AS TEXT) OR value LIKE '% ' || CAST($2 AS TEXT))
+`
+
+type RemoveResetsParams struct {
+	Until string
+	Who   string
+}
+
+func (q *Queries) RemoveResets(ctx context.Context, arg RemoveResetsParams) error {
+	_, err := q.db.ExecContext(ctx, removeResets, arg.Until, arg.Who)
+	return err
+}
+
 const removeSetting = `-- name: RemoveSetting :exec
 DELETE FROM setting WHERE name = $1
 `

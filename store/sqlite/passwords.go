@@ -17,8 +17,10 @@ func (s *Store) SetPassword(ctx context.Context, who passport.PersonID, phc stri
 }
 
 // AddReset implements identity.Store.
-func (s *Store) AddReset(ctx context.Context, hash [32]byte, who passport.PersonID, until time.Time, ev passport.Event) error {
-	return s.change(ctx, func(ctx context.Context, q *query.Queries) error { return store.AddReset(ctx, q, hash, who, until, ev) })
+func (s *Store) AddReset(ctx context.Context, hash [32]byte, who passport.PersonID, until time.Time, evs ...passport.Event) error {
+	return s.change(ctx, func(ctx context.Context, q *query.Queries) error {
+		return store.AddReset(ctx, q, hash, who, until, evs...)
+	})
 }
 
 // UseReset implements identity.Store. One at a time: a link works once.

@@ -95,6 +95,7 @@ func NewMemory() *Memory {
 		links:    map[[32]byte]passport.Identity{},
 		unlinked: map[[32]byte]bool{},
 		stops:    map[passport.Payer]time.Time{},
+		resets:   map[[32]byte]reset{},
 		invited:  map[[32]byte]passport.Invitation{},
 		sessions: map[[32]byte]passport.Session{}, passkeys: map[string]passport.Passkey{},
 		bearers: map[[32]byte]passport.OwnerToken{},

@@ -33,13 +33,16 @@ func (m *Memory) SetPassword(_ context.Context, who passport.PersonID, phc strin
 }
 
 // AddReset implements identity.Store.
-func (m *Memory) AddReset(_ context.Context, hash [32]byte, who passport.PersonID, until time.Time, ev passport.Event) error {
+func (m *Memory) AddReset(_ context.Context, hash [32]byte, who passport.PersonID, until time.Time, evs ...passport.Event) error {
 	return m.do("AddReset", func() error {
 		if !slices.ContainsFunc(m.people, func(p passport.Person) bool { return p.ID == who }) {
 			return store.NotFound("person")
 		}
-		m.resets = map[[32]byte]reset{hash: {who, stored(until)}}
-		m.note(ev)
+		maps.DeleteFunc(m.resets, func(_ [32]byte, r reset) bool { return r.who == who || !r.until.After(stored(evs[0].At)) })
+		m.resets[hash] = reset{who, stored(until)}
+		for _, ev := range evs {
+			m.note(ev)
+		}
 		return nil
 	})
 }

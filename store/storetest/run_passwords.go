@@ -45,6 +45,8 @@ func testPasswords(_ *testing.T, b *bench) {
 	b.is(b.s.AddReset(ctx(), [32]byte{7}, "p2", until, b.event(passport.ResetMade, "")), problem.NotFound)
 	b.ok(b.s.AddReset(ctx(), [32]byte{7}, "p1", until, b.event(passport.ResetMade, "")))
 	b.ok(b.s.AddReset(ctx(), [32]byte{8}, "p1", until, b.event(passport.ResetMade, ""))) // in place of the one before
+	b.ok(b.s.AddMember(ctx(), passport.Person{ID: "m1", Name: "n", Username: "u-m1", CreatedAt: Epoch()}, nil, nil, b.event(passport.PersonJoined, "")))
+	b.ok(b.s.AddReset(ctx(), [32]byte{5}, "m1", until, b.event(passport.ResetMade, ""), b.event(passport.ResetMade, ""))) // beside another's
 	b.reopen()
 	for n, kind := range map[byte]problem.Kind{7: problem.NotFound, 9: problem.NotFound} {
 		_, _, err := b.s.Reset(ctx(), [32]byte{n})

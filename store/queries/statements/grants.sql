@@ -93,3 +93,6 @@ SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2;
 
 -- name: RemoveSettingsUpTo :exec
 DELETE FROM setting WHERE name LIKE $1 AND value <= $2;
+
+-- name: RemoveResets :exec
+DELETE FROM setting WHERE name LIKE 'reset:%' AND (value < CAST(sqlc.arg(until) AS TEXT) OR value LIKE '% ' || CAST(sqlc.arg(who) AS TEXT));
