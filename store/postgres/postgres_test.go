@@ -30,8 +30,9 @@ var (
 
 var instances atomic.Int64
 
+// options are those of a store whose lease no test that runs beside it can starve. Tests of leases have their own.
 func options(url string) postgres.Options {
-	return postgres.Options{URL: url, Now: time.Now, NewID: func() string { return fmt.Sprint("instance-", instances.Add(1)) }}
+	return postgres.Options{URL: url, Now: time.Now, NewID: func() string { return fmt.Sprint("instance-", instances.Add(1)) }, Lease: time.Minute}
 }
 
 func open(t testing.TB, o postgres.Options) *postgres.Store {
