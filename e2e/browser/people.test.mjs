@@ -154,7 +154,7 @@ test('a member joins as who they are at an OpenID provider, after a page that as
   assert.equal(await bea.getByLabel('Sign-in name or email').inputValue(), 'bea@example.com')
   await picture(bea, 'join-as')
   await bea.getByLabel('Your name').fill('Bea')
-  await bea.getByRole('button', { name: 'Become a member' }).click()
+  await bea.getByRole('button', { name: 'Join', exact: true }).click()
   await bea.waitForURL('**/keys')
   await bea.getByRole('button', { name: 'Sign out' }).click()
   await bea.getByRole('button', { name: `Sign in at ${host}` }).click()
