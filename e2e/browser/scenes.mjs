@@ -171,5 +171,72 @@ export function scenes(broker, page, it) {
   }
 }
 
+/** A broker on which Ada is the owner, Bo joins by a password and Bea at the OpenID provider `host`. `open` opens another browser's page; `see` is
+ * told each page that belongs to it, by name, once it is open. */
+export async function company(broker, open, host, see) {
+  const owner = await open(), bo = await open(), bea = await open()
+  await setUp(broker, owner)
+  const invite = async whom => {
+    await owner.goto(broker.url + '/people')
+    await owner.getByLabel('Whom is it for?').fill(whom)
+    await owner.getByRole('button', { name: 'Make a link' }).click()
+    return owner.getByRole('textbox', { name: 'Invitation' }).inputValue()
+  }
+
+  await bo.goto(await invite('Bo from the office'))
+  await see(owner, 'people-invited')
+  await see(bo, 'join')
+  await bo.getByLabel('Your name').fill('Bo')
+  await bo.getByLabel('Sign-in name or email').fill('bo')
+  await bo.getByLabel('Password').fill(password)
+  await bo.getByRole('button', { name: 'Join', exact: true }).click()
+  await bo.waitForURL(url => url.pathname !== '/join')
+  await addKey(broker, bo, 'openai', 'of Bo')
+  for (const [appName, host, n] of [['Recipe box', 'recipes.example.com', 5], ['Menu translator', 'menus.example.net', 3]]) {
+    const asked = await broker.ask({ appName, appUrl: `https://${host}`, reason: 'To plan meals for the week.', scope: chat(200) })
+    await bo.goto(asked.consent)
+    await bo.getByRole('spinbutton', { name: 'Money', exact: true }).fill('2')
+    await bo.getByLabel(/I started this myself/).check()
+    await bo.getByRole('button', { name: /^Approve/ }).click()
+    await bo.getByText('You gave up to').waitFor()
+    const { token } = (await broker.call('POST', '/tokens', { grantId: asked.id, grantSecret: asked.secret })).body
+    for (let i = 0; i < n; i++) await caller(broker, token)('gpt-4o', 9000, 8000 + 500 * i)
+  }
+
+  await bea.goto(await invite('Bea'))
+  await bea.getByRole('button', { name: `Join with ${host}` }).click()
+  await bea.waitForURL('**/join/as')
+  await bea.getByLabel('Your name').fill('Bea')
+  await see(bea, 'join-as')
+  await bea.getByRole('button', { name: 'Join', exact: true }).click()
+  await bea.waitForURL('**/keys')
+  await bea.getByRole('button', { name: 'Sign out' }).click()
+  await see(bea, 'sign-in-openid')
+
+  await invite('Whoever does the accounts')
+  await owner.goto(broker.url + '/people')
+  await owner.getByRole('link', { name: 'Limit what Bo may spend a month' }).click()
+  await owner.getByLabel('Dollars a month').fill('5')
+  await owner.getByRole('button', { name: 'Set the limit' }).click()
+  await owner.getByText('of $5.00 a month').waitFor()
+  await owner.goto(broker.url + '/people')
+  await see(owner, 'people')
+  await owner.getByRole('link', { name: 'Limit what Bo may spend a month' }).click()
+  await see(owner, 'member-limit')
+  await bo.goto(broker.url + '/limits')
+  await see(bo, 'limits-of-a-member')
+  await bo.goto(broker.url + '/')
+  await bo.getByRole('button', { name: 'Stop all my apps' }).click()
+  await bo.getByText('All your apps are stopped since').waitFor()
+  await see(bo, 'own-stopped')
+
+  await owner.goto(broker.url + '/people')
+  await owner.getByRole('button', { name: 'New password for Bo' }).click()
+  const link = await owner.getByRole('textbox', { name: 'Link for another password' }).inputValue()
+  await see(owner, 'people-reset')
+  await bo.goto(link)
+  await see(bo, 'new-password')
+}
+
 /** Every path of ours that the open page links to, downloads apart. */
 export const links = page => page.$$eval('a[href^="/"]', all => all.filter(a => !a.hasAttribute('download')).map(a => new URL(a.href).pathname))
