@@ -65,8 +65,10 @@ type Config struct {
 	Grants func(passport.Payer) Grants
 	Prices Prices
 	Limits passport.Limits // for what the app left out, as the control of grants has it
-	Now    func() time.Time
-	Doors  Doors // nil: there is none where the browser matters
+	// FreshAbove is the most that can be given without a fresh sign-in, as the control of grants has it; zero: nothing can.
+	FreshAbove passport.Money
+	Now        func() time.Time
+	Doors      Doors // nil: there is none where the browser matters
 
 	// Known returns the registrable domains of a person's apps, for look-alikes; nil: only large sites are compared.
 	Known func(ctx context.Context, of passport.Payer) []string
@@ -221,6 +223,20 @@ func (c *Consent) approve(w http.ResponseWriter, r *http.Request, v web.Visitor,
 		return
 	}
 	c.cfg.Pages.Redirect(w, r, path(g.ID))
+}
+
+// proof says beforehand that doing it takes a sign-in first: where all that is asked is more than can be given without, and the person has
+// not proved a moment ago who they are. before is what the grant can spend now, most what it could then. Who is asked is authority.Control's to
+// decide; this is only so that nobody is surprised.
+func (c *Consent) proof(r *http.Request, doing string, before, most passport.Money) string {
+	if most <= before || most <= c.cfg.FreshAbove || c.cfg.People.Fresh(r) {
+		return ""
+	}
+	above := "From the first cent on"
+	if c.cfg.FreshAbove > 0 {
+		above = "Above " + c.cfg.FreshAbove.String() + " in all"
+	}
+	return above + ", " + doing + " asks you to sign in once more first."
 }
 
 // late shows how a request stands that was answered or ran out while the person was deciding.

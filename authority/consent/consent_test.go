@@ -125,7 +125,7 @@ func newWorld(t *testing.T, details ...passport.Detail) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: func(passport.Payer) consent.Grants { return w }, Prices: w, Devices: w, Limits: limits, Now: w.clock})
+	c, err := consent.New(consent.Config{Pages: pages, People: w, Grants: func(passport.Payer) consent.Grants { return w }, Prices: w, Devices: w, Limits: limits, FreshAbove: 20 * passport.Dollar, Now: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

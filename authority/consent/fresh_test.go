@@ -82,3 +82,62 @@ func TestMoreTakesAFreshSignInAboveTheAmountInAll(t *testing.T) {
 		t.Errorf("up to it: %d %s", rec.Code, rec.Body)
 	}
 }
+
+// TestASignInIsToldBeforehand: where all that is asked is above the amount in all and the session is old, whatever is chosen now; by the
+// button, and not where nothing will be asked.
+func TestASignInIsToldBeforehand(t *testing.T) {
+	limit := func(cents int64) passport.Detail {
+		d := openai()
+		d.MaxBudgetCents = passport.LimitOf(cents)
+		return d
+	}
+	for name, c := range map[string]struct {
+		asked []passport.Detail
+		fresh bool
+		told  bool
+	}{
+		"up to it":             {[]passport.Detail{limit(2000)}, false, false},
+		"above it":             {[]passport.Detail{limit(2001)}, false, true},
+		"above it, freshly":    {[]passport.Detail{limit(2001)}, true, false},
+		"several up to it":     {[]passport.Detail{limit(1000), {Provider: passport.Anthropic, Capabilities: []passport.Capability{passport.Chat}, MaxBudgetCents: passport.LimitOf(1000)}}, false, false},
+		"several above it":     {[]passport.Detail{limit(1000), {Provider: passport.Anthropic, Capabilities: []passport.Capability{passport.Chat}, MaxBudgetCents: passport.LimitOf(1001)}}, false, true},
+		"it did not say a sum": {[]passport.Detail{{Provider: passport.OpenAI, Capabilities: []passport.Capability{passport.Chat}}}, false, true},
+	} {
+		w := newWorld(t, c.asked...)
+		w.stale = !c.fresh
+		told(t, name, w.get().Body.String(), "approving", c.told)
+	}
+	for name, c := range map[string]struct {
+		had, asked    int64
+		client, bound bool
+		told          bool
+	}{
+		"more, up to it":                         {1000, 2000, false, false, false},
+		"more, above it in all":                  {1999, 2001, false, false, true},
+		"no more money":                          {3000, 3000, false, false, false},
+		"no more money, but new tokens":          {3000, 3000, true, false, true},
+		"no more money, new tokens with its key": {3000, 3000, true, true, false},
+	} {
+		w := newMore(t)
+		w.raised.Grant.Details[0].MaxBudgetCents, w.grant.Asked[0].MaxBudgetCents = passport.LimitOf(c.had), passport.LimitOf(c.asked)
+		if c.client {
+			w.raised.Grant.Client = "an app"
+		}
+		if c.bound {
+			w.raised.Grant.JKT = "its key"
+		}
+		w.stale = true
+		told(t, name, w.get().Body.String(), "adding", c.told)
+	}
+}
+
+// told says whether a page says, just before its buttons, that what they do asks for a sign-in first.
+func told(t *testing.T, name, page, doing string, want bool) {
+	t.Helper()
+	line := strings.Index(page, "<p class=\"small\">Above $20.00 in all, "+doing+" asks you to sign in once more first.</p>")
+	if got := line >= 0; got != want {
+		t.Errorf("%s: told %v", name, got)
+	} else if got && strings.TrimSpace(page[line+strings.Index(page[line:], "</p>")+4:][:40])[:20] != `<div class="choice">` {
+		t.Errorf("%s: it does not stand by the buttons", name)
+	}
+}

@@ -31,7 +31,8 @@ type moreView struct {
 	Buys             string         // what a dollar buys; empty: no money is asked
 	Paid             []string
 	Errors           web.FieldErrors
-	Back             bool // what stands here was entered before a fresh sign-in
+	Proof            string // that adding takes a sign-in first, in words; empty: it does not
+	Back             bool   // what stands here was entered before a fresh sign-in
 }
 
 // moreDetail is what is asked of one provider beyond what there is, and what the person has chosen of it.
@@ -138,6 +139,10 @@ func (c *Consent) moreView(r *http.Request, v web.Visitor, g passport.Grant, s p
 	d.Site, d.HasSite = names.Where(g.Site, g.AppURL)
 	models, calls, rate := true, true, true
 	var buys []string
+	had, most := s.Grant.Cap(), s.Grant.Cap()
+	if s.Grant.Client != "" && s.Grant.JKT == "" {
+		had = 0 // its answer is a code for new tokens, which takes the same proof as the whole grant
+	}
 	for i, asked := range g.Asked {
 		at := s.Grant.DetailFor(asked.Provider)
 		if at < 0 {
@@ -150,6 +155,7 @@ func (c *Consent) moreView(r *http.Request, v web.Visitor, g passport.Grant, s p
 		d.Errors = append(d.Errors, m.choose(f)...)
 		models, calls, rate = models && len(m.Models) == 0 && !m.Any, calls && m.AskedCalls == m.HadCalls, rate && m.AskedRate == m.HadRate
 		d.Add += passport.Money(m.Add) * passport.Cent
+		most += passport.Money(m.Most) * passport.Cent
 		if text := m.buys(c.cfg.Prices.Models(asked.Provider), s.Grant.Details[at]); text != "" {
 			buys = append(buys, text)
 		}
@@ -164,7 +170,7 @@ func (c *Consent) moreView(r *http.Request, v web.Visitor, g passport.Grant, s p
 	if len(buys) > 0 {
 		d.Buys = "A dollar buys " + strings.Join(buys, "; ") + "."
 	}
-	d.Same = stays(models, calls, rate, s.Total)
+	d.Same, d.Proof = stays(models, calls, rate, s.Total), c.proof(r, "adding", had, most)
 	return d
 }
 

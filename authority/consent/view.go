@@ -33,6 +33,7 @@ type view struct {
 	AskedEnd, End     string
 	Sure              bool
 	Back              bool   // what stands here was entered before a fresh sign-in
+	Proof             string // that approving takes a sign-in first, in words; empty: it does not
 	Statement         string // what is ticked to approve
 	Device            *deviceView
 	Until             time.Time
@@ -129,7 +130,9 @@ func (c *Consent) view(r *http.Request, v web.Visitor, g passport.Grant, ch choi
 	d.Lookalike = names.Lookalike(d.Site, known)
 	d.First = c.cfg.Known != nil && d.Asks && !d.Scheme && !d.Site.Loopback && !slices.Contains(known, d.Site.Registrable)
 	var buys, titles []string
+	var most passport.Money
 	for i, asked := range g.Asked {
+		most += passport.Money(boundsOf(asked).MaxCents) * passport.Cent
 		dv := c.detail(r, v, i, asked, ch.Details[i], lowOf(g, ch.Device), errs)
 		dv.Many = d.Many
 		d.Details = append(d.Details, dv)
@@ -145,7 +148,7 @@ func (c *Consent) view(r *http.Request, v web.Visitor, g passport.Grant, ch choi
 		}
 	}
 	d.Providers = join(titles, "and")
-	d.Buys = sentence(buys)
+	d.Buys, d.Proof = sentence(buys), c.proof(r, "approving", 0, most)
 	d.summary(ch)
 	d.ends(g, ch, c.cfg.Now())
 	return d

@@ -33,7 +33,7 @@ func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
 
 func (b *broker) openPages() (err error) {
 	b.consent, err = consent.New(consent.Config{
-		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) consent.Grants { return b.control.Of(p) }, Prices: prices{b.prices}, Limits: ownerDefaults, Now: now, Doors: doors{b.oauth, b.openRouter},
+		Pages: b.pages, People: b.identity, Grants: func(p passport.Payer) consent.Grants { return b.control.Of(p) }, Prices: prices{b.prices}, Limits: ownerDefaults, FreshAbove: b.cfg.freshAbove, Now: now, Doors: doors{b.oauth, b.openRouter},
 		Known: b.knownDomains, PaidWith: b.paidWith, Place: b.hostOf, Devices: askers{b.device},
 	})
 	if err != nil {

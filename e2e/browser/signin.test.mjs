@@ -67,9 +67,11 @@ test('another browser is listed, and ended from this one', async () => {
 
 test('much money takes a fresh sign-in, and what was chosen is still there', async () => {
   const asked = await broker.ask({ scope: { provider: 'openai', models: ['gpt-4o-mini', 'gpt-4o'], capabilities: ['chat', 'images'], maxBudgetCents: 5000, maxRequests: 200, rateLimit: 60 } })
+  const beforehand = 'Above $20.00 in all, approving asks you to sign in once more first.'
   const status = async () => (await broker.owner('GET', `/grants/${asked.id}`)).body.status
   age()
   await page.goto(asked.consent)
+  await page.getByText(beforehand).waitFor()
   await page.getByRole('spinbutton', { name: 'Money', exact: true }).fill('25.50')
   await page.getByLabel(/^gpt-4o\b(?!-)/).uncheck()
   await page.getByLabel(/I started this myself/).check()
@@ -81,6 +83,7 @@ test('much money takes a fresh sign-in, and what was chosen is still there', asy
   await signIn(page)
   await page.waitForURL(`**/consent/${asked.id}`)
   await page.getByText('What you chose before stands here').waitFor()
+  assert.equal(await page.getByText(beforehand).count(), 0, 'a sign-in is announced that is not asked for')
   assert.equal(await page.getByRole('spinbutton', { name: 'Money', exact: true }).inputValue(), '25.50')
   assert.equal(await page.getByLabel(/^gpt-4o\b(?!-)/).isChecked(), false)
   assert.equal(await status(), 'pending', 'coming back gives nothing')
