@@ -26,7 +26,7 @@ export CGO_ENABLED := 0
 PARALLEL := 8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit sim simpg race e2e clients sdks pages tools sdk oauth browser pictures sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim simpg race e2e clients tools sdk oauth browser pictures sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -50,13 +50,8 @@ test: postgres valkey ## Run every test; installs what the tests of Postgres and
 	$(MAKE) --no-print-directory -j2 e2e clients
 
 clients: tools ## What uses the built broker from outside: SDKs, OAuth libraries, the pages in Chromium, the client for web apps
-	$(MAKE) --no-print-directory -j2 sdks pages
-
-sdks:
-	$(MAKE) --no-print-directory -j1 sdk oauth
-
-pages:
-	$(MAKE) --no-print-directory -j1 browser sdkjs
+	@# One after the other: on two cores more than one of them beside e2e takes longer than all in turn.
+	$(MAKE) --no-print-directory -j1 sdk oauth browser sdkjs
 
 tools: ## Install Node and Chromium where that is possible, and build the broker for what drives it from outside
 	scripts/browser.sh install

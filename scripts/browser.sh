@@ -35,4 +35,4 @@ if [ "$1" = pictures ]; then
   shift
   exec node e2e/browser/pictures.mjs docs/pictures "$@"
 fi
-node --test --test-concurrency=2 --test-reporter=spec "$@"
+node --test --test-concurrency=1 --test-reporter=spec "$@"
