@@ -66,15 +66,12 @@ func noProvider() error { return problem.New(problem.NotFound, "there is no prov
 
 // ForeignLogin answers POST /login/oidc: it leads to the provider.
 func (i *Identity) ForeignLogin(w http.ResponseWriter, r *http.Request) {
-	stranger, err := i.door(w, r)
-	if err == nil && i.ForeignHost() == "" {
-		err = noProvider()
+	if i.ForeignHost() == "" {
+		i.cfg.Pages.Error(w, r, web.Visitor{}, noProvider())
+		return
 	}
-	if err == nil {
-		err = i.posted(w, r, stranger)
-	}
-	if err != nil {
-		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
+	stranger, ok := i.posted(w, r)
+	if !ok {
 		return
 	}
 	i.leave(w, r, stranger, toSignIn, way{Next: web.LocalPath(r.PostForm.Get("next")), Again: r.PostForm.Get("again") == "yes"})

@@ -41,15 +41,12 @@ type joinAsView struct {
 // JoinForeign answers POST /join/oidc: it leads who has an invitation to the provider. The invitation goes with the way back, which is this
 // browser's alone.
 func (i *Identity) JoinForeign(w http.ResponseWriter, r *http.Request) {
-	stranger, err := i.door(w, r)
-	if err == nil && i.ForeignHost() == "" {
-		err = noProvider()
+	if i.ForeignHost() == "" {
+		i.cfg.Pages.Error(w, r, web.Visitor{}, noProvider())
+		return
 	}
-	if err == nil {
-		err = i.posted(w, r, stranger)
-	}
-	if err != nil {
-		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
+	stranger, ok := i.posted(w, r)
+	if !ok {
 		return
 	}
 	v, ok := i.invited(w, r, r.PostForm.Get("token"))
@@ -59,15 +56,21 @@ func (i *Identity) JoinForeign(w http.ResponseWriter, r *http.Request) {
 	i.leave(w, r, stranger, toJoin, way{Next: "/keys", By: v.Hash[:]})
 }
 
-// posted takes a form of somebody who is not signed in, and counts it as a try to sign in.
-func (i *Identity) posted(w http.ResponseWriter, r *http.Request, stranger web.Visitor) error {
-	if err := i.cfg.Pages.Posted(w, r, stranger); err != nil {
-		return err
+// posted takes a form of somebody who is not signed in, and counts it as a try to sign in. What is wrong with it is answered.
+func (i *Identity) posted(w http.ResponseWriter, r *http.Request) (stranger web.Visitor, ok bool) {
+	stranger, err := i.door(w, r)
+	if err == nil {
+		err = i.cfg.Pages.Posted(w, r, stranger)
 	}
-	if wait := i.signIns.Allow(flood.Network(i.cfg.ClientAddr(r)).String()); wait > 0 {
-		return problem.New(problem.RateExceeded, "too many tries").After(wait)
+	if err == nil {
+		if wait := i.signIns.Allow(flood.Network(i.cfg.ClientAddr(r)).String()); wait > 0 {
+			err = problem.New(problem.RateExceeded, "too many tries").After(wait)
+		}
 	}
-	return nil
+	if err != nil {
+		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
+	}
+	return stranger, err == nil
 }
 
 // offer keeps who somebody is at the provider in their browser, and says where they are asked whether they become a member. Error:
@@ -147,12 +150,8 @@ func (i *Identity) showJoinAs(w http.ResponseWriter, r *http.Request, v web.Visi
 
 // JoinAs answers POST /join/as: it makes a member of who a browser has shown to be, and signs them in.
 func (i *Identity) JoinAs(w http.ResponseWriter, r *http.Request) {
-	stranger, err := i.door(w, r)
-	if err == nil {
-		err = i.posted(w, r, stranger)
-	}
-	if err != nil {
-		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
+	stranger, ok := i.posted(w, r)
+	if !ok {
 		return
 	}
 	// 1. Who they are there: shown in this browser, a moment ago.
@@ -165,6 +164,7 @@ func (i *Identity) JoinAs(w http.ResponseWriter, r *http.Request) {
 	d.Errors = checkNames(d.Name, d.Username)
 	// 3. In one step the invitation is used up, and they are a member with that identity; or nothing is done.
 	var p passport.Person
+	var err error
 	if len(d.Errors) == 0 {
 		p, err = i.addMemberAs(r.Context(), j, d)
 	}
@@ -176,7 +176,7 @@ func (i *Identity) JoinAs(w http.ResponseWriter, r *http.Request) {
 		i.showJoinAs(w, r, stranger, j, d)
 		return
 	}
-	if problem.KindOf(err) == problem.NotFound && err != nil {
+	if problem.KindOf(err) == problem.NotFound {
 		i.noInvitation(w, r)
 		return
 	}

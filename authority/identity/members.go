@@ -121,12 +121,8 @@ func (i *Identity) showJoin(w http.ResponseWriter, r *http.Request, status int, 
 
 // Join answers POST /join: it makes a member, signs them in, and the link is dead.
 func (i *Identity) Join(w http.ResponseWriter, r *http.Request) {
-	stranger, err := i.door(w, r)
-	if err == nil {
-		err = i.posted(w, r, stranger)
-	}
-	if err != nil {
-		i.cfg.Pages.Error(w, r, web.Visitor{}, err)
+	stranger, ok := i.posted(w, r)
+	if !ok {
 		return
 	}
 	d := joinView{Token: r.PostForm.Get("token"), Name: clean(r.PostForm.Get("name")), Username: clean(r.PostForm.Get("username"))}
@@ -138,6 +134,7 @@ func (i *Identity) Join(w http.ResponseWriter, r *http.Request) {
 	password := r.PostForm.Get("password")
 	d.Errors = checkPerson(d.Name, d.Username, password)
 	var p passport.Person
+	var err error
 	if len(d.Errors) == 0 {
 		p, err = i.joins(r.Context(), d, password, v)
 	}
