@@ -336,7 +336,6 @@ CREATE TABLE spent_mark (
   settled  BIGINT NOT NULL,
   PRIMARY KEY (grant_id, at)
 );
-CREATE INDEX grants_watched ON grants (expires_at, id) WHERE state IN ('active', 'paused') AND parent_id = '';
 
 -- What the owner is to see until they have seen it, written with its event: one for each subject (a grant, or a provider key by the note of its
 -- events) and kind, the newest. payer is whose it is.

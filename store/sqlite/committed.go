@@ -10,7 +10,7 @@ import (
 
 // Bounds of what is kept.
 const (
-	maxLive     = 131_072 // tokens, and no more grants than that: some 2 KiB each
+	maxLive     = 131_072 // tokens, and no more grants than that: 1.5 KiB each with short texts
 	maxLiveText = 4 << 10 // bytes of the texts of a grant that is kept
 	maxTouched  = 16_384  // grants
 	maxWaiting  = 1024    // readings
