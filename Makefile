@@ -26,7 +26,7 @@ export CGO_ENABLED := 0
 PARALLEL := 8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test unit sim simpg race e2e outside pages clients tools sdk oauth browser pictures sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
+.PHONY: help demo dev build test unit sim simpg race e2e sdks pages clients tools sdk oauth browser pictures sdkjs postgres valkey check fmt vet staticcheck vuln fuzz bench gobench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -45,18 +45,19 @@ test: postgres valkey ## Run every test; installs what the tests of Postgres and
 	$(GO) build -o bin/aipassport ./cmd/aipassport
 	@# Side by side: the stores' tests wait for disks most of the time, the simulator on Postgres for leases, the other one for nothing.
 	$(MAKE) --no-print-directory -j4 unit sim simpg tools
-	$(MAKE) --no-print-directory race
-	@# Two side by side again: all wait for processes that they have started. On two cores three take longer than one after the other.
-	$(MAKE) --no-print-directory -j2 outside pages
+	@# What drives the broker through SDKs waits for processes, the race detector for nothing.
+	$(MAKE) --no-print-directory -j2 race sdks
+	@# Two side by side again: both wait for processes that they have started. On two cores three take longer than one after the other.
+	$(MAKE) --no-print-directory -j2 e2e pages
 
-outside:
-	$(MAKE) --no-print-directory -j1 e2e sdk oauth
+sdks: tools
+	$(MAKE) --no-print-directory -j1 sdk oauth
 
 pages: tools
 	$(MAKE) --no-print-directory -j1 browser sdkjs
 
 clients: tools ## What uses the built broker from outside: SDKs, OAuth libraries, the pages in Chromium, the client for web apps
-	$(MAKE) --no-print-directory -j1 sdk oauth browser sdkjs
+	$(MAKE) --no-print-directory -j1 sdks pages
 
 tools: ## Install Node and Chromium where that is possible, and build the broker for what drives it from outside
 	scripts/browser.sh install
