@@ -10,6 +10,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -22,12 +23,20 @@ const MaxDepth = 64
 // Reader walks one body. All its errors are Invalid and name the member at fault, like messages[0].content[1].type.
 type Reader struct {
 	d    *jsontext.Decoder
+	src  bytes.Buffer // what d reads from
 	body []byte
 }
 
-// Read walks body by top, which must read exactly one value, and sees to it that nothing follows.
+// readers are used again: what jsontext keeps to find names that come twice is a sixth of what a call allocates. Between two uses they hold
+// no body; names of members may lie in their scratch space, which nothing reads.
+var readers = sync.Pool{New: func() any { return &Reader{d: jsontext.NewDecoder(bytes.NewReader(nil))} }}
+
+// Read walks body by top, which must read exactly one value, and sees to it that nothing follows. top may not keep the Reader.
 func Read(body []byte, top func(r *Reader) error) error {
-	r := &Reader{jsontext.NewDecoder(bytes.NewBuffer(body)), body}
+	r := readers.Get().(*Reader)
+	r.src, r.body = *bytes.NewBuffer(body), body
+	r.d.Reset(&r.src)
+	defer r.done()
 	if err := top(r); err != nil {
 		return err
 	}
@@ -35,6 +44,12 @@ func Read(body []byte, top func(r *Reader) error) error {
 		return problem.New(problem.Invalid, "the body has more than one JSON value")
 	}
 	return nil
+}
+
+func (r *Reader) done() {
+	r.src, r.body = bytes.Buffer{}, nil
+	r.d.Reset(&r.src)
+	readers.Put(r)
 }
 
 // Object reads an object: member is called for each name and must read the value. Names with escapes are refused, because a
@@ -242,18 +257,35 @@ func (r *Reader) Strings() error { return r.Array(r.Text) }
 
 // Any reads a value of any shape, within MaxDepth and with unique names; its names are the caller's own.
 func (r *Reader) Any() error {
-	base := r.d.StackDepth()
-	for {
-		if _, err := r.d.ReadToken(); err != nil {
-			return r.syntax(err)
-		}
-		if r.d.StackDepth() > MaxDepth {
-			return r.deep()
-		}
-		if r.d.StackDepth() <= base {
-			return nil
+	raw, err := r.d.ReadValue() // which looks for names that come twice, and goes no deeper than 10,000
+	if err != nil {
+		return r.syntax(err)
+	}
+	if r.d.StackDepth()+deepest(raw) > MaxDepth {
+		return r.deep()
+	}
+	return nil
+}
+
+// deepest is how deep objects and arrays lie in each other in a value that is valid.
+func deepest(value []byte) (most int) {
+	depth := 0
+	for i := 0; i < len(value); i++ {
+		switch value[i] {
+		case '"':
+			for i++; value[i] != '"'; i++ {
+				if value[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+			most = max(most, depth)
+		case '}', ']':
+			depth--
 		}
 	}
+	return most
 }
 
 // AnyObject reads an object with any members.

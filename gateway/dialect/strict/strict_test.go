@@ -41,6 +41,11 @@ func TestWhatIsRefusedAndWhere(t *testing.T) {
 		{`{"n":9007199254740992}`, "-", ""},
 		{`{"free":` + nest(63) + `}`, "-", ""},
 		{`{"free":` + nest(64) + `}`, "", "deeper than 64"},
+		{`{"in":{"free":` + nest(62) + `}}`, "-", ""},
+		{`{"in":{"free":` + nest(63) + `}}`, "", "deeper than 64"},
+		{`{"free":["` + strings.Repeat(`\"[{`, 70) + `\\",[],{"a[\\\"[":[]}]}`, "-", ""}, // brackets in texts are none
+		{`{"free":["\\",` + nest(63) + `]}`, "", "deeper than 64"},
+		{`{"free":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, "", "not valid JSON"},
 		{strings.Repeat(`{"in":`, 64) + `{}` + strings.Repeat("}", 64), "", "deeper than 64"},
 		{strings.Repeat(`{"in":`, 63) + `{}` + strings.Repeat("}", 63), "-", ""},
 		{`{"\u006e":1}`, "n", "escapes"},
