@@ -256,22 +256,25 @@ func (r *request) check() error {
 	return nil
 }
 
+// usualEdits are the edits that a body needs, and the cap.
+const usualEdits = 5
+
 // edits is what has to be put into the body, with an output cap that is no higher than a given one, and the place for a cap where none
 // was given.
 func (r *request) edits(max int64) ([]strict.Edit, strict.Slot) {
-	var e []strict.Edit
-	value := func(null span, name, text string, given bool) {
+	e := make([]strict.Edit, 0, usualEdits)
+	value := func(null span, text, member string, given bool) {
 		switch {
 		case null.there():
 			e = append(e, null.put(text))
 		case !given:
-			e = append(e, strict.Edit{At: r.open, Text: `"` + name + `":` + text + `,`})
+			e = append(e, strict.Edit{At: r.open, Text: member})
 		}
 	}
 	switch {
 	case r.other == nil:
-		value(r.tierNull, "service_tier", `"default"`, r.tierGiven)
-		value(r.storeNull, "store", "false", r.storeGiven)
+		value(r.tierNull, `"default"`, `"service_tier":"default",`, r.tierGiven)
+		value(r.storeNull, "false", `"store":false,`, r.storeGiven)
 	case r.other.Quirks.NoUsageOption:
 		e = append(e, r.dropped...)
 	}
