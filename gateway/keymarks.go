@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
+	"github.com/devrelopers/aipassport/internal/patience"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/internal/secret"
 	"github.com/devrelopers/aipassport/passport"
@@ -60,8 +61,8 @@ func (c *call) markKey(began time.Time, lent error) {
 		return
 	}
 	c.settle()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), keyMarkTime)
-	defer cancel()
+	ctx := patience.For(c.r.Context(), keyMarkTime)
+	defer ctx.Over()
 	if err := c.g.Vault.Mark(ctx, c.standing.Grant.Payer, id, began, refused); err != nil {
 		c.g.OnMarkError(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devrelopers/aipassport/internal/patience"
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -317,9 +318,9 @@ func (m *Meter) refused(ctx context.Context, h passport.Hold, err error) error {
 // settle queues s, whether or not the caller is still there. If the ledger does not take it the hold stays, and recovery
 // charges it in full: dear, never free.
 func (m *Meter) settle(ctx context.Context, s passport.Settlement) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleDeadline)
-	defer cancel()
-	if err := m.c.Ledger.Settle(ctx, s); err != nil {
+	wait := patience.For(ctx, settleDeadline)
+	defer wait.Over()
+	if err := m.c.Ledger.Settle(wait, s); err != nil {
 		m.c.OnSettleError(fmt.Errorf("settle %s of grant %s: %w", s.ID, s.Grant, err))
 	}
 }

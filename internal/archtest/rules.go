@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"internal/flood":        {"internal/problem"},
 	"internal/ledgersim":    {}, // tests only
 	"internal/names":        {"internal/problem"},
+	"internal/patience":     {},
 	"internal/pgtest":       {},
 	"internal/problem":      {},
 	"internal/reach":        {},
@@ -26,7 +27,7 @@ var mayImport = map[string][]string{
 	"internal/testutil":     {"internal/fakeprovider", "internal/problem", "internal/secret", "passport"},
 
 	// The owners of a danger do not import each other.
-	"guard/meter":  {"internal/problem", "passport"},
+	"guard/meter":  {"internal/patience", "internal/problem", "passport"},
 	"guard/recall": {"internal/problem", "passport"},
 	"guard/repeat": {"internal/problem", "internal/seal", "passport"},
 	"guard/roster": {"internal/problem", "internal/reach", "passport"},
@@ -119,6 +120,7 @@ var owners = map[string][]string{
 	"golang.org/x/net/publicsuffix":      {"cmd/*", "internal/names"},
 	"golang.org/x/net/idna":              {"internal/names"},
 	"golang.org/x/text":                  {"authority/identity", "gateway/dialect/strict", "internal/names", "web"},
+	"golang.org/x/net/http/httpguts":     {"gateway/upstream"},
 	"golang.org/x/net/netutil":           {"server"},
 	"golang.org/x/net":                   {},
 }
