@@ -154,7 +154,7 @@ func TestOneBadJobIsUndoneAlone(t *testing.T) {
 	active(t, s, "g", 1, 1000)
 	hold(t, s, ask("g", "good", 10))
 	hold(t, s, ask("g", "bad", 5000))
-	breakBudget(t, o.Path) // the budget cannot give back what "bad" holds
+	breakBudget(t, o.Path) // it does not take what "bad" cost
 	for _, id := range []string{"bad", "good"} {
 		if err := s.Settle(t.Context(), settlement(ask("g", id, 0), 5)); err != nil {
 			t.Fatal(err)
@@ -175,12 +175,12 @@ func TestOneBadJobIsUndoneAlone(t *testing.T) {
 		t.Fatalf("got %v, want good settled, and bad undone whole", states)
 	}
 	st, err := s.Standing(t.Context(), "g")
-	if err != nil || st.Total.Settled != 5 || st.Total.Held != 1 {
+	if err != nil || st.Total.Settled != 5 || st.Total.Held != 5001 {
 		t.Fatalf("got %+v, %v, want good's money moved and no more", st.Total, err)
 	}
 }
 
-// breakBudget damages the budget so that settling "bad" would make it negative.
+// breakBudget makes the budget refuse to be written once "bad" is settled.
 func breakBudget(t *testing.T, file string) {
 	t.Helper()
 	db, err := driver.Open(file)
@@ -188,7 +188,8 @@ func breakBudget(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(`UPDATE budget SET held = 10`); err != nil {
+	if _, err := db.Exec(`CREATE TRIGGER bad BEFORE UPDATE ON budget WHEN EXISTS (SELECT 1 FROM reservation WHERE id = 'bad' AND state = 'settled')
+		BEGIN SELECT RAISE(ABORT, 'broken'); END`); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,9 +16,11 @@ const (
 		EXISTS (SELECT 1 FROM ceiling WHERE id >= '` + passport.OneKeyCeiling + `' AND id < 'credential;')`
 )
 
-// sheet is the budgets that the jobs of one transaction move: each is read once and written once, however many calls are on it. It
-// begins empty with every transaction. Whatever else reads or changes budgets in the transaction (a step of the control plane, a
-// late settlement, a freeze, a mark that is passed) comes after flush, and a step or an undone job after forget too.
+// sheet is the budgets that the jobs of a transaction move: each is read once and written once a transaction, however many calls are on it.
+// What a transaction leaves in it is what that committed, so the next one need not read it again: the writer alone changes budgets, and no
+// other process has the file. Whatever else reads or changes budgets in the transaction (a step of the control plane, a late settlement, a
+// freeze, a mark that is passed) comes after flush, and what may have changed them is followed by forget, as is a transaction that failed or
+// whose outcome is unknown.
 type sheet struct {
 	grants            map[string]*account
 	dirty             []*account // in the order of their first move
@@ -40,12 +42,22 @@ type account struct {
 	up      []int  // of each budget, if there is a parent: the parent's that its calls count on besides the total; 0: none
 }
 
+// maxSheet bounds the grants whose budgets are kept for the next transaction, about 300 bytes each.
+const maxSheet = 16_384
+
+// trim is called between transactions.
+func (s *sheet) trim() {
+	if len(s.grants) > maxSheet {
+		s.forget()
+	}
+}
+
 func (s *sheet) forget() {
 	clear(s.grants)
 	s.dirty, s.switched = s.dirty[:0], false
 }
 
-// account reads a grant's budgets, unless this transaction has read them already. None: it was never approved, or is unknown.
+// account reads a grant's budgets, unless they are on the sheet. None: it was never approved, or is unknown.
 func (h *hot) account(grant string) (*account, error) {
 	if a := h.sheet.grants[grant]; a != nil {
 		return a, nil
@@ -71,7 +83,7 @@ func (h *hot) account(grant string) (*account, error) {
 	return a, nil
 }
 
-// switches reads what is set over all grants, once a transaction.
+// switches reads what is set over all grants, unless that is on the sheet.
 func (h *hot) switches() (stopped, ceilings bool, err error) {
 	s := &h.sheet
 	if s.switched {

@@ -232,9 +232,13 @@ func (w *writer) attempt(jobs []*job, careful bool) (err error) {
 		return err
 	}
 	w.watch.begin()
-	w.hot.sheet.forget()
+	w.hot.sheet.trim()
 	defer func() {
-		if err != nil && !w.raw.GetAutocommit() {
+		if err == nil {
+			return
+		}
+		w.hot.sheet.forget()
+		if !w.raw.GetAutocommit() {
 			err = errors.Join(err, w.raw.Exec(`ROLLBACK`))
 		}
 	}()
