@@ -24,7 +24,7 @@ const (
 // clear keeps connections over which a provider is spoken to in clear: the server of models next door, or a proxy of the operator's.
 // One call at a time has a connection, and the goroutine of the call writes and reads it. http.Transport, which does the same for what is
 // encrypted, has two goroutines of its own for each connection and hands each request and answer between three; where a provider
-// answers at once, that is a fifth of what a call costs (docs/performance.md). Requests are written and answers are read by net/http.
+// answers at once, that is a fifth of what a call costs (docs/performance.md). Answers are read by net/http.
 type clear struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -38,6 +38,7 @@ type line struct {
 	pool    *clear
 	address string
 	conn    net.Conn
+	quiet   func() bool // still open, with nothing in it; asked while it is idle
 	r       *bufio.Reader
 	head    int64 // bytes that may still be read before the header has to be over
 	old     bool  // idle since before the last sweep; guarded by clear.mu
@@ -62,7 +63,7 @@ func (c *clear) take(ctx context.Context, address string) (*line, error) {
 		if l == nil {
 			break
 		}
-		if quiet(l.conn) {
+		if l.quiet() {
 			return l, nil
 		}
 		l.conn.Close()
@@ -71,7 +72,7 @@ func (c *clear) take(ctx context.Context, address string) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &line{pool: c, address: address, conn: conn}
+	l := &line{pool: c, address: address, conn: conn, quiet: quietOf(conn)}
 	l.r = bufio.NewReaderSize(l, 4<<10)
 	return l, nil
 }
@@ -134,9 +135,6 @@ func (c *clear) sweep(all bool) {
 	}
 }
 
-// writers are needed only while a request is written.
-var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 2<<10) }}
-
 // use is one call's use of a connection, and the body of its answer.
 type use struct {
 	line *line
@@ -150,9 +148,9 @@ type use struct {
 
 // roundTrip writes a request and reads the header of its answer. Read to its end, the answer gives the connection back. The end of ctx
 // closes the connection, whatever is under way.
-func (u *use) roundTrip(ctx context.Context, req *http.Request) (*http.Response, error) {
+func (u *use) roundTrip(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
 	u.stop = context.AfterFunc(ctx, u.cut)
-	res, err := u.line.exchange(req)
+	res, err := u.line.exchange(req, body)
 	if err != nil {
 		u.end(false)
 		return nil, err
@@ -206,16 +204,8 @@ func (u *use) end(whole bool) {
 	}
 }
 
-func (l *line) exchange(req *http.Request) (*http.Response, error) {
-	w := writers.Get().(*bufio.Writer)
-	w.Reset(l.conn)
-	err := req.Write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	w.Reset(nil)
-	writers.Put(w)
-	if err != nil {
+func (l *line) exchange(req *http.Request, body []byte) (*http.Response, error) {
+	if err := write(l.conn, req, body); err != nil {
 		return nil, err
 	}
 	l.head = maxHead

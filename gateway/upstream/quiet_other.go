@@ -7,4 +7,4 @@ import "net"
 // canAsk is false: http.Transport has all connections, which reads them while they are idle.
 const canAsk = false
 
-func quiet(net.Conn) bool { return false }
+func quietOf(net.Conn) func() bool { return func() bool { return false } }

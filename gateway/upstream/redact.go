@@ -5,8 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"github.com/devrelopers/aipassport/internal/secret"
 )
 
 // mark stands where a credential was; it has the credential's length, so that no length in the answer becomes wrong.
@@ -22,12 +20,11 @@ type redactor struct {
 	err  error
 }
 
-func newRedactor(src io.ReadCloser, key secret.Text) io.ReadCloser {
-	k := []byte(key.Reveal())
-	if len(k) < 8 {
+func newRedactor(src io.ReadCloser, key string) io.ReadCloser {
+	if len(key) < 8 {
 		return src // nothing that could be told from chance
 	}
-	return &redactor{src: src, key: k}
+	return &redactor{src: src, key: []byte(key)}
 }
 
 func (r *redactor) Read(p []byte) (int, error) {
@@ -74,14 +71,13 @@ func overlap(b, key []byte) int {
 func (r *redactor) Close() error { return r.src.Close() }
 
 // scrubHeader drops the values of headers in which a provider shows the credential back.
-func scrubHeader(h http.Header, key secret.Text) http.Header {
-	k := key.Reveal()
-	if k == "" {
+func scrubHeader(h http.Header, key string) http.Header {
+	if key == "" {
 		return h
 	}
 	for name, vs := range h {
 		for _, v := range vs {
-			if strings.Contains(v, k) {
+			if strings.Contains(v, key) {
 				h.Del(name)
 				break
 			}

@@ -130,16 +130,17 @@ func (c *Client) Do(ctx context.Context, r Request, key secret.Text) (*Answer, e
 		return nil, &Error{Err: problem.From(err)}
 	}
 	w := &watched{ctx: ctx, cfg: &c.cfg}
-	res, sent, err := w.roundTrip(req, via)
+	res, sent, err := w.roundTrip(req, r.Body, via)
 	if err != nil {
 		return nil, &Error{Sent: sent, Err: classify(w.cause(), err)}
 	}
 	w.body = res.Body
+	bare := key.Reveal()
 	if enc := res.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		w.Close()
 		return nil, &Error{Sent: true, Err: problem.New(problem.UpstreamFailed, "the provider sent an encoded answer that was not asked for")}
 	}
-	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Begun: begun(res.Body), Header: scrubHeader(res.Header, key), Body: newRedactor(w, key)}, nil
+	return &Answer{Status: res.StatusCode, Length: res.ContentLength, Begun: begun(res.Body), Header: scrubHeader(res.Header, bare), Body: newRedactor(w, bare)}, nil
 }
 
 // Values of headers that all requests share; nobody changes them in place.
@@ -203,13 +204,32 @@ func (c *Client) target(p passport.Provider, path string, place Place) (*url.URL
 	if !builtIn || p == passport.OpenAI || p == passport.Sandbox {
 		path = strings.TrimPrefix(path, "/v1") // OpenAI's base has the version in it
 	}
+	u := *base
+	u.RawQuery = query
+	if base.RawPath == "" && plain(path) {
+		u.Path = strings.TrimSuffix(base.Path, "/") + path
+		return &u, nil
+	}
 	ref, err := url.Parse(strings.TrimSuffix(base.EscapedPath(), "/") + path)
 	if err != nil || !strings.HasPrefix(path, "/") {
 		return nil, problem.Wrap(err, problem.Internal, "no upstream path")
 	}
-	u := *base
-	u.Path, u.RawPath, u.RawQuery = ref.Path, ref.RawPath, query
+	u.Path, u.RawPath = ref.Path, ref.RawPath
 	return &u, nil
+}
+
+// plain says whether a path is its own escaped form (RFC 3986 §3.3), which needs no parsing: most are.
+func plain(path string) bool {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
+		return false
+	}
+	for i := range len(path) {
+		c := path[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '/' || c == '-' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return true
 }
 
 // classify says what a failed round trip was. The cause of our own cancelling comes first.

@@ -26,9 +26,9 @@ type watched struct {
 }
 
 // roundTrip sends the request and waits for the header of its answer. sent says whether a byte may have left.
-func (w *watched) roundTrip(req *http.Request, via *door) (res *http.Response, sent bool, err error) {
+func (w *watched) roundTrip(req *http.Request, body []byte, via *door) (res *http.Response, sent bool, err error) {
 	if via.clear != nil && req.URL.Scheme == "http" && req.ContentLength <= maxClearBody {
-		res, sent, err = w.inClear(req, via.clear)
+		res, sent, err = w.inClear(req, body, via.clear)
 	} else {
 		res, sent, err = w.encrypted(req, via.encrypted)
 	}
@@ -41,7 +41,7 @@ func (w *watched) roundTrip(req *http.Request, via *door) (res *http.Response, s
 	return res, sent, nil
 }
 
-func (w *watched) inClear(req *http.Request, pool *clear) (*http.Response, bool, error) {
+func (w *watched) inClear(req *http.Request, body []byte, pool *clear) (*http.Response, bool, error) {
 	l, err := pool.take(w.ctx, addressOf(req))
 	if err != nil {
 		return nil, false, err
@@ -49,8 +49,8 @@ func (w *watched) inClear(req *http.Request, pool *clear) (*http.Response, bool,
 	u := &use{line: l}
 	w.cut = u.cut
 	w.within(w.cfg.HeaderTimeout)
-	res, err := u.roundTrip(w.ctx, req)
-	return res, true, err
+	res, err := u.roundTrip(w.ctx, req, body)
+	return res, !errors.Is(err, errUnwritten), err
 }
 
 // encrypted leaves the wait for the header to rt, which counts it from when the request is written.
