@@ -67,7 +67,17 @@ type call struct {
 	stream  bool        // the answer is a stream of events
 	typ     string      // its Content-Type
 	flushed bool        // something has been flushed, so that the answer has no length and can have trailers
+	told    told        // values of headers
 	flush   bool        // each piece goes out at once: a stream of events, Google's array of answers, or sound
+}
+
+// told is the values of headers that most answers have, each where its slice in the header lies, so that they are no allocation each.
+type told struct{ left, calls, cost, call, typ, length, upstream [1]string }
+
+// one is a header's value, kept in a place of told.
+func one(place *[1]string, value string) []string {
+	place[0] = value
+	return place[:]
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, e endpoint) *call {
@@ -201,15 +211,15 @@ func (c *call) known(s passport.Standing) {
 
 func (c *call) reserved(r *meter.Reservation, call passport.Call) {
 	c.rsv, c.rec.Call, c.rec.Held = r, r.ID, r.Amount
-	c.w.Header()[HeaderCall] = []string{string(r.ID)}
+	c.w.Header()[HeaderCall] = one(&c.told.call, string(r.ID))
 	c.tell(r.Held.Left, r.Held.Total.CallsLeft())
 	c.tellClamp(call)
 }
 
 func (c *call) tell(left passport.Money, calls int64) {
 	h := c.w.Header()
-	h[HeaderBudget] = []string{strconv.FormatInt(int64(left), 10)}
-	h[HeaderCalls] = []string{strconv.FormatInt(calls, 10)}
+	h[HeaderBudget] = one(&c.told.left, strconv.FormatInt(int64(left), 10))
+	h[HeaderCalls] = one(&c.told.calls, strconv.FormatInt(calls, 10))
 }
 
 // settle ends the reservation with what is known by now, once.
@@ -245,9 +255,9 @@ func (c *call) account() {
 		calls++ // given back
 	}
 	h := c.w.Header()
-	h[prefix+HeaderCost] = []string{strconv.FormatInt(int64(c.rec.Charged), 10)}
-	h[prefix+HeaderBudget] = []string{strconv.FormatInt(int64(max(0, held.Left+c.rsv.Amount-c.rec.Charged)), 10)}
-	h[prefix+HeaderCalls] = []string{strconv.FormatInt(calls, 10)}
+	h[prefix+HeaderCost] = one(&c.told.cost, strconv.FormatInt(int64(c.rec.Charged), 10))
+	h[prefix+HeaderBudget] = one(&c.told.left, strconv.FormatInt(int64(max(0, held.Left+c.rsv.Amount-c.rec.Charged)), 10))
+	h[prefix+HeaderCalls] = one(&c.told.calls, strconv.FormatInt(calls, 10))
 }
 
 // refuse answers with an error of ours, in the shape of the caller's dialect, unless the answer has begun.

@@ -9,11 +9,11 @@ import (
 )
 
 // Names of the headers about a lowered output cap: the caller's wish, and in the answer, where the cap was lowered, what was asked and
-// what went upstream, in model tokens for one answer.
+// what went upstream, in model tokens for one answer. In the one spelling that http.Header has.
 const (
-	HeaderClamp       = "AIPassport-Clamp-Output"
-	HeaderOutputAsked = "AIPassport-Max-Output-Asked"
-	HeaderOutput      = "AIPassport-Max-Output"
+	HeaderClamp       = "Aipassport-Clamp-Output"
+	HeaderOutputAsked = "Aipassport-Max-Output-Asked"
+	HeaderOutput      = "Aipassport-Max-Output"
 )
 
 // permit is the gateway's, for this call; it notes which key will be lent for it, so that the hold is on that one's ceiling, and whether the
@@ -45,7 +45,7 @@ func (c *call) clamps(d passport.Detail) (bool, error) {
 	case len(values) == 1 && values[0] == "false":
 		return false, nil
 	default:
-		return false, problem.New(problem.Invalid, "must be true or false, once").In(HeaderClamp)
+		return false, problem.New(problem.Invalid, "must be true or false, once").In("AIPassport-Clamp-Output")
 	}
 }
 

@@ -95,8 +95,11 @@ func (c *call) readMethod(d dialect.Dialect, method string) (*dialect.Request, e
 	if err != nil {
 		return nil, err
 	}
-	in := dialect.Input{Method: method, Query: c.r.URL.Query(), Header: c.r.Header, Body: body}
-	in.Query.Del("key")
+	in := dialect.Input{Method: method, Header: c.r.Header, Body: body}
+	if c.r.URL.RawQuery != "" {
+		in.Query = c.r.URL.Query()
+		in.Query.Del("key")
+	}
 	if v := c.r.PathValue("call"); v != "" {
 		i := strings.LastIndexByte(v, ':')
 		if i < 0 {

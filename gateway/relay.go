@@ -152,7 +152,7 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 		return tapErr
 	}
 	c.head(ans)
-	c.w.Header()["Content-Type"] = []string{c.typ}
+	c.w.Header()["Content-Type"] = one(&c.told.typ, c.typ)
 	if err != io.EOF {
 		c.start(ans.Status)
 		if err := c.send(out); err != nil {
@@ -187,7 +187,7 @@ func (c *call) relayWhole(ctx context.Context, ans *upstream.Answer, tap dialect
 	if err := c.unturned(); err != nil {
 		return err
 	}
-	c.w.Header()["Content-Length"] = []string{strconv.Itoa(len(out))}
+	c.w.Header()["Content-Length"] = one(&c.told.length, strconv.Itoa(len(out)))
 	c.keep(out)
 	c.store(ctx)
 	c.start(ans.Status)
@@ -315,7 +315,7 @@ func (c *call) head(ans *upstream.Answer) {
 	h := c.w.Header()
 	h["Cache-Control"], h["X-Content-Type-Options"] = noStore, noSniff
 	if id := requestID(ans.Header); id != "" {
-		h[HeaderUpID] = []string{id}
+		h[HeaderUpID] = one(&c.told.upstream, id)
 	}
 }
 

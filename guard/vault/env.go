@@ -23,6 +23,7 @@ const envPrefix = "env:"
 
 // fromEnv is a key of the environment. It is never written to disk.
 type fromEnv struct {
+	id   passport.CredentialID
 	name string
 	key  secret.Text
 }
@@ -53,7 +54,7 @@ func keyOf(env map[string]string, p passport.Provider, names []string, found map
 		if !plain(key) || len(key) > maxKey {
 			return problem.New(problem.Invalid, "must be at most %d printable ASCII characters without spaces", maxKey).In(name)
 		}
-		found[p] = fromEnv{name, secret.New(key)}
+		found[p] = fromEnv{passport.CredentialID(envPrefix + name), name, secret.New(key)}
 		return nil
 	}
 	return nil

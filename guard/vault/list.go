@@ -37,7 +37,7 @@ func (v *Vault) List(ctx context.Context, payer passport.Payer) ([]Entry, error)
 		if !ok {
 			continue
 		}
-		id := passport.CredentialID(envPrefix + e.name)
+		id := e.id
 		used, _ := v.Pick(payer, p)
 		v.mu.RLock()
 		test := v.tests[id]

@@ -118,7 +118,7 @@ func (v *Vault) Pick(payer passport.Payer, p passport.Provider) (id passport.Cre
 		return c.ID, true
 	}
 	if e, ok := v.fromEnv(payer, p); ok {
-		return passport.CredentialID(envPrefix + e.name), true
+		return e.id, true
 	}
 	return "", v.cfg.Keyless(p)
 }
@@ -141,7 +141,7 @@ func (v *Vault) Lend(ctx context.Context, payer passport.Payer, p passport.Provi
 	if c, ok := v.byID(payer, id); ok && c.Provider == p {
 		return v.lend(c, fn)
 	}
-	if e, ok := v.fromEnv(payer, p); ok && id == passport.CredentialID(envPrefix+e.name) {
+	if e, ok := v.fromEnv(payer, p); ok && id == e.id {
 		return loan([]byte(e.key.Reveal()), fn)
 	}
 	if id == "" && payer != "" && v.cfg.Keyless(p) {
@@ -164,7 +164,7 @@ func (v *Vault) LendByID(ctx context.Context, payer passport.Payer, id passport.
 		return v.lend(c, fn)
 	}
 	for _, e := range v.env {
-		if payer == passport.OwnerPays && id == passport.CredentialID(envPrefix+e.name) {
+		if payer == passport.OwnerPays && id == e.id {
 			return loan([]byte(e.key.Reveal()), fn)
 		}
 	}
