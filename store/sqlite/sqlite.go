@@ -39,7 +39,7 @@ const (
 	readers    = 4         // where Options says nothing
 	cacheKiB   = 32 * 1024 // page cache of the writer
 	busyMillis = 5000
-	walPages   = 4000 // pages of 4 KiB in the log before a commit copies them to the file
+	walPages   = 8000 // pages of 4 KiB in the log before a commit copies them to the file
 )
 
 // Store is an open database. It satisfies meter.Ledger, token.Store, vault.Sealed, authority.Store, authority.History and
