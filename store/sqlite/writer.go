@@ -59,7 +59,7 @@ type writer struct {
 	queue   chan *job
 	done    chan struct{} // closed when the writer has ended
 	open    atomic.Int64  // holds granted and not settled: calls that will come back
-	conn    *sql.Conn
+	conn    *session
 	raw     *sqlite3.Conn // the same connection as conn, without database/sql in between
 	queries *query.Queries
 	hot     *hot
@@ -72,7 +72,7 @@ type writer struct {
 }
 
 func startWriter(conn *sql.Conn, known *committed, log *slog.Logger) (*writer, error) {
-	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: conn, queries: query.New(conn), watch: newWatch(), known: known,
+	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: newSession(conn), watch: newWatch(), known: known,
 		opened: map[passport.ReservationID]*opened{}, log: log}
 	err := conn.Raw(func(c any) error {
 		w.raw = c.(driver.Conn).Raw()
@@ -81,6 +81,7 @@ func startWriter(conn *sql.Conn, known *committed, log *slog.Logger) (*writer, e
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	w.queries = query.New(w.conn)
 	if w.hot, err = prepareHot(w.raw); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -88,7 +89,7 @@ func startWriter(conn *sql.Conn, known *committed, log *slog.Logger) (*writer, e
 	return w, nil
 }
 
-func (w *writer) close() error { return errors.Join(w.hot.close(), w.conn.Close()) }
+func (w *writer) close() error { return errors.Join(w.hot.close(), w.conn.close()) }
 
 // do queues a job and waits until it is committed or refused. If ctx ends while the job is still queued, it is not run; once
 // the writer has taken it, its outcome is waited for, so that the caller knows it.
