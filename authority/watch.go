@@ -35,10 +35,13 @@ type Notices interface {
 // watchedAtOnce bounds how many grants are read, and written, in one step of a look; watchedMost those that wait for one. A grant beyond that is
 // looked at after its next call. watchedCalls bounds the calls before a start whose grants the first look is at.
 const (
-	watchedAtOnce = 200
+	watchedAtOnce = 50
 	watchedMost   = 100_000
 	watchedCalls  = 10_000
 )
+
+// restShare is how many times as long as it took a step is followed by rest: calls wait for the same writer.
+const restShare = 9
 
 // Watch looks at what grants spend, besides the path of calls: it marks it for plots, and tells of an app's first call and of an hour that
 // is unusual. What a look costs goes by the grants that spent since the last one, not by those that there are.
@@ -82,15 +85,28 @@ func (w *Watch) Look(ctx context.Context) error {
 	w.mu.Unlock()
 	for len(all) > 0 {
 		n := min(len(all), watchedAtOnce)
+		began := w.Now()
 		if err := w.step(ctx, all[:n]); err != nil {
 			for _, g := range all {
 				w.Spent(g)
 			}
 			return err
 		}
-		all = all[n:]
+		if all = all[n:]; len(all) > 0 {
+			rest(ctx, restShare*w.Now().Sub(began))
+		}
 	}
 	return nil
+}
+
+// rest waits, unless ctx ends, which the next step finds.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // step looks at some grants and writes what it finds.

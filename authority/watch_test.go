@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/devrelopers/aipassport/authority"
@@ -231,4 +232,56 @@ func (c *counted) NoteWatched(ctx context.Context, found []passport.Found) error
 		return errors.New("no")
 	}
 	return c.Watching.NoteWatched(ctx, found)
+}
+
+// lingering is storage whose looks take a while and find nothing.
+type lingering struct {
+	authority.Watching
+	took   time.Duration
+	looked int
+}
+
+func (b *lingering) SpentLately(context.Context, int) ([]passport.GrantID, error) { return nil, nil }
+
+func (b *lingering) Watched(ctx context.Context, _ time.Time, grants []passport.GrantID) ([]passport.Watched, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	time.Sleep(b.took)
+	b.looked += len(grants)
+	return nil, nil
+}
+
+// TestALookLeavesTheStoreToCalls: nine tenths of its time, and when it is told to stop, it stops, and goes on where it was.
+func TestALookLeavesTheStoreToCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &lingering{took: 10 * time.Millisecond}
+		w := &authority.Watch{Store: store, Now: time.Now}
+		spend := func() {
+			for i := range 120 { // three steps
+				w.Spent(passport.GrantID(fmt.Sprint("g", i)))
+			}
+		}
+		spend()
+		began := time.Now()
+		if err := w.Look(t.Context()); err != nil || store.looked != 120 {
+			t.Fatalf("looked at %d, %v", store.looked, err)
+		}
+		if took := time.Since(began); took != (3+2*9)*store.took {
+			t.Errorf("it took %s where its three steps took %s each", took, store.took)
+		}
+		spend()
+		ctx, stop := context.WithTimeout(t.Context(), store.took+time.Millisecond)
+		defer stop()
+		began = time.Now()
+		if err := w.Look(ctx); !errors.Is(err, context.DeadlineExceeded) || store.looked != 120+50 {
+			t.Errorf("stopped in its first rest it looked at %d, %v", store.looked-120, err)
+		}
+		if took := time.Since(began); took != store.took+time.Millisecond {
+			t.Errorf("told to stop after %s, it stopped after %s", store.took+time.Millisecond, took)
+		}
+		if err := w.Look(t.Context()); err != nil || store.looked != 240 {
+			t.Errorf("looked at %d more, %v, want those that it had not come to", store.looked-170, err)
+		}
+	})
 }

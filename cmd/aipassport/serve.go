@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -88,7 +89,9 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	defer tick.Stop()
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	b.look(ctx)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	looking.Go(func() { b.looks(ctx) })
 	b.forget(ctx)
 	for {
 		select {
@@ -96,7 +99,6 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 			return
 		case <-minute.C:
 			b.writeUses(ctx)
-			b.look(ctx)
 			if _, err := b.tokens.SweepSeen(ctx); err != nil {
 				b.log.Error("forget old proofs", "error", err.Error())
 			}
@@ -112,7 +114,20 @@ func (b *broker) housekeeping(ctx context.Context, done chan<- struct{}) {
 	}
 }
 
-// look looks at what grants spend. What fails is found by the next look.
+// looks looks at what grants spend, each minute. Where many did, that takes longer than what else is done each minute may wait.
+func (b *broker) looks(ctx context.Context) {
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	for b.look(ctx); ; b.look(ctx) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-minute.C:
+		}
+	}
+}
+
+// look looks once. What fails is found by the next look.
 func (b *broker) look(ctx context.Context) {
 	if err := b.lookout.Look(ctx); err != nil && ctx.Err() == nil {
 		b.log.Error("look at what apps spend", "error", err.Error())
