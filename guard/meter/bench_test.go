@@ -39,6 +39,7 @@ type spy struct {
 	holds    []passport.Hold
 	settled  []passport.Settlement
 	contexts []context.Context // of settled
+	ends     []time.Time       // of contexts, as who waits for a place sees them
 }
 
 func (s *spy) Hold(ctx context.Context, h passport.Hold) (passport.Held, error) {
@@ -50,7 +51,8 @@ func (s *spy) Hold(ctx context.Context, h passport.Hold) (passport.Held, error) 
 
 func (s *spy) Settle(ctx context.Context, x passport.Settlement) error {
 	s.mu.Lock()
-	s.settled, s.contexts = append(s.settled, x), append(s.contexts, ctx)
+	end, _ := ctx.Deadline()
+	s.settled, s.contexts, s.ends = append(s.settled, x), append(s.contexts, ctx), append(s.ends, end)
 	s.mu.Unlock()
 	return s.Memory.Settle(ctx, x)
 }
