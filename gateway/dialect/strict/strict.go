@@ -27,6 +27,10 @@ type Reader struct {
 	body []byte
 }
 
+// reused bounds the bodies after which a reader is used again, in bytes. jsontext keeps the names of each level until another body goes as
+// deep: those of large bodies, or of refused ones, which may be deeper than MaxDepth, could fill the memory, and nobody would count it.
+const reused = 16 << 10
+
 // readers are used again: what jsontext keeps to find names that come twice is a sixth of what a call allocates. Between two uses they hold
 // no body; names of members may lie in their scratch space, which nothing reads.
 var readers = sync.Pool{New: func() any { return &Reader{d: jsontext.NewDecoder(bytes.NewReader(nil))} }}
@@ -36,20 +40,18 @@ func Read(body []byte, top func(r *Reader) error) error {
 	r := readers.Get().(*Reader)
 	r.src, r.body = *bytes.NewBuffer(body), body
 	r.d.Reset(&r.src)
-	defer r.done()
 	if err := top(r); err != nil {
 		return err
 	}
 	if _, err := r.d.ReadToken(); err != io.EOF {
 		return problem.New(problem.Invalid, "the body has more than one JSON value")
 	}
+	if len(body) <= reused {
+		r.src, r.body = bytes.Buffer{}, nil
+		r.d.Reset(&r.src)
+		readers.Put(r)
+	}
 	return nil
-}
-
-func (r *Reader) done() {
-	r.src, r.body = bytes.Buffer{}, nil
-	r.d.Reset(&r.src)
-	readers.Put(r)
 }
 
 // Object reads an object: member is called for each name and must read the value. Names with escapes are refused, because a

@@ -1,6 +1,8 @@
 package strict_test
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -120,5 +122,30 @@ func TestCausesNameNoMembers(t *testing.T) {
 		if p := problem.From(err); p == nil || p.Kind != problem.Invalid || p.Cause != nil && strings.Contains(p.Cause.Error(), "canary") {
 			t.Errorf("%s: %v", body, err)
 		}
+	}
+}
+
+// TestNothingIsKeptOfLargeOrRefusedBodies: the names of each level would stay with a reader that is used again.
+func TestNothingIsKeptOfLargeOrRefusedBodies(t *testing.T) {
+	var names strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&names, `"%05d":0,`, i)
+	}
+	names.WriteString(`"z":0`)
+	heap := func() int64 {
+		runtime.GC() // once: what a pool has survives it
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for depth := 100; depth > 40; depth-- { // the deepest first: each leaves its level
+		err := document(`{"free":` + strings.Repeat(`{"a":`, depth) + "{" + names.String() + "}" + strings.Repeat("}", depth) + "}")
+		if refused := depth > 62; (err != nil) != refused {
+			t.Fatalf("%d deep: %v", depth, err)
+		}
+	}
+	if kept := heap() - before; kept > 4<<20 {
+		t.Errorf("%d bytes are kept", kept)
 	}
 }
