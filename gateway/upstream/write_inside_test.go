@@ -26,6 +26,8 @@ func TestRequestsAreWrittenAsNetHTTPReadsThem(t *testing.T) {
 		"an empty body":         {"POST", "http://h/v1", "h", []byte{}},
 		"as long as is joined":  {"POST", "http://h/v1", "h", bytes.Repeat([]byte("x"), joined)},
 		"longer":                {"POST", "http://h/v1", "h", bytes.Repeat([]byte("y"), joined+1)},
+		"a zone":                {"POST", "http://[fe80::1%25eth0]:81/v1", "[fe80::1]:81", []byte("x")},
+		"no body to post":       {"POST", "http://h/v1", "h", nil},
 		"a name in Unicode":     {"POST", "http://b%C3%BCcher.example:81/v1", "xn--bcher-kva.example:81", []byte("x")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,11 +65,21 @@ func TestRequestsAreWrittenAsNetHTTPReadsThem(t *testing.T) {
 func TestWhatCannotStandInAHeaderIsNotWritten(t *testing.T) {
 	for name, h := range map[string]http.Header{
 		"a line end in a value": {"X-A": {"a\r\nX-B: b"}}, "a zero in a value": {"X-A": {"a\x00"}}, "a space in a name": {"X A": {"a"}}, "no name": {"": {"a"}},
+		"another length": {"Content-Length": {"0"}}, "another end": {"Transfer-Encoding": {"chunked"}}, "another host": {"Host": {"i"}}, "a trailer": {"Trailer": {"X-A"}},
 	} {
 		var out bytes.Buffer
 		err := write(&out, &http.Request{Method: "POST", URL: &url.URL{Path: "/"}, Host: "h", Header: h}, []byte("x"))
 		if !errors.Is(err, errUnwritten) || out.Len() > 0 {
 			t.Errorf("%s: %v, %d bytes written", name, err, out.Len())
+		}
+	}
+	for _, r := range []*http.Request{
+		{Method: "POST", URL: &url.URL{Path: "/", RawQuery: "a= HTTP/1.1\r\nX-B: b"}, Host: "h"}, {Method: "POST", URL: &url.URL{Path: "/", RawQuery: "a=b c"}, Host: "h"},
+		{Method: "POST", URL: &url.URL{Path: "/"}, Host: "h\r\nX-B: b"}, {Method: "POST", URL: &url.URL{Path: "/"}, Host: "a/b"},
+	} {
+		var out bytes.Buffer
+		if err := write(&out, r, nil); !errors.Is(err, errUnwritten) || out.Len() > 0 {
+			t.Errorf("%q to %q: %v, %q written", r.URL.RequestURI(), r.Host, err, out.String())
 		}
 	}
 }
