@@ -40,8 +40,11 @@ const (
 	watchedCalls  = 10_000
 )
 
-// restShare is how many times as long as it took a step is followed by rest: calls wait for the same writer.
-const restShare = 9
+// restShare is how many times as long as it took a step is followed by rest, for restMost at most: calls wait for the same writer.
+const (
+	restShare = 9
+	restMost  = time.Second
+)
 
 // Watch looks at what grants spend, besides the path of calls: it marks it for plots, and tells of an app's first call and of an hour that
 // is unusual. What a look costs goes by the grants that spent since the last one, not by those that there are.
@@ -93,7 +96,7 @@ func (w *Watch) Look(ctx context.Context) error {
 			return err
 		}
 		if all = all[n:]; len(all) > 0 {
-			rest(ctx, restShare*w.Now().Sub(began))
+			rest(ctx, min(restShare*w.Now().Sub(began), restMost))
 		}
 	}
 	return nil

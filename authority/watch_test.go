@@ -270,6 +270,13 @@ func TestALookLeavesTheStoreToCalls(t *testing.T) {
 		if took := time.Since(began); took != (3+2*9)*store.took {
 			t.Errorf("it took %s where its three steps took %s each", took, store.took)
 		}
+		store.took = time.Second
+		spend()
+		began = time.Now()
+		if err := w.Look(t.Context()); err != nil || time.Since(began) != (3+2)*time.Second {
+			t.Errorf("with steps of a second it took %s, %v: a rest is a second at most", time.Since(began), err)
+		}
+		store.looked, store.took = 120, 10*time.Millisecond
 		spend()
 		ctx, stop := context.WithTimeout(t.Context(), store.took+time.Millisecond)
 		defer stop()
