@@ -137,7 +137,7 @@ func (s Sweeping) forgetTold(ctx context.Context, before time.Time) (n int64, er
 		}
 		err = s.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 			for _, t := range old {
-				if _, err := q.DropTold(ctx, query.DropToldParams{Subject: t.Subject, Kind: t.Kind}); err != nil {
+				if _, err := q.DropTold(ctx, query.DropToldParams(t)); err != nil {
 					return err
 				}
 			}
