@@ -17,7 +17,7 @@ const sqlLastCall = `SELECT r.created_at FROM budget b JOIN reservation r ON r.i
 // LastCalls implements authority.History.
 func (s *Store) LastCalls(ctx context.Context, of []passport.GrantID) (map[passport.GrantID]time.Time, error) {
 	out := map[passport.GrantID]time.Time{}
-	err := s.snapshot(ctx, func(r *session) error {
+	err := s.snapshot(ctx, func(r *prepared) error {
 		for _, g := range of {
 			var at int64
 			err := r.QueryRowContext(ctx, sqlLastCall, string(g)).Scan(&at)

@@ -45,7 +45,7 @@ const sqlChain = `WITH RECURSIVE chain (id, n) AS (
 // Reservations implements authority.History.
 func (s *Store) Reservations(ctx context.Context, g passport.GrantID, before passport.ReservationID, limit int) (out []passport.Reservation, err error) {
 	s.settled(ctx)
-	err = s.snapshot(ctx, func(r *session) error {
+	err = s.snapshot(ctx, func(r *prepared) error {
 		rows, err := r.QueryContext(ctx, sqlChain, string(g), string(before), store.Bounded(limit))
 		if err != nil {
 			return err

@@ -16,9 +16,9 @@ const (
 		EXISTS (SELECT 1 FROM ceiling WHERE id >= '` + passport.OneKeyCeiling + `' AND id < 'credential;')`
 )
 
-// sheet is the budgets that the jobs of a transaction move: each is read once and written once a transaction, however many calls are on it.
-// What a transaction leaves in it is what that committed, so the next one need not read it again: the writer alone changes budgets, and no
-// other process has the file. Whatever else reads or changes budgets in the transaction (a step of the control plane, a late settlement, a
+// sheet is the budgets that the jobs of a transaction move: each is written once in it, however many calls are on it.
+// What a transaction leaves on it is what that committed, so the next one need not read it again: the writer alone changes budgets, and no
+// other process does. Whatever else reads or changes budgets in the transaction (a step of the control plane, a late settlement, a
 // freeze, a mark that is passed) comes after flush, and what may have changed them is followed by forget, as is a transaction that failed or
 // whose outcome is unknown.
 type sheet struct {

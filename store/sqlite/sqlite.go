@@ -47,7 +47,7 @@ const (
 type Store struct {
 	writes  *sql.DB
 	reads   *sql.DB
-	readers chan *session
+	readers chan *prepared
 	live    chan *liveReader
 	known   *committed
 	writer  *writer
@@ -78,7 +78,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 		o.Readers = readers
 	}
 	o.VFS = inRuns(o.VFS)
-	s := &Store{live: make(chan *liveReader, o.Readers), readers: make(chan *session, o.Readers), known: newCommitted()}
+	s := &Store{live: make(chan *liveReader, o.Readers), readers: make(chan *prepared, o.Readers), known: newCommitted()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -107,7 +107,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 			return nil, err
 		}
 		s.live <- r
-		other, err := openSession(ctx, s.reads)
+		other, err := openPrepared(ctx, s.reads)
 		if err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ type writer struct {
 	queue   chan *job
 	done    chan struct{} // closed when the writer has ended
 	open    atomic.Int64  // holds granted and not settled: calls that will come back
-	conn    *session
+	conn    *prepared
 	raw     *sqlite3.Conn // the same connection as conn, without database/sql in between
 	queries *query.Queries
 	hot     *hot
@@ -72,7 +72,7 @@ type writer struct {
 }
 
 func startWriter(conn *sql.Conn, known *committed, log *slog.Logger) (*writer, error) {
-	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: newSession(conn), watch: newWatch(), known: known,
+	w := &writer{queue: make(chan *job, queueSize), done: make(chan struct{}), conn: newPrepared(conn), watch: newWatch(), known: known,
 		opened: map[passport.ReservationID]*opened{}, log: log}
 	err := conn.Raw(func(c any) error {
 		w.raw = c.(driver.Conn).Raw()

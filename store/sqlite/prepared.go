@@ -8,27 +8,27 @@ import (
 	"github.com/devrelopers/aipassport/store/query"
 )
 
-// statements bounds how many texts a session keeps compiled: package query has fewer. What is above it is compiled each time.
+// statements bounds how many texts it keeps compiled: package query has fewer. What is above it is compiled each time.
 const statements = 512
 
-// session is a connection that keeps its statements: to compile one takes longer than to run most of them. The texts are
+// prepared is a connection that keeps its statements: to compile one takes longer than to run most of them. The texts are
 // constants of this package and of package query. One goroutine at a time has it.
-type session struct {
+type prepared struct {
 	*sql.Conn
 	kept map[string]*sql.Stmt
 }
 
-func openSession(ctx context.Context, db *sql.DB) (*session, error) {
+func openPrepared(ctx context.Context, db *sql.DB) (*prepared, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return newSession(conn), nil
+	return newPrepared(conn), nil
 }
 
-func newSession(conn *sql.Conn) *session { return &session{conn, map[string]*sql.Stmt{}} }
+func newPrepared(conn *sql.Conn) *prepared { return &prepared{conn, map[string]*sql.Stmt{}} }
 
-func (s *session) close() error {
+func (s *prepared) close() error {
 	var errs []error
 	for _, st := range s.kept {
 		errs = append(errs, st.Close())
@@ -37,7 +37,7 @@ func (s *session) close() error {
 }
 
 // statement is the one of a text; nil: too many are kept.
-func (s *session) statement(ctx context.Context, text string) *sql.Stmt {
+func (s *prepared) statement(ctx context.Context, text string) *sql.Stmt {
 	if st := s.kept[text]; st != nil || len(s.kept) >= statements {
 		return st
 	}
@@ -50,7 +50,7 @@ func (s *session) statement(ctx context.Context, text string) *sql.Stmt {
 }
 
 // ExecContext implements query.DBTX.
-func (s *session) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+func (s *prepared) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
 	if st := s.statement(ctx, text); st != nil {
 		return st.ExecContext(ctx, args...)
 	}
@@ -58,7 +58,7 @@ func (s *session) ExecContext(ctx context.Context, text string, args ...any) (sq
 }
 
 // QueryContext implements query.DBTX.
-func (s *session) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+func (s *prepared) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if st := s.statement(ctx, text); st != nil {
 		return st.QueryContext(ctx, args...)
 	}
@@ -66,7 +66,7 @@ func (s *session) QueryContext(ctx context.Context, text string, args ...any) (*
 }
 
 // QueryRowContext implements query.DBTX.
-func (s *session) QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row {
+func (s *prepared) QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row {
 	if st := s.statement(ctx, text); st != nil {
 		return st.QueryRowContext(ctx, args...)
 	}
@@ -75,17 +75,17 @@ func (s *session) QueryRowContext(ctx context.Context, text string, args ...any)
 
 // read runs a step on a snapshot.
 func (s *Store) read(ctx context.Context, step func(*query.Queries) error) error {
-	return s.snapshot(ctx, func(r *session) error { return step(query.New(r)) })
+	return s.snapshot(ctx, func(r *prepared) error { return step(query.New(r)) })
 }
 
 // snapshot lends a reader to a step, which ends all rows that it has begun.
-func (s *Store) snapshot(ctx context.Context, step func(*session) error) error {
+func (s *Store) snapshot(ctx context.Context, step func(*prepared) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
 		return errClosed()
 	}
-	var r *session
+	var r *prepared
 	select {
 	case r = <-s.readers:
 	case <-ctx.Done():
