@@ -15,11 +15,11 @@ const (
 	MaxActor    = 4 << 10 // bytes of an act claim with all that it nests
 )
 
-// Above is a grant that another one was narrowed from, as calls of that one need it. It does not change.
+// Above is a grant that another one was narrowed from, as calls of that one need it. Only the rates change, with that grant.
 type Above struct {
 	ID      GrantID `json:"id"`
 	Details []int   `json:"details"` // of each detail of the grant below: which one it is here
-	Rates   []int64 `json:"rates"`   // of each of those: its calls a minute, when the grant below was made
+	Rates   []int64 `json:"rates"`   // of each of those: its calls a minute there
 }
 
 // Delegation is what a grant passes on, to whom and for how long.
@@ -116,6 +116,27 @@ func (g Grant) aboveChild(places []int) []Above {
 		out = append(out, up)
 	}
 	return out
+}
+
+// RatedBy returns g with the rates that a grant above it has now, and whether they were others before.
+func (g Grant) RatedBy(up Grant) (Grant, bool) {
+	at := slices.IndexFunc(g.Above, func(a Above) bool { return a.ID == up.ID })
+	if at < 0 {
+		return g, false
+	}
+	var rates []int64
+	for _, d := range g.Above[at].Details {
+		if d < 0 || d >= len(up.Details) {
+			return g, false
+		}
+		rates = append(rates, up.Details[d].RateLimit.Or(0))
+	}
+	if slices.Equal(rates, g.Above[at].Rates) {
+		return g, false
+	}
+	g.Above = slices.Clone(g.Above)
+	g.Above[at].Rates = rates
+	return g, true
 }
 
 // actorOn is the act claim of who acts now, on the one of who did before (RFC 8693 §4.1: the outermost is the current actor).

@@ -72,7 +72,7 @@ func AddChild(ctx context.Context, q *query.Queries, g passport.Grant, ev passpo
 	if err := CheckChild(g); err != nil {
 		return err
 	}
-	parent, err := aboveAlive(ctx, q, g, Micros(ev.At))
+	g, parent, err := aboveAlive(ctx, q, g, Micros(ev.At))
 	if err != nil {
 		return err
 	}
@@ -111,28 +111,29 @@ func orTooMany(err error, family bool) error {
 	return TooMany(family)
 }
 
-// aboveAlive reads what is above a grant, which must all be live, and returns the nearest.
-func aboveAlive(ctx context.Context, q *query.Queries, g passport.Grant, at int64) (parent passport.Grant, err error) {
+// aboveAlive reads what is above a grant, which must all be live, and returns the grant with the rates of now, and the nearest.
+func aboveAlive(ctx context.Context, q *query.Queries, g passport.Grant, at int64) (rated, parent passport.Grant, err error) {
 	for i, a := range g.Above {
 		row, err := q.Grant(ctx, string(a.ID))
 		if errors.Is(err, sql.ErrNoRows) {
-			return parent, NotFound("grant")
+			return g, parent, NotFound("grant")
 		}
 		if err != nil {
-			return parent, err
+			return g, parent, err
 		}
 		up, err := GrantOf(row)
 		if err != nil {
-			return parent, err
+			return g, parent, err
 		}
 		if err := CheckAbove(g, i, up, at); err != nil {
-			return parent, err
+			return g, parent, err
 		}
+		g, _ = g.RatedBy(up)
 		if i == 0 {
 			parent = up
 		}
 	}
-	return parent, nil
+	return g, parent, nil
 }
 
 // CheckAbove says why a grant cannot be added below up, which is at a place of its line: GrantEnded, GrantPaused; Invalid if the two do
@@ -158,6 +159,35 @@ func CheckAbove(g passport.Grant, i int, up passport.Grant, at int64) error {
 // below lists the grants below one that can be used at a time, or could if they were not paused.
 func below(ctx context.Context, q *query.Queries, g passport.GrantID, at int64) ([]string, error) {
 	return q.Below(ctx, query.BelowParams{ParentID: string(g), ExpiresAt: at, ExpiresAt_2: at, Limit: 2 * passport.MaxFamily})
+}
+
+// rateBelow brings the rates of a grant to what is below it: calls there count on its rate too.
+func rateBelow(ctx context.Context, q *query.Queries, g passport.Grant, at int64) error {
+	ids, err := below(ctx, q, g.ID, at)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		text, err := q.AboveOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		above, err := AboveOf(text)
+		if err != nil {
+			return err
+		}
+		child, changed := passport.Grant{Above: above}.RatedBy(g)
+		if !changed {
+			continue
+		}
+		if text, err = AboveJSON(child.Above); err != nil {
+			return err
+		}
+		if _, err := q.SetAbove(ctx, query.SetAboveParams{Above: text, ID: id}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // BelowEvent tells that a grant ended with the one that it was narrowed from.

@@ -145,6 +145,8 @@ func ChangeGrant(ctx context.Context, q *query.Queries, g passport.Grant, ev pas
 		if err := revokeBelow(ctx, q, g.ID, at, ev); err != nil {
 			return err
 		}
+	} else if err := rateBelow(ctx, q, g, Micros(ev.At)); err != nil {
+		return err
 	}
 	return AddEvent(ctx, q, ev)
 }

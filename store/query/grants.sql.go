@@ -9,6 +9,17 @@ import (
 	"context"
 )
 
+const aboveOf = `-- name: AboveOf :one
+SELECT above FROM grants WHERE id = $1
+`
+
+func (q *Queries) AboveOf(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRowContext(ctx, aboveOf, id)
+	var above string
+	err := row.Scan(&above)
+	return above, err
+}
+
 const addEvent = `-- name: AddEvent :exec
 INSERT INTO event (id, kind, at, actor, grant_id, note, payer) VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
@@ -776,6 +787,23 @@ type RevokeBelowParams struct {
 
 func (q *Queries) RevokeBelow(ctx context.Context, arg RevokeBelowParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, revokeBelow, arg.RevokedAt, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setAbove = `-- name: SetAbove :execrows
+UPDATE grants SET above = $1 WHERE id = $2
+`
+
+type SetAboveParams struct {
+	Above string
+	ID    string
+}
+
+func (q *Queries) SetAbove(ctx context.Context, arg SetAboveParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setAbove, arg.Above, arg.ID)
 	if err != nil {
 		return 0, err
 	}

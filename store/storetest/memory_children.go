@@ -24,6 +24,7 @@ func (m *Memory) AddChild(_ context.Context, g passport.Grant, ev passport.Event
 			if err := store.CheckAbove(g, i, a.grant, at); err != nil {
 				return err
 			}
+			g, _ = g.RatedBy(a.grant)
 		}
 		if len(m.below(g.Parent, at, 1)) >= passport.MaxChildren {
 			return store.TooMany(false)

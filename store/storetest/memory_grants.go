@@ -105,6 +105,9 @@ func (m *Memory) changeGrant(g passport.Grant, ev passport.Event) error {
 		m.unnotice(string(g.ID))
 		m.revokeBelow(g.ID, at, ev)
 	}
+	for _, id := range m.below(g.ID, store.Micros(ev.At), passport.MaxDelegation) {
+		m.accounts[id].grant, _ = m.accounts[id].grant.RatedBy(g)
+	}
 	m.note(ev)
 	return nil
 }

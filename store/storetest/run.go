@@ -122,6 +122,7 @@ var contract = []rule{
 	{"all is there after closing", testReopen},
 	{"a hold counts on all above its grant", testChildHold},
 	{"what is above refuses a hold with its reason", testChildRefusals},
+	{"a rate that is changed reaches what is below", testChildRates},
 	{"what was narrowed ends with what it was narrowed from", testChildEnds},
 	{"a bill above its hold freezes all above, and late settlements move there too", testChildBreach},
 	{"a mark is passed by what is below", testChildPasses},

@@ -14,12 +14,15 @@ import (
 func (b *bench) narrowed(parent passport.Grant, at []int, details ...passport.Detail) passport.Grant {
 	g := passport.Grant{ID: passport.GrantID(b.next("gr")), RequestID: "rq", Version: 1, State: passport.GrantActive, AppName: "Helper",
 		Asked: details, Details: details, Owner: "p1", Payer: parent.Payer, CreatedAt: Epoch(), ApprovedAt: Epoch(), ExpiresAt: parent.ExpiresAt, Parent: parent.ID, Actor: `{"sub":"h"}`}
-	up := passport.Above{ID: parent.ID, Details: at, Rates: make([]int64, len(at))}
+	up := passport.Above{ID: parent.ID, Details: at}
+	for _, i := range at {
+		up.Rates = append(up.Rates, parent.Details[i].RateLimit.Or(0))
+	}
 	g.Above = []passport.Above{up}
 	for _, a := range parent.Above {
-		higher := passport.Above{ID: a.ID, Rates: make([]int64, len(at))}
+		higher := passport.Above{ID: a.ID}
 		for _, i := range at {
-			higher.Details = append(higher.Details, a.Details[i])
+			higher.Details, higher.Rates = append(higher.Details, a.Details[i]), append(higher.Rates, a.Rates[i])
 		}
 		g.Above = append(g.Above, higher)
 	}
@@ -121,6 +124,28 @@ func testChildRefusals(_ *testing.T, b *bench) {
 	root = b.change(root, func(g *passport.Grant) { g.ExpiresAt = Epoch().Add(30 * time.Second) })
 	says(ask(0, 0), problem.GrantEnded, "a grant that this one was passed on from has ended")
 	b.equal(b.standing(leaf.ID).Grant.State, passport.GrantActive)
+}
+
+func testChildRates(_ *testing.T, b *bench) {
+	root, mid, leaf := b.family()
+	stale := b.narrowed(mid, []int{0}, google(Detail(1, 1)))
+	slower := func(by int64) func(*passport.Grant) {
+		return func(g *passport.Grant) { g.Details[len(g.Details)-1].RateLimit = passport.LimitOf(by) }
+	}
+	root = b.change(root, slower(7))
+	rates := func(id passport.GrantID) (out []int64) {
+		for _, a := range b.standing(id).Grant.Above {
+			out = append(out, a.Rates...)
+		}
+		return out
+	}
+	b.equal([][]int64{rates(mid.ID), rates(leaf.ID)}, [][]int64{{7}, {60, 7}})
+	b.change(mid, slower(5)) // its version is the one that it was made with: the change was none of it
+	b.ok(b.s.AddChild(ctx(), stale, b.event(passport.GrantDelegated, stale.ID)))
+	b.equal([][]int64{rates(mid.ID), rates(leaf.ID), rates(stale.ID)}, [][]int64{{7}, {5, 7}, {5, 7}})
+	b.change(root, slower(50)) // more reaches them as well: what they were narrowed to holds them
+	b.reopen()
+	b.equal([][]int64{rates(mid.ID), rates(leaf.ID), rates(stale.ID)}, [][]int64{{50}, {5, 50}, {5, 50}})
 }
 
 func testChildEnds(_ *testing.T, b *bench) {

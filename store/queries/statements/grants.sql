@@ -44,6 +44,12 @@ WITH RECURSIVE below (id) AS (
   SELECT d.id FROM grants d JOIN below b ON d.parent_id = b.id WHERE d.parent_id <> '' AND d.state IN ('active', 'paused') AND d.expires_at > $3)
 SELECT CAST(below.id AS TEXT) AS id FROM below ORDER BY 1 LIMIT $4;
 
+-- name: AboveOf :one
+SELECT above FROM grants WHERE id = $1;
+
+-- name: SetAbove :execrows
+UPDATE grants SET above = $1 WHERE id = $2;
+
 -- name: RevokeBelow :execrows
 UPDATE grants SET state = 'revoked', version = version + 1, revoked_at = $1 WHERE id = $2 AND state IN ('active', 'paused');
 
