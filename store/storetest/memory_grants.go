@@ -92,7 +92,9 @@ func (m *Memory) changeGrant(g passport.Grant, ev passport.Event) error {
 	if a.opened && g.Parent == "" && len(m.marks[g.ID]) == 0 {
 		m.marks[g.ID] = []passport.Mark{{At: stored(g.ApprovedAt)}}
 	}
+	above := a.grant.Above // not the asker's: what is above a grant changes with those grants only
 	a.grant = copied(g)
+	a.grant.Above = above
 	m.dropAnswers(g)
 	if a.recapped {
 		m.forgetTold(string(g.ID))
