@@ -82,7 +82,7 @@ func (r *request) inlineData(b *strict.Reader) error {
 		err = r.found.Image(raw, at, mime, passport.DetailedAuto, imageFormats...)
 	case slices.Contains(soundFormats, mime):
 		r.hears = true
-		err = r.found.Sound(raw, at)
+		err = r.found.Sound(raw, at, mime)
 	default:
 		return b.RefuseAt("mimeType", "only images (%s) and sound (%s) can be priced", strings.Join(imageFormats, ", "), strings.Join(soundFormats, ", "))
 	}

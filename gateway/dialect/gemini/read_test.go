@@ -96,6 +96,17 @@ func TestImagesAndSoundAreReadAndLeftOutOfTheText(t *testing.T) {
 	if got := string(r.Body(5)); got != sent {
 		t.Errorf("the body was changed to %.300s", got)
 	}
+	// The provider is told the type, so a header counts for none but its own.
+	for mime, want := range map[string]passport.Limit{"audio/wav": passport.LimitOf(3), "audio/x-wav": passport.LimitOf(3), "audio/wave": passport.LimitOf(3),
+		"audio/mp3": {}, "audio/mpeg": {}, "audio/ogg": {}} {
+		r, err := gemini.New().Read(in(`{"contents":[{"parts":[{"inlineData":{"data":"` + wav + `","mimeType":"` + mime + `"}}]}]}`))
+		if err != nil || len(r.Call.Clips) != 1 || r.Call.Clips[0].Seconds != want {
+			t.Errorf("WAV called %s: %v", mime, err)
+		}
+	}
+	for _, mime := range []string{"audio/WAV", "audio/wav; codecs=1", "AUDIO/mp3", "audio/basic"} {
+		dialecttest.Refused(t, gemini.New(), in(`{"contents":[{"parts":[{"inlineData":{"data":"`+wav+`","mimeType":"`+mime+`"}}]}]}`), "contents[0].parts[0].inlineData.mimeType", "can be priced")
+	}
 }
 
 // TestWhatCostsExtraIsRefusedByName: one case for each parameter that costs more than the call says (THREATS row 4).

@@ -22,13 +22,8 @@ func xing(frames uint32) []byte {
 	return f
 }
 
-// steady is a WAV file of 8,000 samples a second, of two bytes each, whose numbers agree.
-func steady(n int) []byte {
-	b := wav(1, 1, 8_000, 16, n)
-	binary.LittleEndian.PutUint32(b[28:], 16_000)
-	b[32] = 2
-	return b
-}
+// steady is a WAV file of 8,000 samples a second, of two bytes each.
+func steady(n int) []byte { return wav(1, 1, 8_000, 16, n) }
 
 func TestHowLongAFileLasts(t *testing.T) {
 	id3 := append([]byte("ID3\x04\x00\x00\x00\x00\x00\x0a"), make([]byte, 10)...)

@@ -60,8 +60,12 @@ func (f *Found) Image(raw []byte, at int, mime string, detail passport.Detailed,
 	return nil
 }
 
-// Sound notes a clip, likewise. Of what is not plain sound in a WAV file the length is unknown.
-func (f *Found) Sound(raw []byte, at int) error {
+// wavTypes are the media types by which a WAV file goes.
+var wavTypes = []string{"audio/wav", "audio/x-wav", "audio/wave"}
+
+// Sound notes a clip, likewise. Its length is unknown unless it is plain sound in a WAV file, of which all numbers agree, and is called one:
+// who is told another type may pass over the header and play what follows, of which a byte can last longer than a header says.
+func (f *Found) Sound(raw []byte, at int, mime string) error {
 	if err := f.room(); err != nil {
 		return err
 	}
@@ -70,7 +74,7 @@ func (f *Found) Sound(raw []byte, at int) error {
 		return err
 	}
 	clip := passport.Clip{Bytes: int64(len(raw))}
-	if s, ok := wavSeconds(head, int64(base64.StdEncoding.DecodedLen(len(raw)))); ok {
+	if s, ok := wavSeconds(head, int64(base64.StdEncoding.DecodedLen(len(raw)))); ok && steadyWAV(head) && slices.Contains(wavTypes, mime) {
 		clip.Seconds = passport.LimitOf(s)
 	}
 	f.Clips = append(f.Clips, clip)

@@ -132,11 +132,11 @@ func TestBase64AsJSONHasIt(t *testing.T) {
 	}
 	var f media.Found
 	for range media.Most {
-		if err := f.Sound([]byte("aGk="), 0); err != nil {
+		if err := f.Sound([]byte("aGk="), 0, "audio/mp3"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if f.Sound([]byte("aGk="), 0) == nil || f.Image([]byte(plain), 0, "image/png", "", all...) == nil {
+	if f.Sound([]byte("aGk="), 0, "audio/mp3") == nil || f.Image([]byte(plain), 0, "image/png", "", all...) == nil {
 		t.Error("there is no bound on how many")
 	}
 }
@@ -147,13 +147,16 @@ func wav(kind, channels uint16, rate uint32, bits uint16, n int) []byte {
 	b = binary.LittleEndian.AppendUint16(b, kind)
 	b = binary.LittleEndian.AppendUint16(b, channels)
 	b = binary.LittleEndian.AppendUint32(b, rate)
-	b = binary.LittleEndian.AppendUint32(b, 1_000_000_000) // bytes a second: not believed
-	b = binary.LittleEndian.AppendUint16(b, 1)             // bytes a sample: neither
+	b = binary.LittleEndian.AppendUint32(b, rate*uint32(channels*bits/8)) // bytes a second
+	b = binary.LittleEndian.AppendUint16(b, channels*bits/8)              // bytes a sample
 	b = binary.LittleEndian.AppendUint16(b, bits)
 	return append(append(b, "data\x00\x00\x00\x00"...), make([]byte, n)...)
 }
 
 func TestHowLongSoundIs(t *testing.T) {
+	lying, thin := wav(1, 1, 8_000, 16, 160_000), wav(1, 1, 8_000, 16, 160_000)
+	lying[28]++ // bytes a second
+	thin[32]++  // bytes a sample
 	for name, c := range map[string]struct {
 		b    []byte
 		want int64 // -1: unknown
@@ -162,15 +165,39 @@ func TestHowLongSoundIs(t *testing.T) {
 		"stereo":                      {wav(1, 2, 44_100, 16, 1_764_000-44), 10}, "floating point": {wav(3, 1, 16_000, 32, 64_000), 2},
 		"compressed": {wav(0x31, 1, 8_000, 8, 100), -1}, "one sample a second": {wav(1, 1, 1, 8, 100), -1}, "no channel": {wav(1, 0, 8_000, 8, 100), -1},
 		"4 bits": {wav(1, 1, 8_000, 4, 100), -1}, "mp3": {[]byte("ID3\x03\x00"), -1}, "a short header": {wav(1, 1, 8_000, 8, 0)[:30], -1},
+		"bytes a second that disagree": {lying, -1}, "bytes a sample that disagree": {thin, -1},
 	} {
-		var f media.Found
-		if err := f.Sound([]byte(base64.StdEncoding.EncodeToString(c.b)), 0); err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
+		for _, mime := range []string{"audio/wav", "audio/x-wav", "audio/wave"} {
+			if got := seconds(t, c.b, mime); got != c.want {
+				t.Errorf("%s, %s: %d seconds, want %d", name, mime, got, c.want)
+			}
 		}
-		if got := f.Clips[0].Seconds.Or(-1); got != c.want {
-			t.Errorf("%s: %d seconds, want %d", name, got, c.want)
+	}
+}
+
+// seconds is how long a clip of a type lasts; -1: that is unknown.
+func seconds(t *testing.T, b []byte, mime string) int64 {
+	t.Helper()
+	var f media.Found
+	if err := f.Sound([]byte(base64.StdEncoding.EncodeToString(b)), 0, mime); err != nil {
+		t.Fatalf("%s: %v", mime, err)
+	}
+	return f.Clips[0].Seconds.Or(-1)
+}
+
+// TestHowLongSoundOfAnotherTypeIsIsUnknown: a header before MP3 says that megabytes last a second; whoever is told that it is MP3 plays them in minutes.
+func TestHowLongSoundOfAnotherTypeIsIsUnknown(t *testing.T) {
+	b := append(wav(1, 8, 192_000, 64, 0), bytes.Repeat(frame(), 17_300)...) // 7.2 MB, seven and a half minutes
+	if got := seconds(t, b, "audio/wav"); got != 1 {
+		t.Errorf("as samples it lasts %d seconds, not one", got)
+	}
+	for _, mime := range []string{"audio/mp3", "audio/mpeg", "audio/ogg", "audio/flac", "audio/aac", "audio/aiff", "audio/", ""} {
+		if got := seconds(t, b, mime); got != -1 {
+			t.Errorf("called %q it lasts %d seconds", mime, got)
 		}
+	}
+	if got := seconds(t, bytes.Repeat(frame(), 39), "audio/wav"); got != -1 {
+		t.Errorf("MP3 that is called WAV lasts %d seconds", got)
 	}
 }
 
@@ -199,7 +226,7 @@ func FuzzImage(f *testing.F) {
 			}
 		}
 		var found media.Found
-		if found.Sound(text, 0) == nil && found.Clips[0].Seconds.Or(0) < 0 {
+		if found.Sound(text, 0, "audio/wav") == nil && found.Clips[0].Seconds.Or(0) < 0 {
 			t.Fatal("less than no time")
 		}
 	})

@@ -158,6 +158,11 @@ func TestFormsAreWrittenAnew(t *testing.T) {
 	if want := "model=whisper-1 prompt=grüß timestamp_granularities[]=word timestamp_granularities[]=segment response_format=verbose_json temperature=0.5 language=de stream=true"; strings.Join(order, " ") != want {
 		t.Errorf("got %s", strings.Join(order, " "))
 	}
+	// It is called what its bytes are, whatever name and type it came with: the length that was read counts for no other.
+	renamed := strings.Replace(body, `filename="a.WAV"`, "filename=\"a.mp3\"\r\nContent-Type: audio/mpeg", 1)
+	if r, err := openai.NewTranscriptions().Read(formIn(renamed)); err != nil || r.Call.Clips[0].Seconds != passport.LimitOf(2) || string(r.Body(1)) != got {
+		t.Errorf("a WAV file called a.mp3: %v", err)
+	}
 	if again, _ := openai.NewTranscriptions().Read(formIn(body)); string(again.Body(1)) != got {
 		t.Error("the second time it is another")
 	}

@@ -125,12 +125,13 @@ func dataURL(raw []byte) (mime string, n int) {
 func (r *request) sound(b *strict.Reader) error {
 	var raw []byte
 	var at int
+	format := ""
 	err := b.Object(func(name string) (err error) {
 		switch name {
 		case "data":
 			raw, at, err = b.Data()
 		case "format":
-			_, err = b.OneOf("wav", "mp3")
+			format, err = b.OneOf("wav", "mp3")
 		default:
 			return b.Unknown()
 		}
@@ -140,7 +141,7 @@ func (r *request) sound(b *strict.Reader) error {
 		return err
 	}
 	r.speaks = true
-	if err := r.found.Sound(raw, at); err != nil {
+	if err := r.found.Sound(raw, at, "audio/"+format); err != nil {
 		return b.RefuseAt("data", "%v", err)
 	}
 	return nil

@@ -155,6 +155,15 @@ func TestImagesAndSoundAreReadAndLeftOutOfTheText(t *testing.T) {
 	if got := string(r.Body(9)); got != sent {
 		t.Errorf("the body was changed to %.300s", got)
 	}
+	// The provider is told the format, so a header counts for none but its own; which of the two comes first does not matter.
+	for format, want := range map[string]passport.Limit{`,"format":"wav"`: passport.LimitOf(3), `,"format":"mp3"`: {}, "": {}} {
+		for _, audio := range []string{`"data":"` + wav + `"` + format, strings.TrimPrefix(format+`,"data":"`+wav+`"`, ",")} {
+			r, err := openai.New().Read(in(`{"model":"gpt-audio","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{` + audio + `}}]}]}`))
+			if err != nil || len(r.Call.Clips) != 1 || r.Call.Clips[0].Seconds != want {
+				t.Errorf("WAV with %q: %v", format, err)
+			}
+		}
+	}
 	// Either of what makes an answer sound asks for the capability.
 	for _, member := range []string{`"modalities":["audio"]`, `"audio":{"voice":"alloy"}`} {
 		r, err := openai.New().Read(in(`{"model":"gpt-audio",` + hello + `,` + member + `}`))
