@@ -102,3 +102,30 @@ func TestSearchIsHeldAtAFullWindowInEachRound(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestImagesThatAreMadeAreHeldWithTheirText: an answer may tell the text besides an image apart or not, in which case it costs as much as the image.
+func TestImagesThatAreMadeAreHeldWithTheirText(t *testing.T) {
+	const image, text, input = 6_240, 1_024, 100 + 16 + 64
+	images := func(_ *meter.Config, d *passport.Detail) {
+		d.Capabilities, d.MaxBudgetCents = []passport.Capability{passport.Images}, passport.LimitOf(10_000)
+	}
+	for _, model := range []string{"gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-1.5-2025-12-16"} {
+		for _, n := range []int64{1, 10} {
+			for name, used := range map[string]passport.Usage{
+				"seen of one, told apart": {Output: n * 6_543, OutputImage: n * 6_208},
+				"seen of one, in one":     {Output: n * 6_543, OutputImage: n * 6_543},
+				"the most, told apart":    {Output: n * (image + text), OutputImage: n * image},
+				"the most, in one":        {Output: n * (image + text), OutputImage: n * (image + text)},
+				"the most, as text":       {Output: n * (image + text)},
+			} {
+				used.Known, used.Input = true, input
+				d := open(t, images)
+				r := d.mustReserve(passport.Call{Provider: passport.OpenAI, Kind: passport.KindImage, Model: model, Uses: []passport.Capability{passport.Images},
+					BodyBytes: 100, Parts: 1, Choices: n})
+				if cost := r.Settle(t.Context(), passport.Finished, used); cost > r.Amount || len(d.frozen) > 0 {
+					t.Errorf("%s, %d images, %s: %s billed, %s held, frozen %v", model, n, name, cost, r.Amount, d.frozen)
+				}
+			}
+		}
+	}
+}

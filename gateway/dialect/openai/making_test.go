@@ -103,6 +103,8 @@ func TestImageUsage(t *testing.T) {
 			passport.Usage{Known: true, Input: 50, InputImage: 10, Output: 100, OutputImage: 90}},
 		{"output in one", `{"input_tokens":50,"input_tokens_details":{"cached_tokens":5,"text_tokens":50},"output_tokens":100}`,
 			passport.Usage{Known: true, Input: 50, CacheRead: 5, Output: 100, OutputImage: 100}},
+		{"as seen of gpt-image-1.5", `{"input_tokens":50,"output_tokens":6543,"output_tokens_details":{"image_tokens":6208,"text_tokens":335}}`,
+			passport.Usage{Known: true, Input: 50, Output: 6543, OutputImage: 6208}},
 		{"more text than all", `{"input_tokens":50,"output_tokens":100,"output_tokens_details":{"text_tokens":101}}`, passport.Usage{}},
 		{"no input", `{"output_tokens":100}`, passport.Usage{}},
 		{"null", `null`, passport.Usage{}},
