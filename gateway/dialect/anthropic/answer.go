@@ -13,6 +13,7 @@ import (
 // only after message_stop.
 type answer struct {
 	use   usage
+	hour  bool // the call asked for a cache of an hour
 	begun bool
 	last  bool // a message_delta has told the output
 	done  bool
@@ -87,7 +88,7 @@ func (a *answer) Event(data []byte) bool {
 // Seen is what passed of a stream. message_start tells the input. Models that think do so before they speak, or announce it with
 // a block of its own; before any block has begun nobody can tell.
 func (a *answer) Seen() passport.Seen {
-	return passport.Seen{Plain: a.begun && a.spoke && !a.other && !a.use.odd, Usage: a.use.passport(), Bytes: a.text, Whole: a.done}
+	return passport.Seen{Plain: a.begun && a.spoke && !a.other && !a.use.odd, Usage: a.use.passport(a.hour), Bytes: a.text, Whole: a.done}
 }
 
 // Whole takes a message that is not streamed.
@@ -104,7 +105,7 @@ func (a *answer) Usage() passport.Usage {
 	if !a.begun || !a.last || !a.done {
 		return passport.Usage{}
 	}
-	return a.use.passport()
+	return a.use.passport(a.hour)
 }
 
 // event is what is read of an event, or of a message, which has the same members.
@@ -152,19 +153,20 @@ func anyOf(b *strict.Reader, name string) error {
 
 // usage is the usage object. The first numbers are -1 where they were not told.
 type usage struct {
-	there                      bool
-	input, output              int64
-	read5m, written, written1h int64
-	reasoning                  int64
-	searches                   int64 // -1: not told
-	odd                        bool  // something was used that we have no price for, or something could not be read
+	there                bool
+	input, output        int64
+	read5m, written      int64 // from a cache, to one
+	written5m, written1h int64 // of written, as far as it was told apart
+	reasoning            int64
+	searches             int64 // -1: not told
+	odd                  bool  // something was used that we have no price for, or something could not be read
 }
 
 // most bounds a number that can be true.
 const most = 1 << 40
 
 func (u *usage) read(b *strict.Reader) error {
-	*u = usage{there: true, input: -1, output: -1, read5m: -1, written: -1, written1h: -1, searches: -1}
+	*u = usage{there: true, input: -1, output: -1, read5m: -1, written: -1, written5m: -1, written1h: -1, searches: -1}
 	return b.Object(func(name string) (err error) {
 		if b.Null() {
 			return nil
@@ -180,7 +182,10 @@ func (u *usage) read(b *strict.Reader) error {
 			u.written, err = b.Int(0, most)
 		case "cache_creation":
 			return counts(b, func(name string, n int64) {
-				if name == "ephemeral_1h_input_tokens" {
+				switch name {
+				case "ephemeral_5m_input_tokens":
+					u.written5m = n
+				case "ephemeral_1h_input_tokens":
 					u.written1h = n
 				}
 			})
@@ -221,32 +226,36 @@ func counts(b *strict.Reader, tell func(name string, n int64)) error {
 	})
 }
 
-// merge takes what a later event says; its numbers are totals.
+// merge takes what a later event says; its numbers are totals. What was written to a cache stays written.
 func (u *usage) merge(n usage) {
 	if !n.there {
 		return
 	}
 	said := u.output
 	for _, f := range []struct{ old, new *int64 }{
-		{&u.input, &n.input}, {&u.output, &n.output}, {&u.read5m, &n.read5m}, {&u.written, &n.written}, {&u.written1h, &n.written1h},
-		{&u.searches, &n.searches},
+		{&u.input, &n.input}, {&u.output, &n.output}, {&u.read5m, &n.read5m}, {&u.searches, &n.searches},
 	} {
 		if *f.new >= 0 {
 			*f.old = *f.new
 		}
 	}
 	u.odd = u.odd || u.output < said // totals do not shrink
+	u.written, u.written5m, u.written1h = max(u.written, n.written), max(u.written5m, n.written5m), max(u.written1h, n.written1h)
 	u.reasoning = max(u.reasoning, n.reasoning)
 	u.odd = u.odd || n.odd
 }
 
 // passport is the usage as the meter wants it. input_tokens are those that were neither read from the cache nor written to it
-// (page "Prompt caching"), so the whole input is the sum of the three.
-func (u usage) passport() passport.Usage {
+// (page "Prompt caching"), so the whole input is the sum of the three. message_delta does not tell writes apart: where a cache of an hour was
+// asked for, what was not told to be for 5 minutes is for an hour, which is dearer.
+func (u usage) passport(hourly bool) passport.Usage {
 	if !u.there || u.input < 0 || u.output < 0 || u.odd {
 		return passport.Usage{}
 	}
 	read, written, hour := max(u.read5m, 0), max(u.written, 0), max(u.written1h, 0)
+	if hourly {
+		hour = max(hour, written-max(u.written5m, 0))
+	}
 	if hour > written {
 		return passport.Usage{}
 	}

@@ -95,6 +95,50 @@ func TestRecordedAnswers(t *testing.T) {
 	}
 }
 
+// TestCacheWritesThatAreNotToldApart: message_delta tells of all writes together. What was not told to be for 5 minutes is for an hour if the
+// call asked for one anywhere, and no number falls.
+func TestCacheWritesThatAreNotToldApart(t *testing.T) {
+	const apart = `,"cache_creation":{"ephemeral_5m_input_tokens":200,"ephemeral_1h_input_tokens":100}`
+	start := func(usage string) string {
+		return `data: {"type":"message_start","message":{"usage":{"input_tokens":25,` + usage + `"output_tokens":1}}}` + "\n\n"
+	}
+	end := func(usage string) string {
+		return `data: {"type":"message_delta","usage":{"output_tokens":5` + usage + `}}` + "\n\n" + `data: {"type":"message_stop"}` + "\n\n"
+	}
+	const hour, short = `"cache_control":{"type":"ephemeral","ttl":"1h"}`, `"cache_control":{"ttl":"5m","type":"ephemeral"}`
+	for _, c := range []struct {
+		name, answer         string
+		few, fewHour, asked1 int64 // written for 5 minutes and for an hour where none was asked for; for an hour where one was
+	}{
+		{"grown", start(`"cache_creation_input_tokens":300`+apart+`,`) + end(`,"cache_creation_input_tokens":1300`), 1200, 100, 1100},
+		{"grown from nothing", start(`"cache_creation_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},`) + end(`,"cache_creation_input_tokens":900`), 900, 0, 900},
+		{"told at the end only", start("") + end(`,"cache_creation_input_tokens":900`), 900, 0, 900},
+		{"told at the end, apart", start("") + end(`,"cache_creation_input_tokens":300`+apart), 200, 100, 100},
+		{"told apart at the end, in part", start("") + end(`,"cache_creation_input_tokens":1000`+apart), 900, 100, 800},
+		{"never apart", start(`"cache_creation_input_tokens":300,`) + end(``), 300, 0, 300},
+		{"the same", start(`"cache_creation_input_tokens":300`+apart+`,`) + end(`,"cache_creation_input_tokens":300`), 200, 100, 100},
+		{"less", start(`"cache_creation_input_tokens":300`+apart+`,`) + end(`,"cache_creation_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0}`), 200, 100, 100},
+		{"not streamed", `{"type":"message","usage":{"input_tokens":25,"cache_creation_input_tokens":300,"output_tokens":5}}`, 300, 0, 300},
+	} {
+		for members, hours := range map[string]int64{
+			`"model":"m",` + hello: c.fewHour, `"model":"m",` + short + `,` + hello: c.fewHour,
+			`"model":"m",` + hour + `,` + hello: c.asked1, `"model":"m",` + short + `,` + hello + `,"system":[{"type":"text","text":"s",` + hour + `},{"type":"text","text":"s",` + short + `}]`: c.asked1,
+			`"model":"m",` + hello + `,"tools":[{"name":"n","input_schema":{},` + hour + `}]`:                                                                                  c.asked1,
+			`"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":[{"type":"text","text":"x",` + hour + `}]}]}]`: c.asked1,
+		} {
+			r, err := anthropic.New().Read(in(`{` + members + `}`))
+			if err != nil {
+				t.Fatalf("%s: %v", members, err)
+			}
+			all := c.few + c.fewHour
+			want := passport.Usage{Known: true, Input: 25 + all, CacheWrite: all - hours, CacheWrite1h: hours, Output: 5}
+			if _, u := dialecttest.Play(t, r.Tap, []byte(c.answer)); u != want {
+				t.Errorf("%s, asked by %s: got %+v, want %+v", c.name, members, u, want)
+			}
+		}
+	}
+}
+
 func TestNothingIsHeldBack(t *testing.T) {
 	tp := tap(t)()
 	for _, p := range []string{"ev", "ent: ping\nda", "ta: {}\n", "\n"} {

@@ -77,7 +77,7 @@ func (messages) Read(in dialect.Input) (*dialect.Request, error) {
 			}
 			return body
 		},
-		Tap: func() dialect.Tap { return tap.New(&answer{other: r.thinks}, false) },
+		Tap: func() dialect.Tap { return tap.New(&answer{other: r.thinks, hour: r.hour}, false) },
 	}, nil
 }
 

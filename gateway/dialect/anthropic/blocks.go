@@ -88,7 +88,7 @@ func (r *request) block(b *strict.Reader, allowed kinds) error {
 func (r *request) inBlock(b *strict.Reader, name string) (err error) {
 	switch name {
 	case "cache_control":
-		return cacheControl(b)
+		return r.cacheControl(b)
 	case "citations":
 		return b.Any() // of an answer that is sent back: texts and places in them
 	case "is_error":

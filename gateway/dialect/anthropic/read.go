@@ -16,6 +16,7 @@ type request struct {
 	stream   bool
 	thinks   bool  // asks for thinking
 	budget   int64 // of it
+	hour     bool  // asks for a cache of an hour
 	messages bool  // there, even if empty
 	parts    int64
 	max      passport.Limit
@@ -88,7 +89,7 @@ func (r *request) harmless(b *strict.Reader, name string) (err error) {
 	case "metadata":
 		return metadata(b)
 	case "cache_control":
-		return cacheControl(b)
+		return r.cacheControl(b)
 	case "tool_choice":
 		return toolChoice(b)
 	case "thinking":
@@ -206,7 +207,7 @@ func metadata(b *strict.Reader) error {
 }
 
 // cacheControl reads a cache breakpoint. Holds reckon with the dearest write, so both lifetimes may go through.
-func cacheControl(b *strict.Reader) error {
+func (r *request) cacheControl(b *strict.Reader) error {
 	return b.Object(func(name string) (err error) {
 		switch name {
 		case "type":
@@ -215,7 +216,9 @@ func cacheControl(b *strict.Reader) error {
 			if b.Null() {
 				return nil
 			}
-			_, err = b.OneOf("5m", "1h")
+			ttl, err := b.OneOf("5m", "1h")
+			r.hour = r.hour || ttl == "1h"
+			return err
 		default:
 			return b.Unknown()
 		}

@@ -54,7 +54,7 @@ func (r *request) tool(b *strict.Reader) error {
 			hosted = name
 			return location(b)
 		case "cache_control":
-			return cacheControl(b)
+			return r.cacheControl(b)
 		default:
 			own = name
 			return ownTool(b, name)
