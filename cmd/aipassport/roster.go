@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/devrelopers/aipassport/gateway/dialect"
 	"github.com/devrelopers/aipassport/gateway/dialect/openai"
@@ -14,6 +15,9 @@ import (
 	"github.com/devrelopers/aipassport/guard/roster"
 	"github.com/devrelopers/aipassport/passport"
 )
+
+// stalePrices is how many days after the day of the built-in prices it is said that they are old.
+const stalePrices = 90
 
 // openRoster reads the prices and the added providers. From here on the prices follow the providers.
 func (b *broker) openRoster(ctx context.Context) error {
@@ -24,7 +28,11 @@ func (b *broker) openRoster(ctx context.Context) error {
 	if b.cfg.sandbox {
 		tariff = sandboxTariff(tariff)
 	}
+	tariff = tariff.AtHost(passport.OpenAI, b.cfg.bases[passport.OpenAI].Hostname())
 	b.prices = meter.NewBook(tariff)
+	if age := int(now().Sub(tariff.AsOf()) / (24 * time.Hour)); age > stalePrices {
+		b.log.Warn("the built-in prices are old; providers may charge more by now: install a newer version", "of", tariff.AsOf().Format(time.DateOnly), "days", age)
+	}
 	b.roster, err = roster.New(ctx, roster.Config{Store: b.store, File: b.cfg.added, Own: b.own, Now: now, NewID: newID, Keys: b.reloadKeys, OnChange: b.prices.Added})
 	if err != nil {
 		return fmt.Errorf("AIPASSPORT_PROVIDERS_FILE: %w", err)

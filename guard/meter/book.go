@@ -89,13 +89,16 @@ func (t *Tariff) Listed(c passport.Compatible) []ModelPrice {
 	return out
 }
 
-// owners is the price that an owner has set. What an owner did not say of caches is what it can be at most: a read as plain input; a
-// write as well, but with one who resells models whose caches cost more.
+// owners is the price that an owner has set. What an owner did not say of caches is what it can be at most: a read as plain input, a write a
+// quarter more, as OpenAI's models from GPT-5.6 on cost wherever they are sold (developers.openai.com/api/docs/guides/prompt-caching), and
+// two times that for an hour with one who resells Anthropic's.
 func owners(c passport.Compatible, m passport.ModelTariff) ModelPrice {
 	p := ModelPrice{Provider: c.Name, Model: m.Model, Kind: m.Kind, Input: m.Input, Output: m.Output, Context: m.Context, MaxOutput: m.MaxOutput,
-		CacheRead: passport.Price(m.CacheRead.Or(int64(m.Input))), CacheWrite: m.Input, CacheWrite1h: m.Input}
+		CacheRead: passport.Price(m.CacheRead.Or(int64(m.Input)))}
+	p.CacheWrite = min(maxPrice, m.Input+(m.Input+3)/4)
+	p.CacheWrite1h = p.CacheWrite
 	if info, _ := c.Preset.Info(); info.Quirks.BoundByPrice {
-		p.CacheWrite, p.CacheWrite1h = min(maxPrice, m.Input+(m.Input+3)/4), min(maxPrice, 2*m.Input)
+		p.CacheWrite1h = min(maxPrice, 2*m.Input)
 	}
 	return p
 }

@@ -87,7 +87,7 @@ func (m *Meter) Reserve(ctx context.Context, g passport.Grant, detail int, c pas
 	}
 	// 1. What can it cost?
 	tariff := m.c.Tariff.Now()
-	price, err := tariff.of(c)
+	price, err := tariff.of(c, m.c.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -184,9 +184,10 @@ func (m *Meter) Close(ctx context.Context) {
 	}
 }
 
-// of is what the model of a call costs, if all that the call uses is in that price and can be bounded.
-func (t *Tariff) of(c passport.Call) (ModelPrice, error) {
+// of is what the model of a call costs at a time, if all that the call uses is in that price and can be bounded.
+func (t *Tariff) of(c passport.Call, now time.Time) (ModelPrice, error) {
 	p, ok := t.Price(c.Provider, c.Model)
+	p = p.at(now)
 	if !ok {
 		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has no known price, so its cost cannot be capped", c.Model).In("model")
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -58,6 +59,8 @@ type ModelPrice struct {
 	AudioSecond     passport.Price // for a million seconds of sound taken; 0: sound is billed in tokens
 	Character       passport.Price // for a million characters that are read aloud; 0: billed in tokens
 	Tiers           []Tier         // by Above, ascending
+	Then            Tier           // what its provider has announced to charge later, instead of what is below the tiers
+	ThenFrom        time.Time      // zero: nothing was announced
 	Context         int64          // no more input than this is taken; 0: unknown
 	MaxOutput       int64          // the model's own limit for one answer; 0: unknown
 	Reasoning       bool
@@ -98,14 +101,14 @@ func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
 		}
 	}
 	cost := p.dearestInput(shares, window, rounds, worst)
-	return cost.
+	return p.located(cost.
 		Add(times(times(maxOutput, c.Choices), rounds), max(worst.Output, p.OutputReasoning, p.OutputAudio, p.OutputImage)).
 		Add(c.Searches, p.Search).
 		Add(c.FileSearches, p.FileSearch).
 		Add(p.seconds(c), p.AudioSecond).
 		Add(c.Characters, p.Character).
 		Add(1, p.Request).
-		Money()
+		Money())
 }
 
 // bounds says whether the tariff and the tables of vision.go bound what c can cost.

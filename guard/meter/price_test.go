@@ -143,6 +143,8 @@ func TestWorstCase(t *testing.T) {
 	cached.CacheWrite, cached.CacheWrite1h = 1_250_000, 2_000_000
 	anthropic := flat
 	anthropic.Provider = passport.Anthropic
+	early := anthropic
+	early.Model = "claude-opus-4-5"
 	tiered := flat
 	tiered.Tiers = []meter.Tier{{Above: 2_000, Input: 3_000_000, CacheRead: 3_000_000, CacheWrite: 3_000_000, CacheWrite1h: 3_000_000, Output: 4_000_000}}
 	cheaper := flat
@@ -163,8 +165,9 @@ func TestWorstCase(t *testing.T) {
 		{"a tier out of reach", tiered, call(1920, 1, 1), 10, 2000 + 20},
 		{"a tier that the bound reaches, for output too", tiered, call(1921, 1, 1), 10, 2001*3 + 40},
 		{"a cheaper tier is no bound", cheaper, call(5000, 1, 1), 10, 5080 + 20},
-		{"Anthropic without tools", anthropic, call(1000, 1, 1), 0, 1080},
-		{"Anthropic with what may be a tool", anthropic, call(1000, 2, 1), 0, 1096 + 1024},
+		{"Anthropic without tools", anthropic, call(1000, 1, 1), 0, 1080 + 108},
+		{"Anthropic with what may be a tool", anthropic, call(1000, 2, 1), 0, 1096 + 1024 + 212},
+		{"Anthropic, before it was dearer in the US", early, call(1000, 1, 1), 0, 1080},
 		{"characters", spoken, passport.Call{Kind: passport.KindSpeech, BodyBytes: 5000, Parts: 1, Choices: 1, Characters: 4096}, 0, 61_440},
 		{"a text whose characters were not counted", spoken, passport.Call{Kind: passport.KindSpeech, BodyBytes: 5000, Parts: 1, Choices: 1}, 0, passport.MaxMoney + 1},
 		{"fewer characters than none", spoken, passport.Call{Kind: passport.KindSpeech, Parts: 1, Choices: 1, Characters: -1}, 0, passport.MaxMoney + 1},

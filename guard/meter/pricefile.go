@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/devrelopers/aipassport/passport"
 )
@@ -33,6 +34,7 @@ type priceRow struct {
 	priceNumbers
 	Tiers           []priceNumbers `json:"tiers"`
 	Alt             *priceNumbers  `json:"alt"` // what the second source says, where it differs
+	Later           *laterNumbers  `json:"later"`
 	OutputReasoning json.Number    `json:"out_reasoning"`
 	InputAudio      json.Number    `json:"in_audio"`
 	CacheAudio      json.Number    `json:"cache_audio_read"`
@@ -59,6 +61,12 @@ type priceNumbers struct {
 	Source       string      `json:"src"`
 }
 
+// laterNumbers are what is announced to hold from the start of a day (UTC) on.
+type laterNumbers struct {
+	From string `json:"from"`
+	priceNumbers
+}
+
 // price turns a row into a price. False: the row has none that holds for every call to the model.
 func (r priceRow) price() (ModelPrice, bool, error) {
 	if r.OutputVideo != "" || pricedOtherwise(r.Provider, r.Model) {
@@ -83,6 +91,14 @@ func (r priceRow) price() (ModelPrice, bool, error) {
 	slices.SortFunc(p.Tiers, func(a, b Tier) int { return int(a.Above - b.Above) })
 	if !p.whole() {
 		return ModelPrice{}, false, nil
+	}
+	if r.Later != nil {
+		if p.ThenFrom, err = time.Parse(time.DateOnly, r.Later.From); err != nil {
+			return ModelPrice{}, false, err
+		}
+		if p.Then, err = r.Later.tier(); err != nil {
+			return ModelPrice{}, false, err
+		}
 	}
 	p.fillModes(strings.Contains(r.Source, "gp"))
 	p.fillCaches()

@@ -138,6 +138,15 @@ func (t *Tariff) With(p ModelPrice) *Tariff {
 	return next
 }
 
+// AsOf is the day that the built-in prices are of; zero for a tariff that was not read from them.
+func (t *Tariff) AsOf() time.Time {
+	day, err := time.Parse(time.DateOnly, t.date())
+	if err != nil {
+		return time.Time{}
+	}
+	return day
+}
+
 // date is the day that the prices are of.
 func (t *Tariff) date() string {
 	date, _, _ := strings.Cut(t.version, "+")
@@ -184,6 +193,9 @@ func (p *ModelPrice) fillCaches() {
 	fill(p.Input, &p.CacheRead, &p.CacheWrite, &p.CacheWrite1h)
 	p.CacheAudio = cmp.Or(p.CacheAudio, p.InputAudio)
 	p.CacheImage = cmp.Or(p.CacheImage, p.InputImage)
+	if !p.ThenFrom.IsZero() {
+		fill(p.Then.Input, &p.Then.CacheRead, &p.Then.CacheWrite, &p.Then.CacheWrite1h)
+	}
 	for i := range p.Tiers {
 		t := &p.Tiers[i]
 		fill(t.Input, &t.CacheRead, &t.CacheWrite, &t.CacheWrite1h)
@@ -201,6 +213,7 @@ func (p ModelPrice) possible() bool {
 			return false
 		}
 	}
+	later := p.at(p.ThenFrom)
 	for i, t := range append([]Tier{p.base()}, p.Tiers...) {
 		if i > 0 && t.Above <= 0 || i > 1 && t.Above <= p.Tiers[i-2].Above {
 			return false
@@ -211,5 +224,5 @@ func (p ModelPrice) possible() bool {
 			}
 		}
 	}
-	return true
+	return p.ThenFrom.IsZero() || later.possible()
 }

@@ -31,7 +31,7 @@ type list struct {
 // kept are the members of a row that the tariff reads, in the order in which they are written.
 var kept = []string{"provider", "model", "kind", "in", "out", "cache_read", "cache_write", "cache_write_1h", "out_reasoning", "in_audio",
 	"cache_audio_read", "out_audio", "in_image", "cache_image_read", "out_image", "in_video", "out_video", "audio_hour", "in_chars", "web_search_k",
-	"file_search_k", "request_k", "tiers", "alt", "context", "max_out", "reasoning", "src"}
+	"file_search_k", "request_k", "tiers", "alt", "later", "context", "max_out", "reasoning", "src"}
 
 // dropped are those that say nothing of a price. in_audio_hour repeats audio_hour.
 var dropped = []string{"api", "input", "match", "max_request_bytes", "deprecated", "in_audio_hour"}
@@ -63,6 +63,24 @@ type row struct{ provider, model, kind, text string }
 var own = []string{
 	`{"provider":"openai","model":"tts-1","kind":"speech","in_chars":15,"src":"own"}`,
 	`{"provider":"openai","model":"tts-1-hd","kind":"speech","in_chars":30,"src":"own"}`,
+}
+
+// withdrawn are names that the list has a price for and that their provider serves another model under, which costs more, or none at all.
+//   - xAI, from 15 May 2026 on, bills grok-4-fast, grok-4-1-fast and grok-4 as grok-4.3, grok-code-fast-1 as grok-build-0.1
+//     (docs.x.ai/docs/models, migration; github.com/sst/models.dev pull request 1790).
+//   - DeepSeek takes deepseek-chat and deepseek-reasoner no more since 24 July 2026 (api-docs.deepseek.com/quick_start/pricing).
+var withdrawn = []string{"xai/grok-4-fast-", "xai/grok-4-1-fast-", "xai/grok-4-0709", "xai/grok-code-fast-1", "deepseek/deepseek-chat", "deepseek/deepseek-reasoner"}
+
+// corrected are members that the list does not have, from the providers' own pages.
+//   - deepseek-v4-flash: the list has what it costs off the peak; at the peak it is $0.30 and $1.20 (api-docs.deepseek.com/quick_start/pricing).
+//     The dearer of the two counts.
+//   - gemini-3.6-flash, 3.7 and 3.8: the list has what they cost until the end of 2026 (ai.google.dev/gemini-api/docs/pricing). The day
+//     begins earlier in UTC than with the provider.
+var corrected = map[string]map[string]string{
+	"deepseek/deepseek-v4-flash": {"alt": `{"in":0.3,"out":1.2,"cache_read":0.007,"src":"own"}`},
+	"google/gemini-3.6-flash":    {"later": `{"from":"2026-12-31","in":1.5,"out":7.5,"cache_read":0.15,"src":"own"}`},
+	"google/gemini-3.7-flash":    {"later": `{"from":"2026-12-31","in":1.5,"out":7.5,"cache_read":0.15,"src":"own"}`},
+	"google/gemini-3.8-flash":    {"later": `{"from":"2026-12-31","in":1.5,"out":7.5,"cache_read":0.15,"src":"own"}`},
 }
 
 func trim(in []byte, own ...string) ([]byte, error) {
@@ -115,6 +133,13 @@ func readRow(raw json.RawMessage) (r row, ok bool, err error) {
 		if err := json.Unmarshal(members[name], into); err != nil {
 			return row{}, false, fmt.Errorf("%s of %s: %w", name, raw, err)
 		}
+	}
+	name := r.provider + "/" + r.model
+	if slices.ContainsFunc(withdrawn, func(w string) bool { return strings.HasPrefix(name, w) }) {
+		return row{}, false, nil
+	}
+	for member, text := range corrected[name] {
+		members[member] = json.RawMessage(text)
 	}
 	if !slices.Contains(providers, r.provider) || !slices.Contains(kinds, r.kind) || slices.Contains(noChat, r.model) {
 		return row{}, false, nil
