@@ -267,11 +267,15 @@ func (b *batcher) send(jobs []*job, retry bool) {
 			}
 			return
 		case v == wrong:
-			b.fail(jobs, problem.Wrap(err, problem.Internal, "internal error"), true)
+			told := error(problem.Wrap(err, problem.Internal, "internal error"))
+			if retry { // what is wrong with this sending says nothing of the one before
+				told = unknown(err)
+			}
+			b.fail(jobs, told, true)
 			return
 		case v == lost:
 			retry = true
-		default:
+		case v == undone:
 			undoneTimes++
 		}
 		b.log.Error("database: a batch is sent again", "jobs", len(jobs), "unknown", retry, "err", err)

@@ -26,10 +26,15 @@ const (
 	lost   verdict = iota // nobody knows whether it was committed: it must be asked again
 	undone                // it was not, and may go well another time
 	wrong                 // it was not, and never will be
+	unsent                // there was no connection to send it on: whatever was said instead is not about it
 )
 
 // judge reads an error. What is not Postgres' own word, and what it says while it goes down (57) or the line breaks (08), tells nothing.
+// A refused connection (28: a password that is changed, a role that may not log in; 53300; 3D000) has Postgres' word inside as well.
 func judge(err error) verdict {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return unsent
+	}
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return lost
