@@ -78,7 +78,7 @@ func (c *Control) Ask(ctx context.Context, r Request) (passport.Grant, string, e
 	if err := checkDetails(r.Details); err != nil {
 		return passport.Grant{}, "", err
 	}
-	extended, err := c.raising(ctx, &r)
+	extended, had, err := c.raising(ctx, &r)
 	if err != nil {
 		return passport.Grant{}, "", err
 	}
@@ -95,6 +95,7 @@ func (c *Control) Ask(ctx context.Context, r Request) (passport.Grant, string, e
 	}
 	if r.Extends != "" {
 		g = ofTheSame(g, extended)
+		g.Details = had
 	}
 	if err := c.Store.AddGrant(ctx, g, c.event(passport.GrantRequested, "app:"+string(g.ID), g.ID, "")); err != nil {
 		return passport.Grant{}, "", fmt.Errorf("store grant request: %w", err)

@@ -9,18 +9,18 @@ import (
 	"github.com/devrelopers/aipassport/passport"
 )
 
-// raising makes the details of a request that extends a grant those that the grant would have, and returns the grant. Whoever asks has shown
-// that the grant is its own. Errors: NotFound, and those of passport.Grant.Raise.
-func (c *Control) raising(ctx context.Context, r *Request) (passport.Grant, error) {
+// raising leaves of the details of a request that extends a grant what is more than the grant has, and returns the grant and what it has of each.
+// Whoever asks has shown that the grant is its own. Errors: NotFound, and those of passport.Grant.Raise.
+func (c *Control) raising(ctx context.Context, r *Request) (g passport.Grant, had []passport.Detail, err error) {
 	if r.Extends == "" {
-		return passport.Grant{}, nil
+		return passport.Grant{}, nil, nil
 	}
 	s, err := c.Standing(ctx, r.Extends)
 	if err != nil {
-		return passport.Grant{}, err
+		return passport.Grant{}, nil, err
 	}
-	r.Details, err = s.Grant.Raise(r.Details, c.now())
-	return s.Grant, err
+	r.Details, had, err = s.Grant.Raise(r.Details, c.now())
+	return s.Grant, had, err
 }
 
 // ofTheSame is a request of the app that has a grant already: who that is has been said, and is not said anew.

@@ -28,7 +28,7 @@ func TestExtensionRaisesItsGrant(t *testing.T) {
 	ctx := context.Background()
 	g := d.approved(t)
 	r := d.more(t, g.ID, 900)
-	if r.AppName != g.AppName || r.AppURL != g.AppURL || r.Extends != g.ID || r.Asked[0].MaxBudgetCents != passport.LimitOf(900) || r.Asked[0].Models[0] != "m" {
+	if r.AppName != g.AppName || r.AppURL != g.AppURL || r.Extends != g.ID || r.Asked[0].MaxBudgetCents != passport.LimitOf(900) || r.Asked[0].Models != nil || r.Terms()[0].Models[0] != "m" || !r.Asked[0].MaxRequests.IsZero() {
 		t.Errorf("the request is %+v", r)
 	}
 	if _, err := d.Approve(ctx, r.ID, passport.Approval{Owner: "p", Payer: passport.OwnerPays, Narrowed: []passport.Detail{{MaxBudgetCents: passport.LimitOf(700)}}}); err != nil {
@@ -131,5 +131,51 @@ func TestExtensionThatFails(t *testing.T) {
 	}
 	if s, err := d.Standing(ctx, r.ID); err != nil || s.Grant.State != passport.GrantPending {
 		t.Errorf("got %+v %v", s, err)
+	}
+}
+
+// TestARequestForMoreDoesNotUndoALowering: while a request waits, the owner lowers the money and the calls. Its approval raises what was asked and
+// nothing else, the log says so, and what really rises above the amount takes a fresh sign-in.
+func TestARequestForMoreDoesNotUndoALowering(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		asked passport.Detail
+		fresh bool // it takes a fresh sign-in
+		cents int64
+		calls int64
+		note  string
+	}{
+		{"a model", passport.Detail{Models: []string{"n"}}, false, 50, 2, "OpenAI, more models"},
+		{"calls", passport.Detail{MaxRequests: passport.LimitOf(5000)}, false, 50, 5000, "OpenAI, 2 to 5000 calls"},
+		{"money", passport.Detail{MaxBudgetCents: passport.LimitOf(4000)}, true, 4000, 2, "OpenAI, $0.50 to $40.00"},
+	} {
+		d, ctx := newDesk(), context.Background()
+		g := d.approved(t)
+		g, err := d.Adjust(ctx, g.ID, passport.Adjustment{Version: g.Version, Limits: []passport.Limits{{MaxBudgetCents: passport.LimitOf(3000), MaxRequests: passport.LimitOf(100)}}, Fresh: true}, "owner:p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.asked.Provider = passport.OpenAI
+		r, _, err := d.Ask(ctx, authority.Request{Extends: g.ID, Reason: "more", Details: []passport.Detail{c.asked}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Adjust(ctx, g.ID, passport.Adjustment{Version: g.Version, Limits: []passport.Limits{{MaxBudgetCents: passport.LimitOf(50), MaxRequests: passport.LimitOf(2)}}}, "owner:p"); err != nil {
+			t.Fatal(err)
+		}
+		a := passport.Approval{Owner: "p", Payer: passport.OwnerPays, Narrowed: make([]passport.Detail, 1)}
+		if _, err := d.Approve(ctx, r.ID, a); c.fresh != (problem.KindOf(err) == problem.SignInStale) || !c.fresh && err != nil {
+			t.Errorf("%s, without a fresh sign-in: %v", c.name, err)
+		}
+		if a.Fresh = true; c.fresh {
+			if _, err := d.Approve(ctx, r.ID, a); err != nil {
+				t.Errorf("%s, freshly: %v", c.name, err)
+			}
+		}
+		s, err := d.Standing(ctx, g.ID)
+		evs, err2 := d.store.EventsOf(ctx, g.ID, 1)
+		if err != nil || err2 != nil || s.Total.Cap != passport.Money(c.cents)*passport.Cent || s.Total.CallsCap != c.calls || evs[0].Note != c.note {
+			t.Errorf("%s: it may spend %s in %d calls, and the log says %q (%v, %v)", c.name, s.Total.Cap, s.Total.CallsCap, evs[0].Note, err, err2)
+		}
 	}
 }

@@ -8,31 +8,48 @@ import (
 	"github.com/devrelopers/aipassport/internal/problem"
 )
 
-// Raise returns what the details that are asked would make of those that the grant has, one for each, in order. Numbers are totals: what the
-// grant would have then, not what comes on top. What is left out stays as it is, and so does what is asked below what there is. This and
+// Raise returns what of the details that are asked is more than the grant has, and beside it what the grant has: one for each, in order, Asked
+// and Details of the request. Numbers are totals: what the grant would have then, not what comes on top. What is left out stays as it is, and
+// so does what is asked up to what there is: both are left out of more, so that the request says nothing of them when it is answered. This and
 // Extend are the only way in which a grant grows. Errors: Conflict if the grant is not active; Invalid with the member's name for a provider
 // that it does not cover, for what cannot grow, and without one if nothing more is asked.
-func (g Grant) Raise(asked []Detail, now time.Time) ([]Detail, error) {
+func (g Grant) Raise(asked []Detail, now time.Time) (more, had []Detail, err error) {
 	if err := g.mayGrow(now); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := make([]Detail, len(asked))
-	more := false
-	for i, a := range asked {
+	asks := false
+	for _, a := range asked {
 		at := g.DetailFor(a.Provider)
 		if at < 0 {
-			return nil, problem.New(problem.Invalid, "the grant does not cover %s: ask for a new grant", a.Provider).In("provider")
+			return nil, nil, problem.New(problem.Invalid, "the grant does not cover %s: ask for a new grant", a.Provider).In("provider")
 		}
-		var err error
-		if out[i], err = g.Details[at].raise(a); err != nil {
-			return nil, err
+		d := g.Details[at]
+		raised, err := d.raise(a)
+		if err != nil {
+			return nil, nil, err
 		}
-		more = more || !g.Details[at].same(out[i])
+		asks = asks || !d.same(raised)
+		more, had = append(more, raised.beyond(d)), append(had, d)
 	}
-	if !more {
-		return nil, problem.New(problem.Invalid, "asks for nothing that the grant does not have")
+	if !asks {
+		return nil, nil, problem.New(problem.Invalid, "asks for nothing that the grant does not have")
 	}
-	return out, nil
+	return more, had, nil
+}
+
+// Terms are the details to show of a grant. Of a request that extends another grant and has not raised it they are what that grant would have
+// with all that is asked, counted from what it had then; of any other grant they are Details.
+func (g Grant) Terms() []Detail {
+	if g.Extends == "" || !g.ApprovedAt.IsZero() || len(g.Asked) != len(g.Details) {
+		return g.Details
+	}
+	out := slices.Clone(g.Details)
+	for i, asked := range g.Asked {
+		if d, err := out[i].raise(asked); err == nil { // Raise has refused what cannot be
+			out[i] = d
+		}
+	}
+	return out
 }
 
 func (g Grant) mayGrow(now time.Time) error {
@@ -78,6 +95,31 @@ func (d Detail) raise(by Detail) (Detail, error) {
 	return out, out.Check()
 }
 
+// beyond is what d, which was raised from had, has more than that, as it is asked for: what is the same is left out. A list of
+// which nothing is more is nil, because an empty one of models means any.
+func (d Detail) beyond(had Detail) Detail {
+	out := Detail{Provider: d.Provider}
+	switch {
+	case len(had.Models) == 0: // any already
+	case len(d.Models) == 0:
+		out.Models = []string{} // any
+	case len(d.Models) > len(had.Models):
+		out.Models = slices.Clone(d.Models[len(had.Models):])
+	}
+	if len(d.Capabilities) > len(had.Capabilities) {
+		out.Capabilities = slices.Clone(d.Capabilities[len(had.Capabilities):])
+	}
+	for _, l := range []struct{ out, raised, had *Limit }{
+		{&out.MaxBudgetCents, &d.MaxBudgetCents, &had.MaxBudgetCents}, {&out.MaxRequests, &d.MaxRequests, &had.MaxRequests},
+		{&out.RateLimit, &d.RateLimit, &had.RateLimit},
+	} {
+		if *l.raised != *l.had {
+			*l.out = *l.raised
+		}
+	}
+	return out
+}
+
 func union[T comparable](had, more []T) []T {
 	out := slices.Clone(had)
 	for _, x := range more {
@@ -94,9 +136,9 @@ func (d Detail) same(e Detail) bool {
 }
 
 // Extend raises g by what the person gives of a pending request that extends it, and answers the request: it becomes extended, which is
-// final, and opens no budget of its own. Of an approval the lifetime counts for nothing: when a grant ends does not change. Errors: Conflict if
-// the request is not pending or g is not active, Forbidden if the grant is another person's, Invalid with the field if what is given is more
-// than what was asked, or nothing.
+// final, and opens no budget of its own. What was not asked stays as g has it now, also where the owner has lowered it since. Of an approval the
+// lifetime counts for nothing: when a grant ends does not change. Errors: Conflict if the request is not pending or g is not active, Forbidden
+// if the grant is another person's, Invalid with the field if what is given is more than what was asked, or nothing.
 func (g Grant) Extend(request Grant, a Approval, now time.Time) (raised, answered Grant, err error) {
 	if answered, err = request.To(GrantExtended, now); err != nil {
 		return Grant{}, Grant{}, err
@@ -117,15 +159,18 @@ func (g Grant) Extend(request Grant, a Approval, now time.Time) (raised, answere
 		if a.Kept != nil && !(i < len(a.Kept) && a.Kept[i]) {
 			continue
 		}
-		given := asked
+		at := g.DetailFor(asked.Provider)
+		if at < 0 {
+			return Grant{}, Grant{}, problem.New(problem.Conflict, "grant %s does not cover %s", g.ID, asked.Provider)
+		}
+		given, err := g.Details[at].raise(asked) // what there would be of all that was asked: it bounds what was not asked, too
+		if err != nil {
+			return Grant{}, Grant{}, err
+		}
 		if i < len(a.Narrowed) {
-			if given, err = asked.Narrow(a.Narrowed[i]); err != nil {
+			if given, err = given.Narrow(a.Narrowed[i]); err != nil {
 				return Grant{}, Grant{}, err
 			}
-		}
-		at := g.DetailFor(given.Provider)
-		if at < 0 {
-			return Grant{}, Grant{}, problem.New(problem.Conflict, "grant %s does not cover %s", g.ID, given.Provider)
 		}
 		if raised.Details[at], err = g.Details[at].raise(given); err != nil {
 			return Grant{}, Grant{}, err

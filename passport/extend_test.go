@@ -1,6 +1,7 @@
 package passport_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,8 @@ func TestRaise(t *testing.T) {
 			c.asked.Provider = passport.OpenAI
 		}
 		g := held(now)
-		got, err := g.Raise([]passport.Detail{c.asked}, now)
+		more, had, err := g.Raise([]passport.Detail{c.asked}, now)
+		got := passport.Grant{State: passport.GrantPending, Extends: "g", Asked: more, Details: had}.Terms()
 		if c.field != "-" {
 			if problem.KindOf(err) != problem.Invalid || problem.From(err).Field != c.field {
 				t.Errorf("%s: got %v %v, want Invalid in %q", c.name, got, err, c.field)
@@ -64,13 +66,13 @@ func TestRaise(t *testing.T) {
 	for _, s := range []passport.GrantState{passport.GrantPending, passport.GrantPaused, passport.GrantRevoked, passport.GrantExpired, passport.GrantDenied} {
 		g := held(now)
 		g.State = s
-		if _, err := g.Raise([]passport.Detail{{Provider: passport.OpenAI, MaxBudgetCents: passport.LimitOf(300)}}, now); problem.KindOf(err) != problem.Conflict {
+		if _, _, err := g.Raise([]passport.Detail{{Provider: passport.OpenAI, MaxBudgetCents: passport.LimitOf(300)}}, now); problem.KindOf(err) != problem.Conflict {
 			t.Errorf("%s: got %v, want Conflict", s, err)
 		}
 	}
 	child := held(now)
 	child.Parent = "parent"
-	if _, err := child.Raise([]passport.Detail{{Provider: passport.OpenAI, MaxBudgetCents: passport.LimitOf(300)}}, now); problem.KindOf(err) != problem.Invalid {
+	if _, _, err := child.Raise([]passport.Detail{{Provider: passport.OpenAI, MaxBudgetCents: passport.LimitOf(300)}}, now); problem.KindOf(err) != problem.Invalid {
 		t.Errorf("a grant that was passed on: got %v, want Invalid", err)
 	}
 }
@@ -83,11 +85,11 @@ func sameDetail(a, b passport.Detail) bool {
 func TestExtend(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0).UTC()
 	g := held(now)
-	asked, err := g.Raise([]passport.Detail{{Provider: passport.OpenAI, Models: []string{"b", "c"}, MaxBudgetCents: passport.LimitOf(300)}}, now)
+	asked, had, err := g.Raise([]passport.Detail{{Provider: passport.OpenAI, Models: []string{"b", "c"}, MaxBudgetCents: passport.LimitOf(300)}}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := passport.Grant{ID: "r", Version: 1, State: passport.GrantPending, Extends: "g", Asked: asked, ExpiresAt: now.Add(time.Minute)}
+	request := passport.Grant{ID: "r", Version: 1, State: passport.GrantPending, Extends: "g", Asked: asked, Details: had, ExpiresAt: now.Add(time.Minute)}
 	give := func(n passport.Detail) passport.Approval {
 		return passport.Approval{Owner: "p", Narrowed: []passport.Detail{n}, Lifetime: 24 * time.Hour}
 	}
@@ -123,5 +125,60 @@ func TestExtend(t *testing.T) {
 	}
 	if _, err := request.Approve(passport.Approval{Owner: "p", Lifetime: time.Hour}, now); problem.KindOf(err) != problem.Conflict {
 		t.Errorf("a request that extends a grant cannot become one: got %v", err)
+	}
+}
+
+// TestWhatWasNotAskedDoesNotRise: the owner lowers all numbers while a request waits. As asked and narrowed it raises what was asked, and only
+// that; what was asked up to what there was is not asked. The request is what a store gives back.
+func TestWhatWasNotAskedDoesNotRise(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0).UTC()
+	low := passport.Limits{MaxBudgetCents: passport.LimitOf(50), MaxRequests: passport.LimitOf(2), RateLimit: passport.LimitOf(1)}
+	with := func(change func(*passport.Detail)) passport.Detail {
+		d := held(now).Details[0]
+		d.MaxBudgetCents, d.MaxRequests, d.RateLimit = low.MaxBudgetCents, low.MaxRequests, low.RateLimit
+		change(&d)
+		return d
+	}
+	for _, c := range []struct {
+		name  string
+		asked passport.Detail
+		want  passport.Detail
+	}{
+		{"a model", passport.Detail{Models: []string{"b"}}, with(func(d *passport.Detail) { d.Models = []string{"a", "b"} })},
+		{"a model, beside what there is", passport.Detail{Models: []string{"b", "a"}, Capabilities: []passport.Capability{passport.Chat}, MaxBudgetCents: passport.LimitOf(100), MaxRequests: passport.LimitOf(9), RateLimit: passport.LimitOf(5)},
+			with(func(d *passport.Detail) { d.Models = []string{"a", "b"} })},
+		{"any model", passport.Detail{Models: []string{}}, with(func(d *passport.Detail) { d.Models = []string{} })},
+		{"a capability", passport.Detail{Capabilities: []passport.Capability{passport.Images}}, with(func(d *passport.Detail) { d.Capabilities = append(d.Capabilities, passport.Images) })},
+		{"money", passport.Detail{MaxBudgetCents: passport.LimitOf(300)}, with(func(d *passport.Detail) { d.MaxBudgetCents = passport.LimitOf(300) })},
+		{"calls", passport.Detail{MaxRequests: passport.LimitOf(30)}, with(func(d *passport.Detail) { d.MaxRequests = passport.LimitOf(30) })},
+		{"a rate", passport.Detail{RateLimit: passport.LimitOf(6)}, with(func(d *passport.Detail) { d.RateLimit = passport.LimitOf(6) })},
+	} {
+		g := held(now)
+		c.asked.Provider = passport.OpenAI
+		more, had, err := g.Raise([]passport.Detail{c.asked}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := passport.Grant{ID: "r", Version: 1, State: passport.GrantPending, Extends: "g", Details: had, ExpiresAt: now.Add(time.Minute)}
+		if b, err := json.Marshal(more); err != nil || json.Unmarshal(b, &request.Asked) != nil {
+			t.Fatal(err)
+		}
+		lowered, err := g.Adjust(passport.Adjustment{Version: g.Version, Limits: []passport.Limits{low}}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, narrowed := range map[string][]passport.Detail{"as asked": nil, "with nothing left out": {{}}, "by the provider": {{Provider: passport.OpenAI}}} {
+			raised, answered, err := lowered.Extend(request, passport.Approval{Owner: "p", Narrowed: narrowed}, now)
+			if err != nil || !sameDetail(raised.Details[0], c.want) || !sameDetail(answered.Terms()[0], c.want) {
+				t.Errorf("%s, %s: got %+v %v, want %+v", c.name, how, raised.Details, err, c.want)
+			}
+		}
+		// A narrowing does not give what was not asked either.
+		for field, n := range map[string]passport.Detail{"maxBudgetCents": {MaxBudgetCents: passport.LimitOf(301)}, "maxRequests": {MaxRequests: passport.LimitOf(31)}, "rateLimit": {RateLimit: passport.LimitOf(7)},
+			"capabilities": {Capabilities: []passport.Capability{passport.Audio}}} {
+			if _, _, err := lowered.Extend(request, passport.Approval{Owner: "p", Narrowed: []passport.Detail{n}}, now); problem.KindOf(err) != problem.Invalid || problem.From(err).Field != field {
+				t.Errorf("%s: %s was given: %v", c.name, field, err)
+			}
+		}
 	}
 }

@@ -52,8 +52,8 @@ type Grant struct {
 	AppName    string
 	AppURL     string
 	Reason     string
-	Asked      []Detail // what the app asked for, never changed
-	Details    []Detail // what holds: Asked until approval, then what the person gave
+	Asked      []Detail // what the app asked for, never changed; of a request that extends a grant only what is more: see Raise
+	Details    []Detail // what holds: Asked until approval, then what the person gave; while one extends a grant, what that had then: see Terms
 	SecretHash [32]byte // SHA-256 of the grant secret
 	Owner      PersonID // who approved; empty until then
 	Payer      Payer    // whose keys are lent and whose limits count: who answered; empty until then

@@ -148,7 +148,7 @@ func (a *Admin) grant(s passport.Standing) grantView {
 	case passport.GrantExpired:
 		d.EndedAt = g.ExpiresAt
 	}
-	for i, x := range g.Details {
+	for i, x := range g.Terms() {
 		dv := detailView{Provider: a.cfg.Titles(x.Provider), Models: a.models(x), Caps: capabilities(x), Rate: number(x.RateLimit) + " a minute",
 			Calls: number(x.MaxRequests), Cap: x.Cap(), Several: len(g.Details) > 1}
 		if i < len(s.Details) {

@@ -29,6 +29,7 @@ type world struct {
 	raised  *passport.Standing // the grant that the request extends
 	given   *passport.Approval
 	denied  int
+	first   func()          // happens just before an approval
 	device  *consent.Device // that the request came from
 	lost    error           // why nobody knows
 	mux     *http.ServeMux
@@ -76,6 +77,9 @@ func (w *world) Asked(_ context.Context, id passport.GrantID) (passport.Standing
 }
 
 func (w *world) Approve(_ context.Context, _ passport.GrantID, a passport.Approval) (passport.Grant, error) {
+	if w.first != nil {
+		w.first()
+	}
 	if w.raised != nil {
 		raised, answered, err := w.raised.Grant.Extend(w.grant, a, w.now)
 		if err == nil {

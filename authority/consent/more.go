@@ -49,6 +49,7 @@ type moreDetail struct {
 	CallsOn              bool
 	HadRate, AskedRate   int64
 	RateOn               bool
+	lowered              lowered
 	Errors               web.FieldErrors
 }
 
@@ -131,7 +132,7 @@ func (c *Consent) renderMore(w http.ResponseWriter, r *http.Request, v web.Visit
 }
 
 // moreView compares what is asked with what there is now. f is what the person has sent; nil: the page is shown for the first time, with the
-// ordinary ticked and a low sum.
+// ordinary ticked and a low sum, and nothing of a number that the person has lowered since it asked.
 func (c *Consent) moreView(r *http.Request, v web.Visitor, g passport.Grant, s passport.Standing, f url.Values) moreView {
 	d := moreView{ID: string(g.ID), Name: names.Judge(g.AppName, ""), Reason: names.Quote(g.Reason), Checked: g.Checked,
 		Since: s.Grant.ApprovedAt, Ends: s.Grant.ExpiresAt, Until: g.ExpiresAt, Left: s.Total.Left(), Many: len(g.Asked) > 1}
@@ -149,6 +150,9 @@ func (c *Consent) moreView(r *http.Request, v web.Visitor, g passport.Grant, s p
 			continue
 		}
 		m := c.moreOf(i, s.Grant.Details[at], asked)
+		if i < len(g.Details) {
+			m.lowered = loweredFrom(g.Details[i], s.Grant.Details[at])
+		}
 		if at < len(s.Details) {
 			m.Spent = s.Details[at].Settled
 		}
@@ -189,7 +193,14 @@ func stays(models, calls, rate bool, total passport.Balance) string {
 	return join(parts, "and")
 }
 
-// moreOf is what of a detail would be different.
+// lowered says which numbers the person has lowered since something was asked: what is asked of those is their own choice anew.
+type lowered struct{ money, calls, rate bool }
+
+func loweredFrom(before, now passport.Detail) lowered {
+	return lowered{now.Cap() < before.Cap(), now.MaxRequests.Or(0) < before.MaxRequests.Or(0), now.RateLimit.Or(0) < before.RateLimit.Or(0)}
+}
+
+// moreOf is what of a detail would be different from what there is now. What is absent in asked was not asked.
 func (c *Consent) moreOf(i int, had, asked passport.Detail) moreDetail {
 	title, _ := c.cfg.Place(asked.Provider)
 	m := moreDetail{N: strconv.Itoa(i), Provider: title, Had: had.Cap(), Asked: max(had.Cap(), asked.Cap()),
@@ -204,7 +215,7 @@ func (c *Consent) moreOf(i int, had, asked passport.Detail) moreDetail {
 			m.Caps = append(m.Caps, v)
 		}
 	}
-	m.Any = len(had.Models) > 0 && len(asked.Models) == 0
+	m.Any = len(had.Models) > 0 && asked.Models != nil && len(asked.Models) == 0
 	prices := c.cfg.Prices.Models(asked.Provider)
 	for at, name := range asked.Models {
 		if len(had.Models) == 0 || slices.Contains(had.Models, name) {
@@ -245,7 +256,10 @@ func (m *moreDetail) buys(prices []ModelInfo, had passport.Detail) string {
 // choose takes the person's choice. What cannot be read is an error at its field; nothing is guessed.
 func (m *moreDetail) choose(f url.Values) web.FieldErrors {
 	if f == nil {
-		m.Add, m.CallsOn, m.RateOn = min(uncheckedLow.cents, m.Most), true, true
+		m.CallsOn, m.RateOn = !m.lowered.calls, !m.lowered.rate
+		if !m.lowered.money {
+			m.Add = min(uncheckedLow.cents, m.Most)
+		}
 		m.AddIn = dollars(m.Add)
 		return nil
 	}
@@ -268,15 +282,19 @@ func (m *moreDetail) choose(f url.Values) web.FieldErrors {
 	return nil
 }
 
-// approval is the choice as the control of grants takes it: what there is, and what of the asked was chosen.
+// approval is the choice as the control of grants takes it: what there is, and what of the asked was chosen. A number of which nothing was chosen
+// is 0, which raises nothing: what there is may have been lowered a moment ago.
 func (d moreView) approval(v web.Visitor, g, of passport.Grant) passport.Approval {
 	a := passport.Approval{Owner: v.ID, Payer: v.Payer()}
 	for _, m := range d.Details {
 		i, _ := strconv.Atoi(m.N)
 		asked := g.Asked[i]
 		had := of.Details[of.DetailFor(asked.Provider)]
-		n := passport.Detail{Provider: asked.Provider, Capabilities: slices.Clone(had.Capabilities), Models: slices.Clone(had.Models),
-			MaxBudgetCents: passport.LimitOf(min(asked.MaxBudgetCents.Or(0), had.MaxBudgetCents.Or(0)+m.Add))}
+		n := passport.Detail{Provider: asked.Provider, Capabilities: append([]passport.Capability{}, had.Capabilities...), Models: slices.Clone(had.Models),
+			MaxBudgetCents: passport.LimitOf(0), MaxRequests: passport.LimitOf(0), RateLimit: passport.LimitOf(0)}
+		if m.Add > 0 {
+			n.MaxBudgetCents = passport.LimitOf(had.MaxBudgetCents.Or(0) + m.Add)
+		}
 		for _, c := range m.Caps {
 			if c.On {
 				n.Capabilities = append(n.Capabilities, asked.Capabilities[c.I])
@@ -290,12 +308,11 @@ func (d moreView) approval(v web.Visitor, g, of passport.Grant) passport.Approva
 		if m.AnyOn {
 			n.Models = []string{}
 		}
-		n.MaxRequests, n.RateLimit = asked.MaxRequests, asked.RateLimit
-		if !m.CallsOn {
-			n.MaxRequests = passport.LimitOf(min(asked.MaxRequests.Or(0), m.HadCalls))
+		if m.CallsOn && !asked.MaxRequests.IsZero() {
+			n.MaxRequests = asked.MaxRequests
 		}
-		if !m.RateOn {
-			n.RateLimit = passport.LimitOf(min(asked.RateLimit.Or(0), m.HadRate))
+		if m.RateOn && !asked.RateLimit.IsZero() {
+			n.RateLimit = asked.RateLimit
 		}
 		a.Narrowed = append(a.Narrowed, n)
 	}

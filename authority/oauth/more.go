@@ -38,7 +38,7 @@ func (o *OAuth) more(ctx context.Context, c passport.Client, f wire.Form, a aske
 	if a.details, err = wire.Narrowing(f.Get(wire.DetailsParameter)); err != nil {
 		return asked{}, err
 	}
-	_, err = s.Grant.Raise(a.details, o.now())
+	_, _, err = s.Grant.Raise(a.details, o.now())
 	return a, a.refused(err)
 }
 

@@ -1,8 +1,11 @@
 package seed_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/devrelopers/aipassport/passport"
 )
 
 // TestMoreOfAGrant: who shows a grant's secret may ask for more of it; the answer of the owner raises it, and its tokens go on.
@@ -60,5 +63,38 @@ func TestMoreOfAGrant(t *testing.T) {
 	}
 	if a := d.send("POST", "/tokens", `{"grantId":"`+r+`","grantSecret":"`+a.str("grantSecret")+`x"}`); a.status < 400 {
 		t.Errorf("the request has a token: %s", a)
+	}
+}
+
+// TestMoreIsShownAsATotal: a request for another model answers with all that the grant would have, as it was asked; given as it stands, what the
+// owner has lowered meanwhile stays low.
+func TestMoreIsShownAsATotal(t *testing.T) {
+	d := newDesk(t)
+	a := d.send("POST", "/grant-requests", requestWith())
+	id, secret := a.str("grant.id"), a.str("grantSecret")
+	d.owner("POST", "/grants/"+id+"/approve", "")
+	a = d.send("POST", "/grant-requests", `{"grantId":"`+id+`","grantSecret":"`+secret+`","reason":"r","scope":{"provider":"openai","models":["another"]}}`)
+	r := a.str("grant.id")
+	told := a.get("grantRequest.scope")
+	for _, shown := range []any{a.get("grant.scope"), d.owner("GET", "/grants/"+r, "").get("scope")} {
+		if s := fmt.Sprint(shown); s != fmt.Sprint(told) || !strings.Contains(s, "maxBudgetCents:500") || !strings.Contains(s, "another") || !strings.Contains(s, "maxRequests:") || !strings.Contains(s, "chat") {
+			t.Errorf("shown: %s, and told: %v", s, told)
+		}
+	}
+	g, err := d.ctl.Standing(t.Context(), passport.GrantID(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.ctl.Adjust(t.Context(), g.Grant.ID, passport.Adjustment{Version: g.Grant.Version, Limits: []passport.Limits{{MaxBudgetCents: passport.LimitOf(50)}}}, "owner:p"); err != nil {
+		t.Fatal(err)
+	}
+	if a := d.owner("POST", "/grants/"+r+"/approve", `{"scope":{"maxBudgetCents":500}}`); a.status != 400 {
+		t.Errorf("what was not asked: %s", a)
+	}
+	if a := d.owner("POST", "/grants/"+r+"/approve", `{}`); a.status != 200 || a.str("status") != "extended" || !strings.Contains(a.String(), `"maxBudgetCents":50,`) {
+		t.Errorf("got %s", a)
+	}
+	if a := d.owner("GET", "/grants/"+id, ""); !strings.Contains(a.String(), `"maxBudgetCents":50,`) || !strings.Contains(a.String(), "another") {
+		t.Errorf("the grant: %s", a)
 	}
 }

@@ -65,8 +65,9 @@ type grantRequestJSON struct {
 	Reason               string             `json:"reason"`
 }
 
+// requestView shows a request that was just made.
 func requestView(g passport.Grant) grantRequestJSON {
-	return grantRequestJSON{g.RequestID, isoTime(g.CreatedAt), g.AppName, g.AppURL, scopeIfOne(g.Asked), detailsView(g.Asked), g.Reason}
+	return grantRequestJSON{g.RequestID, isoTime(g.CreatedAt), g.AppName, g.AppURL, scopeIfOne(g.Terms()), detailsView(g.Terms()), g.Reason}
 }
 
 type grantJSON struct {
@@ -94,7 +95,7 @@ func grantView(s passport.Standing) grantJSON {
 	g := s.Grant
 	v := grantJSON{
 		ID: g.ID, RequestID: g.RequestID, AppName: g.AppName, AppURL: g.AppURL,
-		Scope: scopeIfOne(g.Details), AuthorizationDetails: detailsView(g.Details),
+		Scope: scopeIfOne(g.Terms()), AuthorizationDetails: detailsView(g.Terms()),
 		Status: g.State.Wire(), Version: "1", // of the format, as in the seed; not of the grant
 		CreatedAt: isoTime(g.CreatedAt), ExpiresAt: isoTime(g.ExpiresAt),
 		UsageCount: s.Total.Calls, UsageBudgetCents: s.Total.Settled.CentsUp(),
