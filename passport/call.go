@@ -81,6 +81,7 @@ type Usage struct {
 	Searches     int64 // searches of the web that the provider made
 	FileSearches int64 // searches of stored files that the provider made
 	AudioSeconds int64 // sound, where it is billed by its length; begun seconds count
+	Told         Money // what a reseller says that it takes for all of it; 0: it does not say
 }
 
 // Sane says whether the numbers can be true. Usage that is not sane is treated as unknown.
@@ -92,7 +93,7 @@ func (u Usage) Sane() bool {
 			return false
 		}
 	}
-	return u.Known && u.PlainText() >= 0 && u.CacheAudio+u.CacheImage <= u.CacheRead &&
+	return u.Known && u.Told >= 0 && u.Told <= MaxMoney && u.PlainText() >= 0 && u.CacheAudio+u.CacheImage <= u.CacheRead &&
 		u.CacheAudio <= u.InputAudio && u.CacheImage <= u.InputImage && u.Reasoning+u.OutputAudio+u.OutputImage <= u.Output
 }
 

@@ -90,6 +90,7 @@ type listing struct {
 	Pricing          struct {
 		Prompt, Completion any
 		Input, Output      any
+		Overrides          []struct{ Prompt, Completion any } // for longer prompts
 	} `json:"pricing"`
 }
 
@@ -113,6 +114,9 @@ func readList(text []byte) ([]Listed, error) {
 		l.Input, l.Output = said(e.Pricing.Prompt, 1_000_000), said(e.Pricing.Completion, 1_000_000)
 		if l.Input.IsZero() || l.Output.IsZero() {
 			l.Input, l.Output = said(e.Pricing.Input, 1), said(e.Pricing.Output, 1)
+		}
+		for _, o := range e.Pricing.Overrides { // one price is kept for prompts of any length: the dearest
+			l.Input, l.Output = dearer(l.Input, said(o.Prompt, 1_000_000)), dearer(l.Output, said(o.Completion, 1_000_000))
 		}
 		out = append(out, l)
 	}
@@ -144,6 +148,14 @@ func said(v any, times int64) passport.Limit {
 		return passport.Limit{}
 	}
 	return passport.LimitOf(up.Int64())
+}
+
+// dearer is the higher of two prices where both are said.
+func dearer(a, b passport.Limit) passport.Limit {
+	if a.IsZero() || b.Or(0) <= a.Or(0) {
+		return a
+	}
+	return b
 }
 
 func size(n json.Number) int64 {

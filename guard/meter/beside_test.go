@@ -79,3 +79,18 @@ func TestRegionalHosts(t *testing.T) {
 		t.Error("Google costs more too")
 	}
 }
+
+// What a reseller told that it takes is charged where it is more than what was used costs here, above the hold too.
+func TestWhatAResellerTakesIsCharged(t *testing.T) {
+	for told, want := range map[passport.Money]passport.Money{0: 30, 29: 30, 31: 31, 5_000_000: 5_000_000} {
+		d := open(t)
+		r := d.mustReserve(ask(passport.LimitOf(1000)))
+		got := r.Settle(t.Context(), passport.Finished, passport.Usage{Known: true, Input: 10, Output: 10, Told: told})
+		if got != want || d.standing().Total.Settled != want {
+			t.Errorf("told %d: charged %d of %d held, want %d", told, got, r.Amount, want)
+		}
+		if frozen := len(d.frozen) > 0; frozen != (want > r.Amount) {
+			t.Errorf("told %d: frozen %v", told, frozen)
+		}
+	}
+}

@@ -210,7 +210,7 @@ func (p *ModelPrice) seconds(c passport.Call) (sum int64) {
 	return sum
 }
 
-// Cost is the exact price of u, rounded up once. The tier is picked by all of u.Input and holds for the whole call, as
+// Cost is the exact price of u, rounded up once, or what a reseller told that it takes if that is more. The tier is picked by all of u.Input and holds for the whole call, as
 // OpenAI says of its long prompts (developers.openai.com/api/docs/models/gpt-5.4). Usage that is not sane, or that has a part
 // without a price, costs more than any cap covers.
 func (p ModelPrice) Cost(u passport.Usage) passport.Money {
@@ -223,7 +223,7 @@ func (p ModelPrice) Cost(u passport.Usage) passport.Money {
 			t = next
 		}
 	}
-	return passport.Cost{}.
+	return max(u.Told, passport.Cost{}.
 		Add(u.PlainText(), t.Input).
 		Add(u.CacheRead-u.CacheAudio-u.CacheImage, t.CacheRead).
 		Add(u.CacheWrite, t.CacheWrite).
@@ -240,7 +240,7 @@ func (p ModelPrice) Cost(u passport.Usage) passport.Money {
 		Add(u.FileSearches, p.FileSearch).
 		Add(u.AudioSeconds, p.AudioSecond).
 		Add(1, p.Request).
-		Money()
+		Money())
 }
 
 // covers says whether all that was used has a price here. What is billed by the character is not told in a usage.

@@ -35,9 +35,9 @@ func (a *answer) Event(data []byte) bool {
 	if !tells(data) {
 		return false // most chunks: not worth a parse
 	}
-	c := chunk{use: usage{beside: a.use.beside}}
+	c := chunk{use: a.use.blank()}
 	if strict.Read(data, c.read) != nil {
-		a.use, a.other = usage{beside: a.use.beside}, true // servers that tell usage in every chunk: what an earlier one said is not all
+		a.use, a.other = a.use.blank(), true // servers that tell usage in every chunk: what an earlier one said is not all
 		return false
 	}
 	if !c.use.there {
@@ -68,7 +68,7 @@ func tells(event []byte) bool {
 
 // Whole takes a completion that is not streamed.
 func (a *answer) Whole(data []byte) {
-	c := chunk{use: usage{beside: a.use.beside}}
+	c := chunk{use: a.use.blank()}
 	if strict.Read(data, c.read) != nil {
 		return
 	}
@@ -129,18 +129,25 @@ type usage struct {
 	less                       bool  // a later one told less than an earlier one
 	beside                     bool  // reasoning is counted beside the completion, unless the total says otherwise
 	total                      int64 // prompt and completion together; -1: not told
+	sold                       bool  // a reseller tells what it takes
+	told                       int64 // that, in micro-dollars
 }
+
+// blank is a usage of the same server that tells nothing.
+func (u usage) blank() usage { return usage{beside: u.beside, sold: u.sold} }
 
 // most bounds a number that can be true.
 const most = 1 << 40
 
 func (u *usage) read(b *strict.Reader) error {
-	*u = usage{there: true, prompt: -1, completion: -1, total: -1, beside: u.beside}
+	*u = usage{there: true, prompt: -1, completion: -1, total: -1, beside: u.beside, sold: u.sold}
 	err := b.Object(func(name string) (err error) {
 		switch {
 		case b.Null():
 		case name == "total_tokens" && u.beside:
 			u.total, err = b.Int(0, most)
+		case name == "cost" && u.sold: // in credits of a dollar (openrouter.ai/docs/use-cases/usage-accounting)
+			u.told, err = b.Micro(int64(passport.MaxMoney))
 		case name == "prompt_cache_hit_tokens": // DeepSeek's word (api-docs.deepseek.com/guides/kv_cache)
 			u.hits, err = b.Int(0, most)
 		case name == "prompt_tokens":
@@ -186,7 +193,7 @@ func (u usage) passport() passport.Usage {
 	beyond := max(0, u.cached+u.written-max(0, u.prompt-u.audio-u.image)) // more was cached than there is text
 	cachedImage := min(beyond, u.image)
 	return passport.Usage{Known: true, Input: u.prompt, CacheRead: u.cached, CacheWrite: u.written, InputAudio: u.audio, InputImage: u.image,
-		CacheAudio: beyond - cachedImage, CacheImage: cachedImage, Output: u.completion, Reasoning: u.reasoning, OutputAudio: u.spoken}
+		CacheAudio: beyond - cachedImage, CacheImage: cachedImage, Output: u.completion, Reasoning: u.reasoning, OutputAudio: u.spoken, Told: passport.Money(u.told)}
 }
 
 // Ended says whether [DONE] has passed.

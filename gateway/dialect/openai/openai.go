@@ -66,6 +66,8 @@ func (d chat) Read(in dialect.Input) (*dialect.Request, error) {
 			}
 			return strict.Splice(in.Body, append(edits[:len(edits):len(edits)], slot.With(maxOutput))...)
 		},
-		Tap: func() dialect.Tap { return tap.New(&answer{other: r.thinks, use: usage{beside: r.beside()}}, hide) },
+		Tap: func() dialect.Tap {
+			return tap.New(&answer{other: r.thinks, use: usage{beside: r.beside(), sold: r.other != nil && r.other.Quirks.BoundByPrice}}, hide)
+		},
 	}, nil
 }

@@ -201,42 +201,6 @@ func (r *Reader) Bool() (bool, error) {
 	return k == jsontext.KindTrue, nil
 }
 
-// Int reads a whole number from min to max that is written plainly: 1.0 and 1e3 are refused, since readers differ on them.
-func (r *Reader) Int(min, max int64) (int64, error) {
-	if err := r.want(jsontext.KindNumber, "number"); err != nil {
-		return 0, err
-	}
-	raw, err := r.d.ReadValue()
-	if err != nil {
-		return 0, r.syntax(err)
-	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || raw[0] == '-' && n == 0 || n < min || n > max {
-		return 0, r.Refuse("must be a whole number from %d to %d, written in digits only", min, max)
-	}
-	return n, nil
-}
-
-// Up reads a number from 0 to max that is written without an exponent, and rounds it up.
-func (r *Reader) Up(max int64) (int64, error) {
-	if err := r.want(jsontext.KindNumber, "number"); err != nil {
-		return 0, err
-	}
-	raw, err := r.d.ReadValue()
-	if err != nil {
-		return 0, r.syntax(err)
-	}
-	whole, part, _ := strings.Cut(string(raw), ".")
-	n, err := strconv.ParseInt(whole, 10, 64)
-	if strings.Trim(part, "0") != "" {
-		n++
-	}
-	if err != nil || raw[0] == '-' || strings.ContainsAny(part, "eE") || n > max {
-		return 0, r.Refuse("must be a number from 0 to %d, written in digits", max)
-	}
-	return n, nil
-}
-
 // OneOf reads a string that must be one of the allowed ones.
 func (r *Reader) OneOf(allowed ...string) (string, error) {
 	s, err := r.String()
