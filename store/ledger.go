@@ -160,7 +160,7 @@ func ChargedEvent(r passport.Reservation) passport.Event {
 }
 
 // AdjustSwept says whether a settlement that comes after recovery charged its hold corrects the charge: once, to less, or to a bill above
-// the hold, which freezes as one in time does.
+// the hold, which freezes as one in time does. A call that never left is given back, also where it had held nothing.
 func AdjustSwept(r passport.Reservation, s passport.Settlement) bool {
-	return r.State == passport.ReservationSwept && s.Actual != r.Amount
+	return r.State == passport.ReservationSwept && (s.Actual != r.Amount || !s.Reached)
 }

@@ -91,6 +91,7 @@ var contract = []rule{
 	{"no person's limit is passed under race", testPeoplesRace},
 	{"orphans are charged in full", testOrphans},
 	{"a late settlement lowers a charge once", testLate},
+	{"a call of nothing that never left is given back late", testLateOfNothing},
 	{"a late bill above its hold is recorded and freezes", testLateBreach},
 	{"a key is taken with its hold", testClaim},
 	{"a key has one of many holds", testClaimRace},

@@ -185,6 +185,23 @@ func testLate(_ *testing.T, b *bench) {
 	b.sound()
 }
 
+// testLateOfNothing: a call that held nothing, was charged that by recovery and never left gives its call back, once, and freezes nothing.
+func testLateOfNothing(_ *testing.T, b *bench) {
+	g := b.active(Detail(1, 2))
+	h, free := b.hold(g.ID, 0), b.hold(g.ID, 0)
+	_, _, err := b.s.ChargeOrphans(ctx(), Epoch().Add(time.Hour))
+	b.ok(err)
+	unsent := settlement(h, 0)
+	unsent.Reached, unsent.Why, unsent.Usage = false, passport.NotSent, passport.Usage{}
+	b.settle(unsent)
+	b.settle(unsent)
+	b.settle(settlement(free, 0)) // what it was charged already
+	b.total(g.ID, passport.Balance{Cap: passport.Cent, CallsCap: 2, Calls: 1})
+	b.equal(b.standing(g.ID).Grant.State, passport.GrantActive)
+	b.hold(g.ID, 500) // the call is there again
+	b.sound()
+}
+
 // testLateBreach: a bill above its hold that comes when recovery has charged the hold is recorded whole, on the whole path, and freezes
 // the grant.
 func testLateBreach(_ *testing.T, b *bench) {

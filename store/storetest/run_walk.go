@@ -171,7 +171,7 @@ func (p *paper) hold(g *paperGrant, detail int, over []passport.CeilingID, m pas
 func (p *paper) settle(c *paperCall, actual passport.Money, reached bool) {
 	switch {
 	case c.state == passport.ReservationHeld:
-	case c.state == passport.ReservationSwept && actual != c.amount:
+	case c.state == passport.ReservationSwept && (actual != c.amount || !reached):
 	default:
 		return
 	}
