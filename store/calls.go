@@ -65,6 +65,11 @@ func SettleLate(ctx context.Context, q *query.Queries, s passport.Settlement) er
 	if err := moveCeilings(ctx, q, row, 0, int64(s.Actual)-row.Actual); err != nil {
 		return err
 	}
+	if s.Actual > r.Amount {
+		if err := raiseEarlier(ctx, q, row, int64(s.Actual)-row.Actual); err != nil {
+			return err
+		}
+	}
 	if err := AddEvent(ctx, q, AdjustedEvent(s, r.Grant, r.Amount)); err != nil || s.Actual <= r.Amount {
 		return err
 	}

@@ -341,6 +341,21 @@ func moveCeilings(ctx context.Context, q *query.Queries, r query.Reservation, he
 	return nil
 }
 
+// raiseEarlier counts what a late bill is above its hold on the months that the reservation did not take from and that were opened since:
+// what it had been charged is earlier there.
+func raiseEarlier(ctx context.Context, q *query.Queries, r query.Reservation, by int64) error {
+	took, month := TakenBy(r), passport.MonthOf(TimeOf(r.CreatedAt))
+	for _, id := range (passport.Hold{Provider: took.Provider, Credential: took.Credential}).Ceilings(took.Payer) {
+		if on := took.Of(id); on == nil || *on != 0 {
+			continue
+		}
+		if err := q.RaiseEarlier(ctx, query.RaiseEarlierParams{Earlier: by, Month: int64(month), ID: string(id)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // verifyCeilings lists the months that differ from the sums of their reservations, and those of ceilings that are set whose
 // earlier spending is less than what was spent beside them.
 func verifyCeilings(ctx context.Context, q *query.Queries) ([]string, error) {

@@ -215,6 +215,21 @@ func (q *Queries) OpenCeilingMonth(ctx context.Context, arg OpenCeilingMonthPara
 	return err
 }
 
+const raiseEarlier = `-- name: RaiseEarlier :exec
+UPDATE ceiling_month SET earlier = earlier + $1 WHERE month = $2 AND id = $3
+`
+
+type RaiseEarlierParams struct {
+	Earlier int64
+	Month   int64
+	ID      string
+}
+
+func (q *Queries) RaiseEarlier(ctx context.Context, arg RaiseEarlierParams) error {
+	_, err := q.db.ExecContext(ctx, raiseEarlier, arg.Earlier, arg.Month, arg.ID)
+	return err
+}
+
 const removeCeiling = `-- name: RemoveCeiling :execrows
 DELETE FROM ceiling WHERE id = $1
 `

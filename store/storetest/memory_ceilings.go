@@ -153,6 +153,15 @@ func (m *Memory) shift(c *call, held, settled passport.Money) {
 	}
 }
 
+// raiseEarlier counts what a late bill is above its hold on the months that were opened since recovery charged the hold.
+func (m *Memory) raiseEarlier(c *call, by passport.Money) {
+	for k, on := range m.months {
+		if month := c.took.Of(k.id); month != nil && *month == 0 && passport.MonthOf(c.CreatedAt) == k.month {
+			on.Earlier += by
+		}
+	}
+}
+
 // wrongCeilings lists the months that differ from the sums of their calls.
 func (m *Memory) wrongCeilings() (out []string) {
 	newest := map[passport.CeilingID]passport.Month{}

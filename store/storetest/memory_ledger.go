@@ -142,6 +142,9 @@ func (m *Memory) adjust(c *call, s passport.Settlement) {
 		}
 	}
 	m.shift(c, 0, s.Actual-c.Actual)
+	if s.Actual > c.Amount {
+		m.raiseEarlier(c, s.Actual-c.Amount)
+	}
 	c.end(s)
 	m.note(store.AdjustedEvent(s, c.Grant, c.Amount))
 	if s.Actual > c.Amount {

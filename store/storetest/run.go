@@ -93,6 +93,7 @@ var contract = []rule{
 	{"a late settlement lowers a charge once", testLate},
 	{"a call of nothing that never left is given back late", testLateOfNothing},
 	{"a late bill above its hold is recorded and freezes", testLateBreach},
+	{"a late bill above its hold is on the months that were opened since", testLateBreachBeside},
 	{"a key is taken with its hold", testClaim},
 	{"a key has one of many holds", testClaimRace},
 	{"a call that cost nothing frees its key", testClaimFreed},

@@ -267,3 +267,34 @@ func testPeoplesRace(t *testing.T, b *bench) {
 	}
 	b.sound()
 }
+
+// testLateBreachBeside: limits that were set when recovery had charged a hold count it as earlier, and a late bill above it as well. One
+// that is below changes nothing there: too much is counted, never too little.
+func testLateBreachBeside(_ *testing.T, b *bench) {
+	b.member("m1")
+	mine, theirs := b.pay(passport.OwnerPays, Detail(1000, 100)), b.pay("m1", Detail(1000, 100))
+	key := passport.CredentialCeiling("mine")
+	h, lower, other := b.holdWith("mine", mine.ID, 1000), b.holdWith("mine", mine.ID, 500), b.hold(theirs.ID, 2000)
+	b.ceiling(openAICeiling, 50_000) // from before: they hold on it
+	_, _, err := b.s.ChargeOrphans(ctx(), Epoch().Add(time.Hour))
+	b.ok(err)
+	b.ceiling(passport.PersonCeiling, 20_000)
+	b.ceiling(key, 20_000)
+	b.ceiling(memberCeiling, 20_000)
+	b.march(passport.PersonCeiling, passport.Ceiling{Cap: 20_000, Earlier: 1500})
+
+	bill := settlement(h, 9000)
+	b.settle(bill)
+	b.settle(bill) // once
+	b.settle(settlement(lower, 100))
+	b.march(passport.PersonCeiling, passport.Ceiling{Cap: 20_000, Earlier: 9500})
+	b.march(key, passport.Ceiling{Cap: 20_000, Earlier: 9500})
+	b.march(openAICeiling, passport.Ceiling{Cap: 50_000, Settled: 9100})
+	b.march(memberCeiling, passport.Ceiling{Cap: 20_000, Earlier: 2000})
+	next := b.pay(passport.OwnerPays, Detail(1000, 100))
+	b.refuse(b.ask(next.ID, 10_501), problem.BudgetSpent, "the owner's limit for this month has less left")
+	b.settle(settlement(other, 3000))
+	b.march(memberCeiling, passport.Ceiling{Cap: 20_000, Earlier: 3000})
+	b.march(passport.PersonCeiling, passport.Ceiling{Cap: 20_000, Earlier: 9500})
+	b.sound()
+}

@@ -182,7 +182,30 @@ func (p *paper) settle(c *paperCall, actual passport.Money, reached bool) {
 		}
 		on.breach = on.breach || actual > c.amount
 	}
+	if c.state == passport.ReservationSwept && actual > c.amount {
+		for _, k := range c.beside() {
+			p.earlier[k] += actual - c.amount
+		}
+	}
 	c.state, c.actual, c.given = passport.ReservationSettled, actual, !reached
+}
+
+// beside are the months that a call is of and does not hold on.
+func (c *paperCall) beside() (out []monthKey) {
+	for _, id := range c.over {
+		if !c.on[id] {
+			out = append(out, monthKey{id, c.month})
+		}
+	}
+	return out
+}
+
+// opened says whether a ceiling has been set in each of the months. Of others the store may have a row all the same: a hold opens it.
+func (p *paper) opened(months []monthKey) bool {
+	return !slices.ContainsFunc(months, func(k monthKey) bool {
+		_, set := p.earlier[k]
+		return !set
+	})
 }
 
 // setLimits sets a ceiling in a month, or takes it away. Where it was not set, the month's open calls of that person hold on it from now on.

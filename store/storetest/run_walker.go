@@ -194,6 +194,9 @@ func (w *walker) settle(t *rapid.T) {
 	default:
 		s.Actual = passport.Money(rapid.Int64Range(0, int64(c.amount)).Draw(t, "actual"))
 	}
+	if c.state == passport.ReservationSwept && s.Actual > c.amount && !w.p.opened(c.beside()) {
+		s.Actual = c.amount // what the months have then depends on whether another hold has opened them
+	}
 	w.b.settle(s)
 	w.p.settle(c, s.Actual, s.Reached)
 }

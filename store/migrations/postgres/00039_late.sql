@@ -1,6 +1,13 @@
 -- +goose Up
 
--- apply_batch, as 00035 has it, but for what comes late: a call that held nothing, was charged that by recovery, and never left is given back.
+-- apply_batch, as 00035 has it, but for what comes late: a call that held nothing, was charged that by recovery, and never left is given back;
+-- and a bill above its hold is counted on months that were opened when recovery had charged the hold, as what they had cost before.
+-- +goose StatementBegin
+-- month_of is the UTC month of microseconds, as passport.MonthOf has it.
+CREATE FUNCTION month_of(at BIGINT) RETURNS BIGINT LANGUAGE sql STABLE AS $$
+  SELECT to_char(to_timestamp(floor(at / 1000000.0)) AT TIME ZONE 'UTC', 'YYYYMM')::BIGINT
+$$;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION apply_batch(
   p_owner TEXT, p_epoch BIGINT, p_retry BOOLEAN, p_grants TEXT[],
@@ -87,7 +94,11 @@ BEGIN
         JOIN ceiling c ON c.id IN (rtrim('person:' || t.member, ':'), rtrim('key:' || t.provider || ':' || t.member, ':'), 'credential:' || t.credential)
       UNION SELECT rtrim('person:' || member, ':'), person_month FROM reservation WHERE id = ANY (s_id) AND person_month <> 0
       UNION SELECT rtrim('key:' || provider || ':' || member, ':'), key_month FROM reservation WHERE id = ANY (s_id) AND key_month <> 0
-      UNION SELECT 'credential:' || credential_id, credential_month FROM reservation WHERE id = ANY (s_id) AND credential_month <> 0) w (id, month);
+      UNION SELECT 'credential:' || credential_id, credential_month FROM reservation WHERE id = ANY (s_id) AND credential_month <> 0
+      UNION SELECT c.id, month_of(v.created_at)
+        FROM reservation v CROSS JOIN LATERAL (VALUES (rtrim('person:' || v.member, ':'), v.person_month),
+               (rtrim('key:' || v.provider || ':' || v.member, ':'), v.key_month), ('credential:' || v.credential_id, v.credential_month)) c (id, month)
+       WHERE v.id = ANY (s_id) AND v.state = 'swept' AND c.month = 0) w (id, month);
     SELECT array_agg(b.id), array_agg(b.month), array_agg(b.earlier), array_agg(b.settled), array_agg(b.held),
            array_agg((SELECT c.cap FROM ceiling c WHERE c.id = b.id))
       INTO m_id, m_month, m_earlier, m_settled, m_held, m_cap
@@ -153,7 +164,7 @@ BEGIN
           FROM (SELECT t.id, t.g, t.why, t.o::INT, (t.o::INT - 1) * width AS n, s_number[(t.o::INT - 1) * width + 1] AS actual
                   FROM unnest(s_id, s_g, s_why, s_res) WITH ORDINALITY t (id, g, why, res, o) WHERE t.res = 0) u
          WHERE v.id = u.id AND v.grant_id = p_grants[u.g] AND v.state = 'swept' AND (u.actual <> v.amount OR s_number[u.n + 2] = 0)
-        RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached, v.provider, v.credential_id, v.person_month, v.key_month, v.credential_month, v.member
+        RETURNING u.o, u.g, v.detail::INT AS detail, v.amount, v.actual, v.reached, v.provider, v.credential_id, v.person_month, v.key_month, v.credential_month, v.member, month_of(v.created_at) AS month
       LOOP
         IF nm > 0 THEN
           c_person := rtrim('person:' || r.member, ':'); c_key := rtrim('key:' || r.provider || ':' || r.member, ':'); c_cred := 'credential:' || r.credential_id;
@@ -162,6 +173,10 @@ BEGIN
           IF (m_id[j] = c_person AND m_month[j] = r.person_month) OR (m_id[j] = c_key AND m_month[j] = r.key_month)
             OR (m_id[j] = c_cred AND m_month[j] = r.credential_month) THEN
             m_settled[j] := m_settled[j] + r.actual - r.amount;
+          -- What was opened since counts the hold as earlier, and the bill above it as well.
+          ELSIF r.actual > r.amount AND m_month[j] = r.month AND ((m_id[j] = c_person AND r.person_month = 0) OR (m_id[j] = c_key AND r.key_month = 0)
+            OR (m_id[j] = c_cred AND r.credential_month = 0)) THEN
+            m_earlier[j] := m_earlier[j] + r.actual - r.amount;
           END IF;
         END LOOP;
         s_res[r.o] := 2; s_amount[r.o] := r.amount;
@@ -282,9 +297,9 @@ BEGIN
     FROM unnest(b_g, b_seq, v_held, v_settled, v_calls, v_status, touched) t (g, seq, held, settled, calls, status, touched)
    WHERE t.touched AND x.grant_id = g_id[t.g] AND x.seq = t.seq;
   IF nm > 0 THEN
-    UPDATE ceiling_month x SET held = t.held, settled = t.settled
-      FROM unnest(m_id, m_month, m_held, m_settled) t (id, month, held, settled)
-     WHERE x.id = t.id AND x.month = t.month AND (x.held <> t.held OR x.settled <> t.settled);
+    UPDATE ceiling_month x SET held = t.held, settled = t.settled, earlier = t.earlier
+      FROM unnest(m_id, m_month, m_held, m_settled, m_earlier) t (id, month, held, settled, earlier)
+     WHERE x.id = t.id AND x.month = t.month AND (x.held <> t.held OR x.settled <> t.settled OR x.earlier <> t.earlier);
   END IF;
   IF 1 = ANY (h_res) THEN
     INSERT INTO reservation (id, grant_id, detail, provider, model, stream, tariff, state, amount, created_at, owner, epoch, person_month, key_month, credential_id, credential_month, member)

@@ -56,6 +56,9 @@ ON CONFLICT (id, month) DO UPDATE SET earlier = excluded.earlier, held = ceiling
 -- name: MoveCeilingMonth :execrows
 UPDATE ceiling_month SET held = held + $1, settled = settled + $2 WHERE id = $3 AND month = $4;
 
+-- name: RaiseEarlier :exec
+UPDATE ceiling_month SET earlier = earlier + $1 WHERE month = $2 AND id = $3;
+
 -- name: NewestCeilingMonths :many
 SELECT m.id, m.month, m.earlier FROM ceiling_month m JOIN ceiling c ON c.id = m.id
 WHERE m.month = (SELECT MAX(n.month) FROM ceiling_month n WHERE n.id = m.id) ORDER BY m.id;
