@@ -121,7 +121,11 @@ func newDisk(dir string, rng *rand.Rand, files map[string][]byte) *disk {
 	return d
 }
 
-func (d *disk) close() { vfs.Unregister(d.name) }
+// close forgets the disk, and the layer that the store has put over it: each would keep all files.
+func (d *disk) close() {
+	vfs.Unregister(d.name)
+	vfs.Unregister("aipassport-" + d.name)
+}
 
 // loss is what a crash does to what was not synced.
 type loss int
