@@ -46,7 +46,7 @@ func (b *batch) runKeyed(ctx context.Context, conn *pgx.Conn, owner string, epoc
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
+	defer tx.Rollback(ctx) // if there is no time left for it the connection is closed, which ends the transaction too
 	results, err := b.claim(ctx, tx)
 	if err != nil {
 		return err

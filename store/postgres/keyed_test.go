@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/devrelopers/aipassport/internal/problem"
 	"github.com/devrelopers/aipassport/passport"
@@ -62,5 +63,32 @@ func TestTwoInstancesAndOneKey(t *testing.T) {
 		if b := total(t, stores[g%2], passport.GrantID(fmt.Sprint("g", g))); b.Held != 0 {
 			t.Errorf("grant %d: %+v, want nothing held", g, b)
 		}
+	}
+}
+
+// A batch with keys is refused, and then the database says nothing more: the batcher does not wait for ever to hear that all was undone.
+func TestAnUnansweredRollbackEnds(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	way := newDetour(t, url, "rollback", false)
+	s := open(t, withLease(options(way.URL), time.Hour))
+	active(t, s, "g", 1, 10)
+	hold(t, s, ask("g", "r1", 100))
+	way.armed.Store(true)
+	sqlOn(t, url, `ALTER TABLE setting RENAME COLUMN name TO gone`)
+	h := ask("g", "r2", 200)
+	h.Claim = passport.Claim{Key: [32]byte{1}, Body: [32]byte{1}}
+	if _, err := s.Hold(t.Context(), h); err == nil {
+		t.Error("got a hold, want none")
+	}
+	sqlOn(t, url, `ALTER TABLE setting RENAME COLUMN gone TO name`)
+	if way.armed.Load() {
+		t.Error("nothing was rolled back")
+	}
+	must(t, s.Settle(t.Context(), settlement(ask("g", "r1", 100), 40)))
+	await(t, url, `SELECT actual = 40 FROM reservation WHERE id = 'r1'`)
+	want := passport.Balance{Cap: passport.Cent, Settled: 40, CallsCap: 10, Calls: 1}
+	if got := total(t, s, "g"); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
