@@ -49,7 +49,7 @@ type moreDetail struct {
 	CallsOn              bool
 	HadRate, AskedRate   int64
 	RateOn               bool
-	lowered              lowered
+	Lowered              lowered
 	Errors               web.FieldErrors
 }
 
@@ -151,7 +151,7 @@ func (c *Consent) moreView(r *http.Request, v web.Visitor, g passport.Grant, s p
 		}
 		m := c.moreOf(i, s.Grant.Details[at], asked)
 		if i < len(g.Details) {
-			m.lowered = loweredFrom(g.Details[i], s.Grant.Details[at])
+			m.Lowered = loweredFrom(g.Details[i], s.Grant.Details[at])
 		}
 		if at < len(s.Details) {
 			m.Spent = s.Details[at].Settled
@@ -194,7 +194,7 @@ func stays(models, calls, rate bool, total passport.Balance) string {
 }
 
 // lowered says which numbers the person has lowered since something was asked: what is asked of those is their own choice anew.
-type lowered struct{ money, calls, rate bool }
+type lowered struct{ Money, Calls, Rate bool }
 
 func loweredFrom(before, now passport.Detail) lowered {
 	return lowered{now.Cap() < before.Cap(), now.MaxRequests.Or(0) < before.MaxRequests.Or(0), now.RateLimit.Or(0) < before.RateLimit.Or(0)}
@@ -256,8 +256,8 @@ func (m *moreDetail) buys(prices []ModelInfo, had passport.Detail) string {
 // choose takes the person's choice. What cannot be read is an error at its field; nothing is guessed.
 func (m *moreDetail) choose(f url.Values) web.FieldErrors {
 	if f == nil {
-		m.CallsOn, m.RateOn = !m.lowered.calls, !m.lowered.rate
-		if !m.lowered.money {
+		m.CallsOn, m.RateOn = !m.Lowered.Calls, !m.Lowered.Rate
+		if !m.Lowered.Money {
 			m.Add = min(uncheckedLow.cents, m.Most)
 		}
 		m.AddIn = dollars(m.Add)

@@ -163,7 +163,7 @@ func TestMoreOfWhatWasLoweredIsChosenAnew(t *testing.T) {
 	w := newMore(t)
 	w.lower(passport.Limits{MaxBudgetCents: passport.LimitOf(50), MaxRequests: passport.LimitOf(2)})
 	page := w.get().Body.String()
-	for _, s := range []string{`You gave</span><b class="n">$0.50</b>`, `It asks for</span><b class="n">$10.00</b>`, "that is $9.50 more", `value="0.00"`, "Up to 200 calls in all", "Now 2.", "Up to 60 calls a minute", "Now 30."} {
+	for _, s := range []string{`You gave</span><b class="n">$0.50</b>`, `It asks for</span><b class="n">$10.00</b>`, "that is $9.50 more", `value="0.00"`, "Up to 200 calls in all", "Now 2. You have lowered it since the app asked.", "Up to 60 calls a minute", "Now 30.<", "is spent; you have lowered it since the app asked<"} {
 		if !strings.Contains(page, s) {
 			t.Errorf("the page does not say %q", s)
 		}
