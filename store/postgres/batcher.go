@@ -329,6 +329,11 @@ func (b *batcher) attempt(bt *batch, retry bool) error {
 				return bt.runKeyed(ctx, conn, owner, epoch, retry)
 			}
 		}
+		if retry && len(bt.holds) > 0 {
+			if err := b.lease.raise(ctx, conn); err != nil {
+				return err
+			}
+		}
 		failpoint.Here() // then nothing of it is in the database
 		err := run(ctx, conn, b.lease.id, b.lease.epoch.Load(), retry)
 		failpoint.Here() // then all of it is, and nobody knows

@@ -26,6 +26,10 @@ const (
 		ON CONFLICT (id) DO UPDATE SET epoch = instance.epoch + 1, lease_until = excluded.lease_until RETURNING epoch`
 	// The epoch is the fence, not the time: a lease that has run out and that nobody took may be renewed.
 	sqlBeat = `UPDATE instance SET lease_until = clock_timestamp() + $3::BIGINT * INTERVAL '1 microsecond' WHERE id = $1 AND epoch = $2`
+	// What was sent at this epoch holds nothing any more when it arrives. When others may take over stays as it is. One that arrives late
+	// itself changes nothing.
+	sqlRaise = `WITH raised AS (UPDATE instance SET epoch = epoch + 1 WHERE id = $1 AND epoch = $2 RETURNING epoch)
+		SELECT epoch, TRUE FROM raised UNION ALL SELECT epoch, FALSE FROM instance WHERE id = $1 ORDER BY 1 DESC LIMIT 1`
 	sqlTake = `UPDATE instance i SET epoch = epoch + 1
 		WHERE lease_until <= clock_timestamp() - $2::BIGINT * INTERVAL '1 microsecond' AND id <> $1
 		AND EXISTS (SELECT 1 FROM reservation r WHERE r.owner = i.id AND r.state = 'held' AND r.epoch <= i.epoch) RETURNING id, epoch`
@@ -41,7 +45,9 @@ const (
 type lease struct {
 	id    string
 	epoch atomic.Int64
-	until atomic.Int64 // nanoseconds since start: no hold is begun later
+	// raising: we have asked for the next epoch ourselves, and may have it without knowing.
+	raising atomic.Bool
+	until   atomic.Int64 // nanoseconds since start: no hold is begun later
 
 	start  time.Time
 	now    func() time.Time
@@ -118,21 +124,48 @@ func (l *lease) run(ctx context.Context) {
 
 // beat renews the lease. If a peer took over meanwhile, what was held then is charged or will be; we go on at a new epoch.
 func (l *lease) beat(ctx context.Context) error {
-	sent := l.age()
+	sent, epoch := l.age(), l.epoch.Load()
 	var found bool
 	err := l.line.do(ctx, l.ttl, func(ctx context.Context, c *pgx.Conn) error {
-		tag, err := c.Exec(ctx, sqlBeat, l.id, l.epoch.Load(), l.ttl.Microseconds())
+		tag, err := c.Exec(ctx, sqlBeat, l.id, epoch, l.ttl.Microseconds())
 		found = tag.RowsAffected() > 0
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if !found {
-		l.log.Warn("a peer took this instance for dead and charged its open calls; it goes on", "epoch", l.epoch.Load())
-		return l.join(ctx)
+	switch {
+	case found:
+		l.heard(sent)
+		return nil
+	case l.epoch.Load() != epoch: // raised meanwhile
+		return l.beat(ctx)
+	case !l.raising.Load():
+		l.taken(epoch)
 	}
-	l.heard(sent)
+	return l.join(ctx)
+}
+
+// taken tells that a peer has raised our epoch.
+func (l *lease) taken(epoch int64) {
+	l.log.Warn("a peer took this instance for dead and charged its open calls; it goes on", "epoch", epoch)
+}
+
+// raise takes the next epoch, on the connection of the batches, before one whose outcome is unknown is sent again: the first sending may
+// still be on its way. If that has come as far as the fence it has the locks on its budgets, and the second waits for it and finds what
+// it held; else it is refused there. Open holds of the epochs before stay as they are.
+func (l *lease) raise(ctx context.Context, c *pgx.Conn) error {
+	doubt, was := l.raising.Swap(true), l.epoch.Load()
+	var epoch int64
+	var ours bool
+	err := c.QueryRow(ctx, sqlRaise, l.id, was).Scan(&epoch, &ours)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) { // without a row nothing is let through
+		return err
+	}
+	if epoch > was && l.epoch.CompareAndSwap(was, epoch) && !ours && !doubt {
+		l.taken(was)
+	}
+	l.raising.Store(false)
 	return nil
 }
 

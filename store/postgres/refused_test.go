@@ -19,7 +19,7 @@ import (
 // tale counts what a batcher tells of its troubles.
 type tale struct {
 	slog.Handler
-	again, lost atomic.Int64
+	again, lost, taken atomic.Int64
 }
 
 func (c *tale) Handle(_ context.Context, r slog.Record) error {
@@ -28,6 +28,8 @@ func (c *tale) Handle(_ context.Context, r slog.Record) error {
 		c.again.Add(1)
 	case strings.Contains(r.Message, "a settlement is lost"):
 		c.lost.Add(1)
+	case strings.Contains(r.Message, "took this instance for dead"):
+		c.taken.Add(1)
 	}
 	return nil
 }
