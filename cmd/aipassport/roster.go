@@ -28,7 +28,9 @@ func (b *broker) openRoster(ctx context.Context) error {
 	if b.cfg.sandbox {
 		tariff = sandboxTariff(tariff)
 	}
-	tariff = tariff.AtHost(passport.OpenAI, b.cfg.bases[passport.OpenAI].Hostname())
+	if base := b.cfg.bases[passport.OpenAI]; base != nil { // the demo has none
+		tariff = tariff.AtHost(passport.OpenAI, base.Hostname())
+	}
 	b.prices = meter.NewBook(tariff)
 	if age := int(now().Sub(tariff.AsOf()) / (24 * time.Hour)); age > stalePrices {
 		b.log.Warn("the built-in prices are old; providers may charge more by now: install a newer version", "of", tariff.AsOf().Format(time.DateOnly), "days", age)
