@@ -8,14 +8,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Int reads a whole number from min to max that is written plainly: 1.0 and 1e3 are refused, since readers differ on them.
-func (r *Reader) Int(min, max int64) (int64, error) {
+// number reads a number as it is written.
+func (r *Reader) number() (jsontext.Value, error) {
 	if err := r.want(jsontext.KindNumber, "number"); err != nil {
-		return 0, err
+		return nil, err
 	}
 	raw, err := r.d.ReadValue()
 	if err != nil {
-		return 0, r.syntax(err)
+		return nil, r.syntax(err)
+	}
+	return raw, nil
+}
+
+// Int reads a whole number from min to max that is written plainly: 1.0 and 1e3 are refused, since readers differ on them.
+func (r *Reader) Int(min, max int64) (int64, error) {
+	raw, err := r.number()
+	if err != nil {
+		return 0, err
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil || raw[0] == '-' && n == 0 || n < min || n > max {
@@ -26,12 +35,9 @@ func (r *Reader) Int(min, max int64) (int64, error) {
 
 // Up reads a number from 0 to max that is written without an exponent, and rounds it up.
 func (r *Reader) Up(max int64) (int64, error) {
-	if err := r.want(jsontext.KindNumber, "number"); err != nil {
-		return 0, err
-	}
-	raw, err := r.d.ReadValue()
+	raw, err := r.number()
 	if err != nil {
-		return 0, r.syntax(err)
+		return 0, err
 	}
 	whole, part, _ := strings.Cut(string(raw), ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
@@ -46,12 +52,9 @@ func (r *Reader) Up(max int64) (int64, error) {
 
 // Micro reads a number from 0 to max millionths, in millionths rounded up. An exponent may have two digits.
 func (r *Reader) Micro(max int64) (int64, error) {
-	if err := r.want(jsontext.KindNumber, "number"); err != nil {
-		return 0, err
-	}
-	raw, err := r.d.ReadValue()
+	raw, err := r.number()
 	if err != nil {
-		return 0, r.syntax(err)
+		return 0, err
 	}
 	_, exponent, _ := strings.Cut(strings.ToLower(string(raw)), "e")
 	n, ok := new(big.Rat), len(raw) <= 64 && len(strings.TrimLeft(exponent, "+-")) <= 2
