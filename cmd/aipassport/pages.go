@@ -25,8 +25,9 @@ import (
 type prices struct{ t meter.Prices }
 
 func (p prices) Models(of passport.Provider) (out []consent.ModelInfo) {
+	at := now()
 	for _, m := range p.t.Models(of, passport.KindChat) {
-		out = append(out, consent.ModelInfo{Name: m.Model, ShortChat: m.ShortChat()})
+		out = append(out, consent.ModelInfo{Name: m.Model, ShortChat: m.At(at).ShortChat()})
 	}
 	return out
 }

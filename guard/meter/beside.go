@@ -13,8 +13,8 @@ import (
 
 // What decides on a price besides the model and what is used: the day, and where a provider works.
 
-// at is the price of a day: what was announced, once it holds.
-func (p ModelPrice) at(now time.Time) ModelPrice {
+// At is the price at a time: what was announced, once it holds.
+func (p ModelPrice) At(now time.Time) ModelPrice {
 	if p.ThenFrom.IsZero() || now.Before(p.ThenFrom) {
 		return p
 	}
@@ -53,15 +53,15 @@ func (t *Tariff) AtHost(provider passport.Provider, host string) *Tariff {
 	next := &Tariff{models: maps.Clone(t.models), listed: t.listed}
 	for key, p := range t.models {
 		if key.provider == provider {
-			next.models[key] = p.times(11, 10)
+			next.models[key] = p.scaled(11, 10)
 		}
 	}
 	next.version = versionOf(t.date(), fmt.Appendf(nil, "%s %s", t.version, host))
 	return next
 }
 
-// times is the price in another proportion, each number rounded up. What would be above the largest price there is is that.
-func (p ModelPrice) times(num, den int64) ModelPrice {
+// scaled is the price in another proportion, each number rounded up. What would be above the largest price there is is that.
+func (p ModelPrice) scaled(num, den int64) ModelPrice {
 	scale := func(all ...*passport.Price) {
 		for _, n := range all {
 			up := new(big.Int).Mul(big.NewInt(int64(*n)), big.NewInt(num))
@@ -74,16 +74,11 @@ func (p ModelPrice) times(num, den int64) ModelPrice {
 	}
 	scale(&p.Input, &p.CacheRead, &p.CacheWrite, &p.CacheWrite1h, &p.InputAudio, &p.CacheAudio, &p.InputImage, &p.CacheImage, &p.Output,
 		&p.OutputReasoning, &p.OutputAudio, &p.OutputImage, &p.Search, &p.FileSearch, &p.Request, &p.AudioSecond, &p.Character)
+	tier := func(t *Tier) { scale(&t.Input, &t.CacheRead, &t.CacheWrite, &t.CacheWrite1h, &t.Output) }
+	tier(&p.Then)
 	p.Tiers = slices.Clone(p.Tiers)
-	for _, t := range append([]*Tier{&p.Then}, pointers(p.Tiers)...) {
-		scale(&t.Input, &t.CacheRead, &t.CacheWrite, &t.CacheWrite1h, &t.Output)
+	for i := range p.Tiers {
+		tier(&p.Tiers[i])
 	}
 	return p
-}
-
-func pointers(all []Tier) (out []*Tier) {
-	for i := range all {
-		out = append(out, &all[i])
-	}
-	return out
 }

@@ -31,6 +31,9 @@ func TestAnAnnouncedPriceHoldsFromItsDay(t *testing.T) {
 		if got := r.Settle(t.Context(), passport.Finished, used); got != tt.want || r.Amount < got {
 			t.Errorf("%s: charged %d of %d held, want %d", tt.day, got, r.Amount, tt.want)
 		}
+		if got := priceOf(t, passport.Google, c.Model).At(now).ShortChat(); got != tt.want-tt.want*5/12 { // half the output
+			t.Errorf("%s: a short chat costs %d", tt.day, got)
+		}
 	}
 }
 

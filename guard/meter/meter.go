@@ -187,7 +187,7 @@ func (m *Meter) Close(ctx context.Context) {
 // of is what the model of a call costs at a time, if all that the call uses is in that price and can be bounded.
 func (t *Tariff) of(c passport.Call, now time.Time) (ModelPrice, error) {
 	p, ok := t.Price(c.Provider, c.Model)
-	p = p.at(now)
+	p = p.At(now)
 	if !ok {
 		return ModelPrice{}, problem.New(problem.Unpriced, "Model '%s' has no known price, so its cost cannot be capped", c.Model).In("model")
 	}

@@ -77,7 +77,7 @@ type Tier struct {
 }
 
 // WorstCase is the dearest that c can become with an output cap of maxOutput model tokens an answer. It is never below
-// Cost of a usage whose input is within the bound that BUDGET section 3 gives and whose output is within the caps. What
+// Cost of a usage whose input is within the bound that BUDGET section 3 gives and whose output is within the caps, unless a reseller told more. What
 // cannot be (a negative size, no answer), and what cannot be bounded, costs more than any cap covers.
 func (p ModelPrice) WorstCase(c passport.Call, maxOutput int64) passport.Money {
 	if c.BodyBytes < 0 || c.Parts < 0 || c.Choices < 1 || c.Searches < 0 || c.FileSearches < 0 || c.Characters < 0 || maxOutput < 0 {

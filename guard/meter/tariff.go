@@ -213,7 +213,7 @@ func (p ModelPrice) possible() bool {
 			return false
 		}
 	}
-	later := p.at(p.ThenFrom)
+	later := p.At(p.ThenFrom)
 	for i, t := range append([]Tier{p.base()}, p.Tiers...) {
 		if i > 0 && t.Above <= 0 || i > 1 && t.Above <= p.Tiers[i-2].Above {
 			return false
